@@ -1,0 +1,1 @@
+"""Public data sets and tables, read into datalist items."""

@@ -1,0 +1,140 @@
+"""What every scan must fulfil before it is used: a geometry that can be trusted, and values in HU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from smart_nets.data.volume import AIR, Volume
+from smart_nets.errors import GeometryError, InputError
+
+SPACING_RANGE = (0.1, 20.0)  # mm; outside, a header is wrong
+TILT_TOLERANCE = 0.1  # degrees; half a millimetre over a chest
+MOST_BAD_VOXELS = 1e-3  # share of NaN and Inf voxels that is repaired
+MOST_LABELS = 150  # distinct values; a CT has hundreds, a label map rarely more than 120
+WATER, TISSUE = 0, -175  # HU
+
+
+def check_shape(volume: Volume, which: int | None = None, min_depth: int = 2) -> Volume:
+    """A 3-D volume of plain numbers; `which` picks one volume of a 4-D file.
+
+    Raises:
+        InputError: colours or records per voxel, not three dimensions, or fewer than `min_depth` slices on an axis.
+    """
+    array, where = volume.array, volume.where
+    if array.dtype.kind not in "iuf":
+        raise InputError("voxels are no plain numbers", where=where, expected="integers or floats in HU",
+                         found=f"type {array.dtype}", remedy="give the CT itself, not a colour picture")  # fmt: skip
+    if array.ndim == 4 and array.shape[3] == 1:
+        array = array[..., 0]
+    if array.ndim == 4 and which is not None and 0 <= which < array.shape[3]:
+        array = array[..., which]
+    if array.ndim == 4:
+        raise InputError(
+            "is 4-D: choose volume k", where=where, expected=f"volume from 0 to {array.shape[3] - 1}",
+            found=f"shape {array.shape}, volume {which}", remedy="give volume=k, or save that volume as a 3-D file",
+        )  # fmt: skip
+    if array.ndim != 3:
+        raise InputError("needs 3-D", where=where, expected="3 dimensions", found=f"shape {array.shape}",
+                         remedy="give the whole volume, not a slice")  # fmt: skip
+    if min(array.shape) < min_depth:
+        raise InputError("has too few slices", where=where, expected=f"at least {min_depth} on every axis",
+                         found=f"shape {array.shape}", remedy="give the whole volume")  # fmt: skip
+    return replace(volume, array=array)
+
+
+def check_affine(volume: Volume) -> float:
+    """The largest shear of the axes in degrees, after everything else about the geometry was found sound.
+
+    Raises:
+        GeometryError: NaN, an axis of no length, or a spacing outside `SPACING_RANGE`.
+    """
+    affine, where = volume.affine, volume.where
+    if not np.isfinite(affine).all():
+        raise GeometryError("affine holds NaN or Inf", where=where, found=_numbers(affine[:3]),
+                            remedy="convert the scan again from DICOM")  # fmt: skip
+    spacing = volume.spacing
+    for axis, length in enumerate(spacing):
+        if length == 0:
+            raise GeometryError(f"axis {axis} has zero length in the affine", where=where, found=_numbers(affine[:3]),
+                                remedy="convert the scan again from DICOM")  # fmt: skip
+        if not SPACING_RANGE[0] <= length <= SPACING_RANGE[1]:
+            raise GeometryError(
+                f"spacing of axis {axis} is out of range", where=where, found=f"{length:g} mm",
+                expected=f"{SPACING_RANGE[0]} to {SPACING_RANGE[1]:g} mm", remedy="correct the header or its unit",
+            )  # fmt: skip
+    directions = affine[:3, :3] / spacing
+    cosines = (directions.T @ directions)[np.triu_indices(3, 1)]
+    shear = float(np.degrees(np.arcsin(min(1.0, np.abs(cosines).max()))))
+    if shear > 80:
+        raise GeometryError("two axes run the same way", where=where, found=_numbers(affine[:3]),
+                            remedy="convert the scan again from DICOM")  # fmt: skip
+    return shear
+
+
+def _numbers(matrix: np.ndarray) -> str:
+    return "[" + "; ".join(" ".join(f"{value:g}" for value in row) for row in matrix) + "]"
+
+
+def check_hu(volume: Volume) -> Volume:
+    """Voxels that are plausible HU: single NaN or Inf voxels become air, values below -1024 (padding) too.
+
+    Raises:
+        InputError: too many NaN, a constant volume, a label map, or values that cannot be HU.
+    """
+    array, where, notes = volume.array, volume.where, list(volume.notes)
+    if array.dtype.kind == "f":
+        array = _repair(array, where, notes)
+    low, high = array.min(), array.max()
+    if low == high:
+        raise InputError("has no contrast: all voxels are the same", where=where, found=f"{low:g} everywhere",
+                         remedy="export the scan again")  # fmt: skip
+    if low >= -10:
+        _refuse_non_hu(array, float(low), float(high), where)
+    if high <= TISSUE:
+        raise InputError("holds nothing but air", where=where, expected=f"values above {TISSUE} HU",
+                         found=f"range {low:g} to {high:g}", remedy="check the rescale intercept")  # fmt: skip
+    if high > 32767:
+        raise InputError("values are too high for HU", where=where, expected="at most 32,767",
+                         found=f"range {low:g} to {high:g}", remedy="check the rescale slope")  # fmt: skip
+    if low < AIR:
+        notes.append(f"{int((array < AIR).sum()):,} padding voxels down to {low:g} set to {AIR} HU")
+        array = np.maximum(array, array.dtype.type(AIR))
+    return replace(volume, array=array, notes=notes)
+
+
+def _repair(array: np.ndarray, where: str, notes: list[str]) -> np.ndarray:
+    bad = int(array.size - np.isfinite(array).sum())
+    if bad > MOST_BAD_VOXELS * array.size:
+        raise InputError("has NaN or Inf voxels", where=where, expected=f"at most {MOST_BAD_VOXELS:.1%}",
+                         found=f"{bad:,} of {array.size:,}", remedy="export the scan again")  # fmt: skip
+    if bad:
+        notes.append(f"{bad} NaN or Inf voxels set to air")
+        array = np.where(np.isfinite(array), array, array.dtype.type(AIR))
+    return array
+
+
+def is_label_map(array: np.ndarray) -> bool:
+    """Whether voxels are a few whole numbers from 0 up, as in a segmentation and never in a CT."""
+    sample = array.ravel(order="K")[:: max(1, array.size // 200_000)]
+    if sample.min() < 0 or (sample != np.rint(sample)).any() or len(np.unique(sample)) > MOST_LABELS:
+        return False
+    return bool(array.min() >= 0) and len(np.unique(array)) <= MOST_LABELS
+
+
+def _refuse_non_hu(array: np.ndarray, low: float, high: float, where: str) -> None:
+    """A scan without any voxel below water is no CT in HU; say what it looks like."""
+    span = f"range {low:g} to {high:g}"
+    if is_label_map(array):
+        raise InputError("label map, not HU", where=where, found=f"{len(np.unique(array))} whole numbers, {span}",
+                         remedy="give the CT; masks belong in the label column")  # fmt: skip
+    if high <= 255:
+        raise InputError(f"not in HU: {span.replace(' to ', '..')}", where=where, expected="air near -1000",
+                         found=span, remedy="export the CT in HU, not as a picture")  # fmt: skip
+    air = float(np.percentile(array.ravel(order="K")[:: max(1, array.size // 200_000)], 2))
+    guess = "offset -1024" if air <= 150 < high else "no CT at all, perhaps MR"
+    raise InputError(
+        f"not in HU: no voxel below water, looks like {guess}", where=where, expected="air near -1000", found=span,
+        remedy="apply the rescale slope and intercept, or give the CT",
+    )  # fmt: skip

@@ -1,0 +1,95 @@
+"""Where the slices of a DICOM series lie: order, gaps, doubles, tilt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from smart_nets.errors import GeometryError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+STEP_TOLERANCE = 0.02  # share of the slice distance, and mm: headers round positions
+_EXPORT = "export the series again, complete"
+
+
+def slice_axes(header: Dataset, where: str) -> np.ndarray:
+    """Columns (3, 2): the steps in LPS mm from one pixel to the next along a row, and along a column.
+
+    Raises:
+        GeometryError: orientation or pixel spacing is missing or impossible.
+    """
+    spacing = header.get("PixelSpacing")
+    if spacing is None or min(float(value) for value in spacing) <= 0:
+        raise GeometryError("has no usable PixelSpacing", where=where, expected="two lengths in mm",
+                            found=spacing or "nothing", remedy="export the series again")  # fmt: skip
+    orientation = header.get("ImageOrientationPatient")
+    if orientation is None:
+        raise GeometryError("has no ImageOrientationPatient", where=where, remedy="export the series again")
+    row, column = np.array(orientation, dtype=float).reshape(2, 3)
+    if not np.allclose([row @ row, column @ column], 1, atol=1e-3) or abs(row @ column) > 1e-3:
+        raise GeometryError("ImageOrientationPatient is no pair of right-angled unit vectors", where=where,
+                            found=list(orientation), remedy="export the series again")  # fmt: skip
+    down, across = (float(value) for value in spacing)  # DICOM stores the distance of rows first
+    return np.stack([row * across, column * down], axis=1)
+
+
+def positions(headers: list[Dataset], where: str) -> np.ndarray:
+    """First-pixel positions (slices, 3) in LPS mm.
+
+    Raises:
+        GeometryError: a slice has no position, or is turned against the first one.
+    """
+    found = []
+    for header in headers:
+        place = header.get("ImagePositionPatient")
+        if place is None:
+            raise GeometryError("a slice has no ImagePositionPatient", where=_name(header),
+                                remedy="export the series again")  # fmt: skip
+        found.append([float(value) for value in place])
+        if not np.allclose(slice_axes(header, _name(header)), slice_axes(headers[0], where), atol=1e-3):
+            raise GeometryError("a slice has another orientation or spacing than the first", where=_name(header),
+                                found=list(header.ImageOrientationPatient), remedy="split the series")  # fmt: skip
+    return np.array(found)
+
+
+def _name(header: Dataset) -> str:
+    return str(getattr(header, "filename", ""))
+
+
+def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> np.ndarray:
+    """The step (3,) in mm from each slice to the next, for slices already in order and without doubles.
+
+    Args:
+        places: (slices, 3) positions in mm.
+        normal: unit vector across the slices.
+
+    Raises:
+        GeometryError: all at one place, a gap, uneven distances, or slices off the line.
+    """
+    heights = places @ normal
+    distances = np.diff(heights)
+    usual = float(np.median(distances))
+    tolerance = max(STEP_TOLERANCE, STEP_TOLERANCE * usual)
+    wrong = np.flatnonzero(np.abs(distances - usual) > tolerance)
+    if len(wrong):
+        ratios = distances[wrong] / usual
+        if (np.abs(ratios - np.rint(ratios)) < 0.1).all() and (ratios > 1.5).all():
+            missing = int(np.rint(ratios - 1).sum())
+            raise GeometryError(
+                f"{missing} slice{'s are' if missing > 1 else ' is'} missing: gap after slice {wrong[0] + 1}",
+                where=where, expected=f"a slice every {usual:g} mm", found=f"{distances[wrong[0]]:g} mm",
+                remedy=_EXPORT,
+            )  # fmt: skip
+        raise GeometryError(
+            "the slice distance varies", where=where, expected=f"{usual:g} mm everywhere",
+            found=f"{distances.min():g} to {distances.max():g} mm", remedy="give a series of even slices",
+        )  # fmt: skip
+    step = (places[-1] - places[0]) / (len(places) - 1)
+    off = np.abs(places - (places[0] + np.arange(len(places))[:, None] * step)).max()
+    if off > max(0.1, tolerance):
+        raise GeometryError("the slices do not lie on one line", where=where, expected="within 0.1 mm",
+                            found=f"{off:.2f} mm away", remedy=_EXPORT)  # fmt: skip
+    return np.asarray(step)

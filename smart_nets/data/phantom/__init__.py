@@ -1,0 +1,8 @@
+"""Synthetic CT of whole trunks: enough anatomy to train, test and show everything without a patient's data."""
+
+from smart_nets.data.phantom.dataset import make_dataset
+from smart_nets.data.phantom.make import make_phantom, organ_centres
+from smart_nets.data.phantom.model import ORGANS, Lesion, Phantom
+from smart_nets.data.phantom.write import write_dicom, write_nifti
+
+__all__ = ["ORGANS", "Lesion", "Phantom", "make_dataset", "make_phantom", "organ_centres", "write_dicom", "write_nifti"]

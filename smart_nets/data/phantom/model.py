@@ -1,0 +1,59 @@
+"""What a phantom is: an image, its labels, its place in the world and its lung nodules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+ORGANS: dict[str, int] = {
+    name: number
+    for number, name in enumerate(
+        [
+            "body", "lung_right", "lung_left", "trachea", "heart", "aorta", "liver", "gallbladder", "spleen", "stomach",
+            "pancreas", "kidney_right", "kidney_left", "bowel", "bladder", "spine", "ribs", "sternum", "pelvis",
+            "femur_right", "femur_left", "nodule",
+        ],
+        start=1,
+    )
+}  # fmt: skip
+"""Label values. 0 is outside the patient; "body" is everything inside that has no name of its own."""
+
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Lesion:
+    """A lung nodule. ``centre_mm`` is in world coordinates, RAS; ``diameter_mm`` is that of the sphere of its volume."""
+
+    label: int
+    centre_mm: Vector
+    diameter_mm: float
+    organ: str
+
+    @property
+    def malignant(self) -> bool:
+        return self.label == 1
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """A synthetic CT.
+
+    ``image`` is int16 HU of shape (X, Y, Z), its axes growing towards the patient's Right, Anterior and Superior;
+    ``labels`` is uint8 of the same shape with the values of ``ORGANS``; ``affine`` (4, 4) takes voxels to RAS mm.
+    """
+
+    image: NDArray[np.int16] = field(repr=False)
+    labels: NDArray[np.uint8] = field(repr=False)
+    affine: NDArray[np.float64] = field(repr=False)
+    lesions: tuple[Lesion, ...]
+    patient_id: str
+    seed: int
+
+    @property
+    def spacing(self) -> Vector:
+        """Voxel size in mm."""
+        x, y, z = np.diag(self.affine)[:3].tolist()
+        return x, y, z

@@ -1,0 +1,116 @@
+"""Lung nodules: smooth ones (benign) and spiculated ones (malignant), of the same sizes and at the same places."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from smart_nets.data.phantom.canvas import Canvas
+from smart_nets.data.phantom.lattice import Array, Axes, Bounds, Noise, Points, Warp
+from smart_nets.data.phantom.model import Lesion, Vector
+from smart_nets.data.phantom.trunk import CHEST, lung
+
+DIAMETERS_MM = (8.0, 24.0)
+CLEARANCE_MM = 8.0  # from the surface of a nodule to the pleura, room enough for the spicules
+SEARCH_STEP_MM = 4.0
+ROUGHNESS = (0.03, 0.15)  # of the surface, as a share of the radius: benign, malignant
+UNEVEN = (3.0, 22.0)  # HU, standard deviation inside
+SHARPNESS = (0.6, 1.0)  # a benign nodule has a soft margin
+
+
+def draw_kinds(seed: int, nodules: int) -> list[tuple[int, float]]:
+    """(label, diameter in mm) of each nodule of a patient, without drawing the patient.
+
+    Labels alternate within a patient and from one seed to the next, so both classes appear equally often; diameters
+    are drawn without looking at the label, so size tells nothing.
+    """
+    rng = np.random.default_rng([seed, 2])
+    return [((seed + i) % 2, float(rng.uniform(*DIAMETERS_MM))) for i in range(nodules)]
+
+
+def place_nodules(warp: Warp, seed: int, nodules: int, view: Bounds) -> list[Lesion]:
+    """Lesions inside the lungs and the view, clear of the pleura and of each other. Centres are in patient mm.
+
+    A nodule for which the view has no room is left out.
+    """
+    rng = np.random.default_rng([seed, 3])
+    ends = [(max(a, c * s - 15), min(b, d * s + 15)) for (a, b), (c, d), s in zip(view, CHEST, warp.scale, strict=True)]
+    axes = tuple(np.arange(low, high, SEARCH_STEP_MM, dtype=np.float32) for low, high in ends)
+    if nodules == 0 or min(len(axis) for axis in axes) < 3:
+        return []
+    place = warp.place(axes)  # type: ignore[arg-type]
+    right, left = lung(place, 1) < 0, lung(place, -1) < 0
+    depth = distance_transform_edt(np.pad(right | left, 1), sampling=SEARCH_STEP_MM)[1:-1, 1:-1, 1:-1]
+    lesions: list[Lesion] = []
+    for label, diameter in draw_kinds(seed, nodules):
+        room = np.argwhere(depth > diameter / 2 + CLEARANCE_MM)
+        for i, j, k in rng.permutation(room)[:200]:
+            centre = tuple(float(axis[n]) for axis, n in zip(axes, (i, j, k), strict=True))
+            apart = [np.linalg.norm(np.subtract(centre, other.centre_mm)) for other in lesions]
+            needed = [(diameter + other.diameter_mm) / 2 + 2 * CLEARANCE_MM for other in lesions]
+            if all(a > n for a, n in zip(apart, needed, strict=True)):
+                lesions.append(Lesion(label, centre, diameter, "lung_right" if right[i, j, k] else "lung_left"))  # type: ignore[arg-type]
+                break
+    return lesions
+
+
+def paint_nodule(canvas: Canvas, lesion: Lesion, number: int) -> None:
+    """Draw one nodule, ``number`` among its patient's; the centre is in patient mm."""
+    seed = [canvas.warp.seed, 4, number]
+    rng = np.random.default_rng(seed)
+    centre, radius = np.asarray(lesion.centre_mm), lesion.diameter_mm / 2
+    stretch = np.exp(rng.normal(0, 0.09, 3))
+    stretch /= np.prod(stretch) ** (1 / 3)
+    solid = float(rng.normal(35, 10))  # HU, of the same distribution for both kinds
+    form = Form(centre, radius, stretch, ROUGHNESS[lesion.label], seed)
+    box = canvas.box(form.bounds)
+    if box is None:
+        return
+    if lesion.malignant:
+        paint_spicules(canvas, centre, radius, solid, rng)
+    axes = canvas.axes_in(box)
+    distance = form.distance(axes)
+    tissue = solid + np.float32(UNEVEN[lesion.label]) * Noise([*seed, 1], 4.0, form.bounds).on(axes)
+    canvas.cover(box, distance * np.float32(SHARPNESS[lesion.label]), tissue, "nodule")
+
+
+class Form:
+    """The outline of a nodule: an ellipsoid, lobed and rough where ``roughness`` is above 0, of the volume of a sphere."""
+
+    def __init__(
+        self, centre: Points, radius: float, stretch: Points, roughness: float, seed: list[int]
+    ) -> None:
+        reach = 1.6 * radius + 6
+        x, y, z = ((float(c) - reach, float(c) + reach) for c in centre)
+        self.bounds: Bounds = (x, y, z)
+        self.centre, self.stretch, self.amplitude = centre, stretch, np.float32(roughness * radius)
+        self.lobes = Noise([*seed, 2], max(0.8 * radius, 3.0), self.bounds)
+        self.bumps = Noise([*seed, 3], max(0.4 * radius, 1.8), self.bounds)
+        step = radius / 8
+        fine = tuple(np.arange(low, high, step).astype(np.float32) for low, high in self.bounds)
+        inside = round(4 / 3 * np.pi * radius**3 / step**3)
+        self.level = np.float32(0)
+        self.level = np.partition(self.distance(fine).ravel(), inside)[inside]  # type: ignore[arg-type]
+
+    def distance(self, axes: Axes) -> Array:
+        """Signed distance in mm, negative inside, on a lattice (X, Y, Z)."""
+        x, y, z = ((a - np.float32(c)) / np.float32(s) for a, c, s in zip(axes, self.centre, self.stretch, strict=True))
+        length = np.sqrt(x[:, None, None] ** 2 + y[None, :, None] ** 2 + z[None, None, :] ** 2)
+        rough = self.amplitude * (self.lobes.on(axes) + np.float32(0.6) * self.bumps.on(axes))
+        out: Array = length + rough - self.level
+        return out
+
+
+def paint_spicules(canvas: Canvas, centre: Points, radius: float, tissue: float, rng: np.random.Generator) -> None:
+    """Fine strands that run from the nodule into the lung; they are no part of its label."""
+    count = int(rng.integers(22, 34))
+    ways = rng.standard_normal((count, 3))
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    length = radius + rng.uniform(2.5, 7.5, (count, 1))
+    thin = np.full(count, 0.45)
+    canvas.segments(centre + 0.6 * radius * ways, centre + length * ways, np.full(count, 1.5), thin, tissue)
+
+
+def to_world(lesion: Lesion, shift: Vector) -> Lesion:
+    x, y, z = (c + s for c, s in zip(lesion.centre_mm, shift, strict=True))
+    return Lesion(lesion.label, (x, y, z), lesion.diameter_mm, lesion.organ)

@@ -1,0 +1,118 @@
+"""Two random crops of one scan, the views between which the student is taught."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import MapTransform, Randomizable
+
+from smart_nets.data.cache import CachedScan, VolumeCache
+from smart_nets.data.volume import AIR
+from smart_nets.data.window import WINDOW, window_hu
+from smart_nets.errors import ConfigError, InputError
+
+
+class LoadCachedd(MapTransform):
+    """Replace the path at `keys` by its prepared scan (`CachedScan`), read from or written to the cache.
+
+    An item may hold "series", the SeriesInstanceUID to take from a DICOM folder.
+
+    Raises:
+        InputError, GeometryError: the scan cannot be used, see `read_scan`.
+    """
+
+    def __init__(self, keys: str | Sequence[str], cache: VolumeCache) -> None:
+        super().__init__(keys)
+        self.cache = cache
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        for key in self.keys:
+            item[key] = self.cache.get(item[key], item.get("series"))
+        return item
+
+
+class TwoViewsd(Randomizable, MapTransform):
+    """Cut two random crops out of a prepared scan, window them, and put them at "views".
+
+    The item gets "views" float32 (2, 1, D, H, W) in [0, 1], "starts" int64 (2, 3), the first voxel of each crop in the
+    prepared scan, and "padded", the number of axes on which the scan was shorter than the crop. The scan itself
+    gives way to its path, so that items of different sizes can be collated. D, H, W run along R, A, S.
+
+    Crops are independent and uniform over the foreground box (SMART, "random cropping of 3D regions"); with
+    `parent_crop` both lie inside one random larger crop, which guarantees overlap (SMIT).
+
+    Args:
+        keys: the key holding a `CachedScan`.
+        size: voxels of a crop.
+        window: HU that become 0 and 1.
+        parent_crop: voxels of the larger crop, or None.
+
+    Raises:
+        ConfigError: a size is not positive, or the parent smaller than the crop.
+        InputError: a scan is shorter than half the crop on some axis.
+    """
+
+    def __init__(
+        self,
+        keys: str = "image",
+        size: Sequence[int] = (128, 128, 128),
+        window: tuple[float, float] = WINDOW,
+        parent_crop: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(keys)
+        if len(size) != 3 or min(size) < 1:
+            raise ConfigError("a crop needs three sizes above 0", where="size", found=list(size))
+        if not window[0] < window[1]:
+            raise ConfigError("window needs low below high", where="window", found=list(window))
+        if parent_crop is not None and (len(parent_crop) != 3 or any(np.less(parent_crop, size))):
+            raise ConfigError("the parent crop must not be smaller than the crop", where="parent_crop",
+                              expected=f"at least {list(size)}", found=list(parent_crop))  # fmt: skip
+        self.size, self.window = np.array(size), window
+        self.parent = None if parent_crop is None else np.array(parent_crop)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        scan: CachedScan = item[self.keys[0]]
+        shape = np.array(scan.array.shape)
+        if (shape * 2 < self.size).any():
+            raise InputError("is smaller than half the crop", where=scan.source, found=f"{shape}",
+                             expected=f"at least {(self.size + 1) // 2} voxels",
+                             remedy="leave it out, or take a smaller crop")  # fmt: skip
+        starts = self.randomize(shape)
+        views = np.stack([crop_or_pad(scan.array, start, self.size) for start in starts])
+        item["views"] = window_hu(torch.from_numpy(views), *self.window)[:, None]  # (2, D, H, W) -> (2, 1, D, H, W)
+        item["starts"] = torch.from_numpy(starts)
+        item["padded"] = int((shape < self.size).sum())
+        item[self.keys[0]] = scan.source
+        return item
+
+    def randomize(self, data: np.ndarray) -> np.ndarray:  # type: ignore[override]
+        """First voxels (2, 3) of the two crops in a scan of shape `data`; negative where it must be padded."""
+        low, room = np.zeros(3, dtype=np.int64), data
+        if self.parent is not None:
+            room = np.minimum(self.parent, data)
+            low = self._start(data - room)
+        centred = -((self.size - data) // 2)  # where the scan is shorter than the crop it is padded on both sides
+        starts = [low + self._start(np.maximum(room - self.size, 0)) for _ in range(2)]
+        return np.where(data < self.size, centred, np.stack(starts))
+
+    def _start(self, slack: np.ndarray) -> np.ndarray:
+        return self.R.randint(0, slack + 1)
+
+
+def crop_or_pad(array: np.ndarray, start: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """Voxels of `array` (X, Y, Z) from `start` on, of shape `size`; what lies outside is air.
+
+    Only the voxels of the crop are read.
+    """
+    first, end = np.maximum(start, 0), np.minimum(start + size, array.shape)
+    inside = array[tuple(slice(a, b) for a, b in zip(first, end, strict=True))]
+    if (end - first == size).all():
+        return np.asarray(inside)
+    crop = np.full(size, AIR, dtype=array.dtype)
+    crop[tuple(slice(a, b) for a, b in zip(first - start, end - start, strict=True))] = inside
+    return crop

@@ -1,0 +1,117 @@
+"""Organ crops: can a frozen encoder tell one organ from another? The stand-in for OrganMNIST3D (SMART section 4.2).
+
+The crops come from phantoms that no training run sees, or from a file of real crops.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from torch import Tensor, nn
+
+from smart_nets.data.phantom import make_phantom, organ_centres
+from smart_nets.data.views import window_hu
+from smart_nets.errors import InputError
+from smart_nets.evaluation.probe import Accuracy, extract_features, knn_accuracy
+from smart_nets.training.run_record import update_record
+
+logger = logging.getLogger(__name__)
+FIRST_SEED = 9000  # far from the seeds of the embedded training set
+AIR = -1024
+
+
+@dataclass(frozen=True)
+class OrganCrops:
+    """crops (n, 1, D, H, W) in [0, 1], and the organ and patient of each."""
+
+    crops: Tensor
+    organs: list[str]
+    patients: list[str]
+
+
+def phantom_organ_crops(
+    patients: int,
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    window: tuple[float, float],
+    seed: int = 0,
+) -> OrganCrops:
+    """Crops of `size` voxels centred on the 11 organs of OrganMNIST3D in phantoms of their own."""
+    crops, organs, names = [], [], []
+    for number in range(patients):
+        phantom = make_phantom(FIRST_SEED + seed + number, spacing=spacing, nodules=0)
+        for organ, centre in organ_centres(phantom).items():
+            crops.append(window_hu(torch.from_numpy(crop_around(phantom.image, centre, size)).float(), *window))
+            organs.append(organ)
+            names.append(phantom.patient_id)
+    return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)
+
+
+def read_organ_crops(path: str | Path, size: tuple[int, int, int], window: tuple[float, float]) -> OrganCrops:
+    """Crops of a .npz with x (n, D, H, W) in HU, organ (n,) and scan (n,); resized to `size` as OrganMNIST3D's are.
+
+    Raises:
+        InputError: the file is missing, or lacks one of the three arrays.
+    """
+    if not Path(path).is_file():
+        raise InputError("there is no such file", where=path, remedy="give a .npz with x, organ and scan")
+    with np.load(path, allow_pickle=False) as file:
+        lacking = {"x", "organ", "scan"} - set(file.files)
+        if lacking:
+            raise InputError("lacks arrays", where=path, expected="x, organ, scan", found=", ".join(file.files))
+        hu, organs, scans = file["x"], file["organ"].tolist(), file["scan"].tolist()
+    volumes = window_hu(torch.from_numpy(hu.astype(np.float32)), *window).unsqueeze(
+        1
+    )  # (n, D, H, W) -> (n, 1, D, H, W)
+    crops = torch.nn.functional.interpolate(volumes, size=size, mode="trilinear", align_corners=False)
+    return OrganCrops(crops, [str(name) for name in organs], [str(name) for name in scans])
+
+
+def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:
+    """A box of `size` voxels around a voxel; air outside the volume."""
+    box = np.full(size, AIR, dtype=volume.dtype)
+    low = [c - s // 2 for c, s in zip(centre, size, strict=True)]
+    inside = [slice(max(0, a), min(n, a + s)) for a, s, n in zip(low, size, volume.shape, strict=True)]
+    target = [slice(i.start - a, i.stop - a) for i, a in zip(inside, low, strict=True)]
+    box[tuple(target)] = volume[tuple(inside)]
+    return box
+
+
+class KnnProbe:
+    """Handler: kNN accuracy of organ crops before and after training, written to the run record; rank 0 only.
+
+    Args:
+        encoder: the student's encoder.
+        crops: see `phantom_organ_crops`.
+        record: run.json.
+    """
+
+    def __init__(self, encoder: nn.Module, crops: OrganCrops, record: str | Path, k: int = 5, rank: int = 0) -> None:
+        self.encoder, self.crops, self.record, self.k, self.rank = encoder, crops, record, k, rank
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0:
+            engine.add_event_handler(Events.STARTED, self.measure, "before")
+            engine.add_event_handler(Events.COMPLETED, self.measure, "after")
+
+    def measure(self, when: str) -> Accuracy:
+        features = extract_features(self.encoder, self.crops.crops)
+        result = knn_accuracy(features, self.crops.organs, self.crops.patients, self.k)
+        update_record(self.record, knn={when: result.as_dict()})
+        return result
+
+
+def evaluate_organs(encoder: nn.Module, crops: OrganCrops, path: str | Path, k: int = 5) -> Accuracy:
+    """kNN accuracy of a finished encoder, written to `path` as JSON and returned."""
+    result = knn_accuracy(extract_features(encoder, crops.crops), crops.organs, crops.patients, k)
+    update_record(path, **result.as_dict())
+    logger.info(
+        "kNN accuracy %.3f (95 %% interval %.3f-%.3f, chance %.3f) of %d crops, %d organs, %d patients -> %s",
+        result.accuracy, result.low, result.high, result.chance, result.crops, result.classes, result.patients, path,
+    )  # fmt: skip
+    return result

@@ -1,0 +1,98 @@
+"""How good frozen features are: k nearest neighbours, with the whole patient left out and an honest interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import normalize
+from torch import Tensor
+
+from smart_nets.errors import InputError
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share of right answers with its 95 % interval, and what chance would give."""
+
+    accuracy: float
+    low: float
+    high: float
+    chance: float
+    crops: int
+    classes: int
+    patients: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def knn_accuracy(
+    features: NDArray[np.floating[Any]], labels: Sequence[str], patients: Sequence[str], k: int = 5, seed: int = 0
+) -> Accuracy:
+    """Leave-one-patient-out k-nearest-neighbour accuracy by cosine similarity.
+
+    Args:
+        features: (n, C).
+        labels, patients: n names each.
+        seed: of the bootstrap over patients that makes the interval.
+
+    Raises:
+        InputError: lengths differ, a feature is not finite, or there are fewer than two patients or classes.
+    """
+    y, groups = np.asarray(labels), np.asarray(patients)
+    if not len(features) == len(y) == len(groups):
+        raise InputError(
+            "features, labels and patients differ in number", found=f"{len(features)}, {len(y)}, {len(groups)}"
+        )
+    if not np.isfinite(features).all():
+        raise InputError(
+            "features are not finite", found=f"{int((~np.isfinite(features)).any(1).sum())} of {len(y)} rows"
+        )
+    names = np.unique(groups)
+    if len(names) < 2 or len(np.unique(y)) < 2:
+        raise InputError("a neighbour must come from another patient and may be of another class",
+                         expected="2 patients and 2 classes or more",
+                         found=f"{len(names)} and {len(np.unique(y))}")  # fmt: skip
+    unit = normalize(features)
+    right = np.zeros(len(y), dtype=bool)
+    for patient in names:
+        test = groups == patient
+        neighbours = KNeighborsClassifier(n_neighbors=min(k, int((~test).sum())), weights="distance")
+        right[test] = neighbours.fit(unit[~test], y[~test]).predict(unit[test]) == y[test]
+    low, high = bootstrap_interval(lambda rows: float(right[rows].mean()), groups, seed=seed)
+    chance = float(max(np.mean(y == name) for name in np.unique(y)))
+    return Accuracy(float(right.mean()), low, high, chance, len(y), len(np.unique(y)), len(names))
+
+
+def bootstrap_interval(
+    statistic: Callable[[NDArray[np.intp]], float], patients: Sequence[str], rounds: int = 1000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % percentile interval of a statistic of row numbers, drawing whole patients with replacement.
+
+    Rounds in which the statistic is not defined (NaN) are left out.
+    """
+    groups = np.asarray(patients)
+    rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
+    rng = np.random.default_rng(seed)
+    draws = (np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))]) for _ in range(rounds))
+    values = [value for value in map(statistic, draws) if not math.isnan(value)]
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@torch.no_grad()
+def extract_features(encoder: torch.nn.Module, crops: Tensor, batch_size: int = 4) -> NDArray[np.float32]:
+    """[CLS] (or pooled) features (n, C) of crops (n, 1, D, H, W) in [0, 1], in evaluation mode."""
+    was_training = encoder.training
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    parts = [encoder(part.to(device)).feature.float().cpu() for part in crops.split(batch_size)]
+    encoder.train(was_training)
+    return torch.cat(parts).numpy()

@@ -1,0 +1,154 @@
+"""The encoder contract, and the SMART encoder: a Swin transformer with semantic attention as a side branch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from smart_nets.errors import ConfigError
+from smart_nets.networks.grid import Grid, expand, grid_of
+from smart_nets.networks.semantic_attention import SemanticAttention
+from smart_nets.networks.swin import SwinTransformer
+
+Fill = Literal["mask_token", "zero"]
+
+
+class Encoding(NamedTuple):
+    """What every encoder gives: the same fields whichever backbone made them."""
+
+    patch: Tensor  # (B, N, C) tokens on the attention grid before semantic attention, layer-normed: what AMPD compares
+    cls: Tensor | None  # (B, C); None without semantic attention
+    attention: Tensor | None  # (B, heads, N) float32, the [CLS] row of the last block
+    pooled: Tensor  # (B, C_last) mean of the last stage's tokens
+    deep: Tensor  # (B, C_last, d, h, w) the last stage, what the image head reads
+    grid: Grid  # the grid of patch and attention
+
+    @property
+    def satt(self) -> Tensor:
+        """Semantic attention (B, N), the mean over heads: SMART eq. (1). ConfigError without semantic attention."""
+        if self.attention is None:
+            raise ConfigError("this encoder has no semantic attention", remedy="set sa_stage to 1, 2, 3 or 4")
+        return self.attention.mean(1)
+
+    @property
+    def feature(self) -> Tensor:
+        """What downstream tasks use: [CLS] where there is one, else the pooled tokens. (B, C)."""
+        return self.pooled if self.cls is None else self.cls
+
+
+def check_image(x: Tensor, in_chans: int, stride: int) -> None:
+    """ConfigError unless `x` is (B, in_chans, D, H, W) with sides the stride divides; names the nearest valid sizes."""
+    if x.dim() != 5 or x.shape[1] != in_chans:
+        raise ConfigError("not a batch of images", expected=f"(B, {in_chans}, D, H, W)", found=tuple(x.shape))
+    sides = [int(side) for side in x.shape[2:]]
+    if any(side < 1 or side % stride for side in sides):
+        nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
+        raise ConfigError(
+            "crop sides do not fit the encoder",
+            expected=f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size)}",
+            found=" x ".join(map(str, sides)),
+            remedy="change the crop size",
+        )
+
+
+class SmartEncoder(nn.Module):
+    """Swin with a semantic-attention side branch (SMART Fig. 2, DAGMaN Fig. 1D).
+
+    The branch reads the tokens of one stage after its merging; the next stage reads the same tokens, untouched by it.
+
+    Args:
+        in_chans, embed_dim, depths, num_heads, window_size, patch_size, mlp_ratio, qkv_bias, drop_path_rate,
+        use_checkpoint: the Swin transformer's.
+        sa_stage: after which stage semantic attention looks (1 to 4); None leaves it out.
+        sa_blocks, sa_heads, layer_scale: of the semantic attention.
+
+    Attributes:
+        stride: what crop sides must be divisible by, in voxels.
+        cell, deep_cell: voxels a side per token of `patch` and of `deep`.
+        patch_dim, feature_dim, deep_dim: widths of `patch`, `feature` and `deep`.
+        has_attention: whether there is a [CLS] and its attention.
+
+    Raises:
+        ConfigError: a stage that does not exist, or heads that do not divide its width.
+    """
+
+    def __init__(
+        self,
+        in_chans: int = 1,
+        embed_dim: int = 48,
+        depths: Sequence[int] = (2, 2, 8, 2),
+        num_heads: Sequence[int] = (4, 4, 8, 16),
+        window_size: int = 4,
+        patch_size: int = 2,
+        mlp_ratio: float = 4.0,
+        qkv_bias: bool = True,
+        drop_path_rate: float = 0.1,
+        sa_stage: int | None = 3,
+        sa_blocks: int = 2,
+        sa_heads: int = 8,
+        layer_scale: float | None = 0.1,
+        use_checkpoint: bool = False,
+    ) -> None:
+        super().__init__()
+        if sa_stage not in (1, 2, 3, 4, None):
+            raise ConfigError("no such stage", where="sa_stage", expected="1, 2, 3, 4 or null", found=sa_stage)
+        self.in_chans, self.patch_size, self.tap = in_chans, patch_size, sa_stage or 3
+        self.has_attention = sa_stage is not None
+        self.stride = self.deep_cell = patch_size * 2**4
+        self.cell = patch_size * 2**self.tap
+        self.patch_dim, self.deep_dim = embed_dim * 2**self.tap, embed_dim * 2**4
+        self.feature_dim = self.deep_dim if sa_stage is None else self.patch_dim
+        self.swin = SwinTransformer(
+            in_chans, embed_dim, depths, num_heads, window_size, patch_size, mlp_ratio, qkv_bias, drop_path_rate,
+            use_checkpoint,
+        )  # fmt: skip
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
+        self.token_norm = nn.LayerNorm(self.patch_dim, eps=1e-6)
+        self.semantic_attention = (
+            None if sa_stage is None else SemanticAttention(self.patch_dim, sa_blocks, sa_heads, mlp_ratio, layer_scale)
+        )
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
+        """Encodes images, whole or with hidden cells.
+
+        Args:
+            x: (B, in_chans, D, H, W) intensities in [0, 1], sides divisible by `stride`.
+            mask: (B, N) bool on any grid whose cubic cells tile the image, True = hidden; usually `Encoding.grid`.
+            fill: what hidden tokens become: the learned mask token, or zero.
+
+        Raises:
+            ConfigError: sides the stride does not divide, a mask that does not fit, or an unknown fill.
+        """
+        maps = self._maps(x, mask, fill, stages=4)
+        tokens = _tokens(maps[self.tap])
+        cls = attention = None
+        if self.semantic_attention is not None:
+            cls, attention = self.semantic_attention(tokens)
+        deep = maps[-1]
+        grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
+        return Encoding(self.token_norm(tokens), cls, attention, deep.mean((2, 3, 4)), deep, grid)
+
+    def attention_only(self, x: Tensor) -> Tensor:
+        """Semantic attention (B, N), SMART eq. (1), without running the stages behind it."""
+        if self.semantic_attention is None:
+            raise ConfigError("this encoder has no semantic attention", remedy="set sa_stage to 1, 2, 3 or 4")
+        maps = self._maps(x, None, "mask_token", stages=self.tap)
+        return self.semantic_attention(_tokens(maps[-1]))[1].mean(1)
+
+    def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
+        check_image(x, self.in_chans, self.stride)
+        if fill not in ("mask_token", "zero"):
+            raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
+        if mask is not None:
+            mask = expand(mask, grid_of([int(side) for side in x.shape[2:]], self.patch_size))
+        # Zero as a multiple of the token: the parameter stays in the graph, which distributed training asks for.
+        token = self.mask_token if fill == "mask_token" else self.mask_token * 0
+        return self.swin(x, mask, token, stages)
+
+
+def _tokens(feature_map: Tensor) -> Tensor:
+    """(B, C, d, h, w) -> (B, N, C)."""
+    return feature_map.flatten(2).transpose(1, 2)

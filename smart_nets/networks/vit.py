@@ -1,0 +1,97 @@
+"""The ViT comparator, under the same contract as the Swin encoder (SMART sec. 4)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from smart_nets.errors import ConfigError
+from smart_nets.networks.blocks import ViTBlock, init_linear
+from smart_nets.networks.encoder import Encoding, Fill, check_image
+from smart_nets.networks.grid import Grid, expand, grid_of
+
+
+class ViTEncoder(nn.Module):
+    """Vision transformer with [CLS] at the end; its own last block gives the semantic attention.
+
+    Args:
+        img_size: crop side the position embedding is made for, in voxels; other sizes interpolate it.
+        patch_size: voxels a side per token.
+        in_chans: channels of the image.
+        dim, depth, num_heads, mlp_ratio: of the blocks.
+        drop_path_rate: stochastic depth of the last block, growing linearly from 0.
+
+    Attributes: as `SmartEncoder`; `patch` and `deep` are the same tokens, so their cells are equal.
+
+    Raises:
+        ConfigError: a patch that does not divide the image, no block, or heads that do not divide the width.
+    """
+
+    def __init__(
+        self,
+        img_size: int = 128,
+        patch_size: int = 16,
+        in_chans: int = 1,
+        dim: int = 768,
+        depth: int = 12,
+        num_heads: int = 8,
+        mlp_ratio: float = 4.0,
+        drop_path_rate: float = 0.1,
+    ) -> None:
+        super().__init__()
+        if depth < 1:
+            raise ConfigError("a transformer needs a block", where="depth", expected="1 or more", found=depth)
+        self.in_chans, self.patch_size, self.has_attention = in_chans, patch_size, True
+        self.stride = self.cell = self.deep_cell = patch_size
+        self.patch_dim = self.feature_dim = self.deep_dim = dim
+        self.home = grid_of([img_size] * 3, patch_size)  # the grid of the position embedding
+        self.patch_embed = nn.Conv3d(in_chans, dim, kernel_size=patch_size, stride=patch_size)
+        self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
+        self.pos_embed = nn.Parameter(torch.zeros(1, self.home[0] ** 3 + 1, dim))
+        rates = torch.linspace(0, drop_path_rate, depth).tolist()
+        self.blocks = nn.ModuleList(ViTBlock(dim, num_heads, mlp_ratio, drop_path=rate) for rate in rates)
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        for token in (self.cls_token, self.pos_embed):
+            nn.init.trunc_normal_(token, std=0.02)
+        self.apply(init_linear)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
+        """Encodes images (B, in_chans, D, H, W); arguments and errors as `SmartEncoder.forward`."""
+        grid, tokens = self._run(x, mask, fill)
+        _, row = self.blocks[-1].last_query(tokens)
+        tokens = self.norm(self.blocks[-1](tokens))
+        patch = tokens[:, :-1]
+        deep = patch.transpose(1, 2).reshape(-1, self.deep_dim, *grid)  # (B, N, C) -> (B, C, d, h, w)
+        return Encoding(patch, tokens[:, -1], row[..., :-1], patch.mean(1), deep, grid)
+
+    def attention_only(self, x: Tensor) -> Tensor:
+        """Semantic attention (B, N): the head mean of the [CLS] row of the last block."""
+        _, tokens = self._run(x, None, "mask_token")
+        return self.blocks[-1].last_query(tokens)[1][..., :-1].mean(1)
+
+    def _run(self, x: Tensor, mask: Tensor | None, fill: Fill) -> tuple[Grid, Tensor]:
+        """The grid, and the tokens (B, N + 1, C) that enter the last block."""
+        check_image(x, self.in_chans, self.stride)
+        if fill not in ("mask_token", "zero"):
+            raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
+        grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
+        tokens = self.patch_embed(x).flatten(2).transpose(1, 2)  # (B, C, d, h, w) -> (B, N, C)
+        if mask is not None:
+            token = self.mask_token if fill == "mask_token" else self.mask_token * 0
+            tokens = torch.where(expand(mask, grid).flatten(1).unsqueeze(-1), token.to(tokens.dtype), tokens)
+        cls = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
+        tokens = torch.cat([tokens, cls], dim=1) + self._positions(grid)
+        for block in self.blocks[:-1]:
+            tokens = block(tokens)
+        return grid, tokens
+
+    def _positions(self, grid: Grid) -> Tensor:
+        """The position embedding (1, N + 1, C), interpolated when the crop is not the size it was made for."""
+        if grid == self.home:
+            return self.pos_embed
+        patch, cls = self.pos_embed[:, :-1], self.pos_embed[:, -1:]
+        volume = patch.transpose(1, 2).reshape(1, -1, *self.home)  # (1, N, C) -> (1, C, d, h, w)
+        volume = F.interpolate(volume, size=grid, mode="trilinear", align_corners=False)
+        return torch.cat([volume.flatten(2).transpose(1, 2), cls], dim=1)

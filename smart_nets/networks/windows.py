@@ -1,0 +1,106 @@
+"""Where tokens lie in the shifted windows of a Swin stage: index tables, made once per grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smart_nets.networks.grid import Grid
+
+BLOCKED = -100.0  # what Swin adds to the score of two tokens that only the shift brought together
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """Index tables of one stage. P tokens are those of the grid padded to whole windows, n those of a window.
+
+    Blocks alternate between plain and shifted windows. Tokens stay in window order from block to block: one gather
+    turns plain order into shifted order, another turns it back, instead of a roll, a partition, a reverse and a roll.
+    """
+
+    padded: Grid
+    tokens: int  # n
+    shifted: bool  # False when the whole grid is one window: then all blocks are plain
+    plain: Tensor  # (P,) padded grid order -> plain windows
+    plain_back: Tensor  # (P,) plain windows -> padded grid order
+    shift: Tensor  # (P,) plain windows -> shifted windows
+    shift_back: Tensor  # (P,) shifted windows -> plain windows
+    hidden: Tensor | None  # (P, 1) bool, padding slots in plain window order; None without padding
+    hidden_shifted: Tensor | None  # the same in shifted window order
+    kind: Tensor  # (windows,) which of the masks a shifted window has; 0 is free
+    masks: Tensor  # (kinds, n, n) additive masks, the first all zero
+
+
+def plan_windows(grid: Grid, window: int, device: torch.device) -> WindowPlan:
+    """The plan of a stage with tokens on `grid`; kept per grid, but made anew while a graph is being captured."""
+    if capturing():
+        return _build(grid, window, device)
+    return _cached(grid, window, device)
+
+
+def capturing() -> bool:
+    """True inside torch.jit.trace, torch.export and torch.compile, which need plain operators and fresh constants."""
+    return torch.jit.is_tracing() or torch.compiler.is_compiling()
+
+
+@lru_cache(maxsize=64)
+def _cached(grid: Grid, window: int, device: torch.device) -> WindowPlan:
+    with torch.inference_mode(False):  # else a first call at inference would leave tensors that training must not save
+        return _build(grid, window, device)
+
+
+def _build(grid: Grid, window: int, device: torch.device) -> WindowPlan:
+    # A grid side no longer than the window is one window: it is not padded and not shifted.
+    size = tuple(min(window, side) for side in grid)
+    shift = tuple(window // 2 if side > window else 0 for side in grid)
+    depth, height, width = (-(-side // step) * step for side, step in zip(grid, size, strict=True))
+    padded = (depth, height, width)
+    places = np.arange(depth * height * width).reshape(padded)
+    plain = _partition(places, size)
+    shifted = _partition(np.roll(places, [-step for step in shift], (0, 1, 2)), size)
+    plain_back, shifted_back = np.argsort(plain), np.argsort(shifted)
+    inside = np.zeros(padded, bool)
+    inside[: grid[0], : grid[1], : grid[2]] = True
+    outside = None if inside.all() else ~inside.reshape(-1, 1)
+    kind, masks = _shift_masks(padded, size, shift)
+
+    def put(table: np.ndarray) -> Tensor:
+        return torch.tensor(table, device=device)
+
+    return WindowPlan(
+        padded=padded,
+        tokens=int(np.prod(size)),
+        shifted=any(shift),
+        plain=put(plain),
+        plain_back=put(plain_back),
+        shift=put(plain_back[shifted]),
+        shift_back=put(shifted_back[plain]),
+        hidden=None if outside is None else put(outside[plain]),
+        hidden_shifted=None if outside is None else put(outside[shifted]),
+        kind=put(kind),
+        masks=put(masks),
+    )
+
+
+def _partition(volume: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """(D, H, W) -> (D * H * W,) window by window, row-major within."""
+    (d, h, w), (a, b, c) = volume.shape, size
+    return volume.reshape(d // a, a, h // b, b, w // c, c).transpose(0, 2, 4, 1, 3, 5).reshape(-1)
+
+
+def _shift_masks(padded: Grid, size: tuple[int, ...], shift: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The kind of each window and the additive mask of each kind: at most 8, whatever the grid."""
+    regions = np.zeros(padded, np.int64)
+    for axis, (side, step, offset) in enumerate(zip(padded, size, shift, strict=True)):
+        # Along an axis: 0 before the last window, 1 and 2 its two parts, which the roll brought together.
+        line = np.digitize(np.arange(side), [side - step, side - offset]) if offset else np.zeros(side, np.int64)
+        regions = regions * 3 + line.reshape([-1 if i == axis else 1 for i in range(3)])
+    windows = _partition(regions, size).reshape(-1, int(np.prod(size)))
+    masks = np.where(windows[:, :, None] != windows[:, None, :], BLOCKED, 0.0).astype(np.float32)
+    unique, kind = np.unique(masks.reshape(len(masks), -1)[:, :], axis=0, return_inverse=True)
+    order = np.argsort(-unique.sum(1))  # the free mask first
+    return np.argsort(order)[kind.reshape(-1)], unique[order].reshape(-1, *masks.shape[1:])

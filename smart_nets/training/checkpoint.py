@@ -1,0 +1,111 @@
+"""What a run leaves behind: the student encoder for others, and its own state to go on from.
+
+Both are attached in the configuration's `run`, since a handler inside the trainer's list cannot refer to the trainer.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from torch import nn
+
+from smart_nets.errors import CheckpointError
+from smart_nets.training.run_record import update_record
+from smart_nets.weights.io import save_weights
+
+logger = logging.getLogger(__name__)
+
+
+class EncoderSaver:
+    """Handler: after every `every` epochs and at the end, the student encoder and its card; rank 0 only.
+
+    Args:
+        encoder: the student's encoder.
+        path: of the weights, e.g. models/model.pt; the card lies beside it.
+        card: what is known before training; the epoch is added.
+        record: run.json, which learns the weights' name and hash.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        path: str | Path,
+        card: Mapping[str, Any],
+        record: str | Path,
+        every: int = 10,
+        rank: int = 0,
+    ) -> None:
+        self.encoder, self.path, self.card, self.record = encoder, Path(path), dict(card), Path(record)
+        self.every, self.rank = every, rank
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0:
+            engine.add_event_handler(Events.EPOCH_COMPLETED(every=self.every), self.save)
+            engine.add_event_handler(Events.COMPLETED, self.save)
+
+    def save(self, engine: Engine) -> None:
+        digest = save_weights(self.encoder, self.path, {**self.card, "epochs": engine.state.epoch})
+        update_record(self.record, weights={"file": self.path.name, "sha256": digest})
+
+
+class TrainingState:
+    """Handler: all that is needed to go on after an interruption, written at the end of every epoch.
+
+    Args:
+        path: of the state file; written whole or not at all.
+        network, optimizer: whose state is kept.
+        resume: start from the file when it is there.
+        settings: compared on resume, because going on under other settings would be neither the one run nor the other.
+    """
+
+    def __init__(
+        self, path: str | Path, network: nn.Module, optimizer: torch.optim.Optimizer, resume: bool = False,
+        settings: Mapping[str, Any] | None = None, rank: int = 0,
+    ) -> None:  # fmt: skip
+        self.path, self.network, self.optimizer, self.resume = Path(path), network, optimizer, resume
+        self.settings, self.rank = json.loads(json.dumps(settings or {}, default=str)), rank
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.STARTED, self.load)
+        if self.rank == 0:
+            engine.add_event_handler(Events.EPOCH_COMPLETED, self.save)
+
+    def save(self, engine: Engine) -> None:
+        network = getattr(self.network, "module", self.network)
+        state = {
+            "network": network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": engine.state.epoch,
+            "iteration": engine.state.iteration,
+            "settings": self.settings,
+            "torch_random": torch.get_rng_state(),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        torch.save(state, temporary)
+        os.replace(temporary, self.path)
+
+    def load(self, engine: Engine) -> None:
+        if not (self.resume and self.path.is_file()):
+            return
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        changed = {n for n in {*state["settings"], *self.settings} if state["settings"].get(n) != self.settings.get(n)}
+        if changed:
+            raise CheckpointError("was made with other settings", where=self.path, found=", ".join(sorted(changed)),
+                                  remedy="resume with the same settings, or start anew in another output_dir")  # fmt: skip
+        getattr(self.network, "module", self.network).load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
+        torch.set_rng_state(state["torch_random"])
+        random.seed(state["epoch"])
+        np.random.seed(state["epoch"])
+        logger.info("going on after epoch %d from %s", state["epoch"], self.path.name)

@@ -1,0 +1,32 @@
+"""Joining and leaving a group of processes that torchrun started: nccl on GPUs, gloo on CPUs."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+
+from smart_nets.errors import ConfigError
+
+
+def start(timeout_minutes: float = 10) -> None:
+    """Join the group; each process takes the GPU of its local rank. A rank that hangs ends all after the timeout.
+
+    Raises:
+        ConfigError: the process was not started by torchrun.
+    """
+    if "LOCAL_RANK" not in os.environ:
+        raise ConfigError("this overlay runs under torchrun only", where="multi_gpu_train.json",
+                          remedy="start with torchrun --standalone --nproc_per_node=2 -m monai.bundle run ...")  # fmt: skip
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    backend = "nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
+
+
+def stop() -> None:
+    """Leave the group, if this process is in one."""
+    if dist.is_initialized():
+        dist.destroy_process_group()

@@ -1,0 +1,41 @@
+"""Presets by name: which settings of a configuration a run takes, chosen by the hardware unless the user says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from smart_nets.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+BASE_NEEDS_GB = 22  # measured peak of one 128^3 scan (two views) in bf16, with room for the optimiser
+
+
+def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The settings of the preset `name`; "auto" takes "base" on a large GPU and "tiny" elsewhere, and logs why.
+
+    Raises:
+        ConfigError: the name is not among the presets.
+    """
+    if name == "auto":
+        name, why = _by_hardware()
+    else:
+        why = "as asked"
+    if name not in presets:
+        raise ConfigError("is not a preset", where="preset", expected=f"auto, {', '.join(presets)}", found=name,
+                          remedy="choose one of them with --preset")  # fmt: skip
+    logger.info("preset %s (%s)", name, why)
+    return {**presets[name], "name": name}
+
+
+def _by_hardware() -> tuple[str, str]:
+    if not torch.cuda.is_available():
+        return "tiny", "no GPU found; --preset base runs the paper's configuration"
+    gpu = torch.cuda.get_device_properties(0)
+    memory = gpu.total_memory / 2**30
+    if memory < BASE_NEEDS_GB:
+        return "tiny", f"{gpu.name} has {memory:.0f} GB, base needs {BASE_NEEDS_GB}"
+    return "base", f"{gpu.name}, {memory:.0f} GB"

@@ -1,0 +1,93 @@
+"""run.json: what a run was (settings, versions, hardware, data), so that its numbers can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from ignite.engine import Engine, Events
+
+PACKAGES = ("smart-nets", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk", "pydicom")
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write JSON so that a reader never sees half of it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def update_record(path: str | Path, **facts: Any) -> dict[str, Any]:
+    """Merge facts into a run record (one level deep) and return it."""
+    path = Path(path)
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    for name, value in facts.items():
+        old = record.get(name)
+        record[name] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+    write_json(path, record)
+    return record
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of the packages that can change a result."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # an optional reader, or the project run from a bundle's own copy
+    return found
+
+
+def hardware() -> str:
+    """The machine in words: GPU or processor kind and threads; no host name."""
+    if torch.cuda.is_available():
+        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_properties(0).name}"
+    return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
+
+
+def data_facts(datalist: Sequence[Mapping[str, Any]], source: str | None) -> dict[str, Any]:
+    """What a run trained on: the folder's last name, the number of scans, and a hash of the list."""
+    text = json.dumps([{k: item[k] for k in ("image", "series") if k in item} for item in datalist], sort_keys=True)
+    return {
+        "source": Path(source).name if source else "embedded phantoms",
+        "used": len(datalist),
+        "manifest_sha256": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+class RunRecord:
+    """Handler: writes the record at the start and the duration at the end, on rank 0.
+
+    Args:
+        path: of run.json.
+        facts: title, preset, settings, data, model: whatever the configuration knows.
+        rank: of this process.
+    """
+
+    def __init__(self, path: str | Path, facts: Mapping[str, Any], rank: int = 0) -> None:
+        self.path, self.facts, self.rank = Path(path), dict(facts), rank
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0:
+            engine.add_event_handler(Events.STARTED, self.start)
+            engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def start(self) -> None:
+        self.clock = time.perf_counter()
+        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        write_json(self.path, {**self.facts, "started": started, "versions": versions(), "hardware": hardware()})
+
+    def finish(self) -> None:
+        update_record(self.path, seconds=round(time.perf_counter() - self.clock, 1))

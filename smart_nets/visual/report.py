@@ -1,0 +1,202 @@
+"""A run folder as one self-contained HTML page: what ran, how it went, what it learned, how to do it again."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from smart_nets.errors import InputError
+from smart_nets.visual import page
+from smart_nets.visual.curves import knn_chart
+from smart_nets.visual.report_pictures import looks_section, seen_section
+from smart_nets.visual.report_training import entropy_verdict, last_entropies, training_section, uniform_entropy
+from smart_nets.visual.run_folder import Run, read_run
+
+COMMAND = "python -m monai.bundle run --config_file bundles/smart_pretrain/configs/train.json"
+
+
+def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
+    """Turn a run folder into one HTML file that needs no network, no script and no other file.
+
+    Args:
+        run_dir: holds metrics.jsonl and, if the run made them, run.json and snapshots.npz.
+        path: of the report; default `run_dir`/report.html. An old report stays until the new one is complete.
+
+    Returns:
+        the report's path.
+
+    Raises:
+        InputError: the folder or its metrics.jsonl is missing or unreadable, or the report cannot be written.
+    """
+    run = read_run(Path(run_dir))
+    target = Path(path) if path is not None else Path(run_dir) / "report.html"
+    html = render(run)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(html, encoding="utf-8")
+        os.replace(temporary, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # there may be nothing to remove
+            temporary.unlink()
+        raise InputError("cannot be written", where=target, found=error.strerror,
+                         remedy="choose another path or make room") from error  # fmt: skip
+    return target
+
+
+def render(run: Run) -> str:
+    """The report of a run as HTML."""
+    about = run.about
+    kicker = " · ".join(
+        filter(None, ["Pretraining report", str(about.get("preset", "")), str(about.get("started", ""))[:10]])
+    )
+    sections = [
+        ("training", "How training went", training_section(run)),
+        ("seen", "What the student saw", seen_section(run)),
+        ("attention", "Where the model looks", looks_section(run)),
+        ("features", "How good are the features", _features(run)),
+        ("reproduce", "How to reproduce", _reproduce(run)),
+    ]
+    return page.page(str(about.get("title") or "SMART pretraining"), kicker, _headline(run), sections)
+
+
+def _headline(run: Run) -> str:
+    sentences = [" ".join(part) for part in (_what_ran(run), _what_fell(run), _what_was_learned(run))]
+    lead = "".join(page.paragraph(text, "lead") for text in sentences if text)
+    notes = "".join(f"<li>⚠ {page.escape(note)}</li>" for note in run.notes)
+    return lead + page.tiles(_tiles(run)) + (f'<ul class="notes">{notes}</ul>' if notes else "")
+
+
+def _what_ran(run: Run) -> Iterator[str]:
+    data, about = run.about.get("data", {}), run.about
+    scans = f"{data['used']:,} CT scans" if "used" in data else "CT scans"
+    source = f" from “{data['source']}”" if data.get("source") else ""
+    time = f"in {page.duration(about['seconds'])}" if "seconds" in about else "so far"
+    place = f" on {about['hardware']}" if about.get("hardware") else ""
+    yield (f"This run taught an encoder to read CT without any labels: {scans}{source}, {_epochs(run)}{run.steps:,} "
+           f"steps {time}{place}.")  # fmt: skip
+    if data.get("rejected"):
+        yield f"{data['rejected']:,} of {data['given']:,} given scans were turned away, each with its reason on record."
+
+
+def _what_fell(run: Run) -> Iterator[str]:
+    if "amip" not in run.series:
+        return
+    first, last = run.series["amip"].ends()
+    if not math.isfinite(first) or first == 0:
+        yield "Its error in hidden parts of the image has no number."
+        return
+    width = _window_width(run)
+    in_hu = f" ({first * width:.0f} to {last * width:.0f} HU)" if width else ""
+    verb = "fell" if last < first else "rose"
+    yield (f"Asked to paint hidden parts of an image, its mean error {verb} from {page.number(first)} to "
+           f"{page.number(last)} of the intensity window{in_hu}, {abs(last / first - 1):.0%} "
+           f"{'less' if last < first else 'more'}.")  # fmt: skip
+
+
+def _what_was_learned(run: Run) -> Iterator[str]:
+    knn = _knn(run)
+    if not {"before", "after"} <= knn.keys():
+        return
+    before, after = knn["before"], knn["after"]
+    yield (f"Asked to sort {after['crops']:,} labelled crops into {after['classes']} classes by their nearest "
+           f"neighbours, it was right in {_with_interval(before)} before and {_with_interval(after)} after training; "
+           f"chance is {_chance(after):.0%}.")  # fmt: skip
+    if after["low"] <= _chance(after):
+        yield "Even after training this is not clearly better than chance."
+    elif after["low"] > before["high"]:
+        yield "The 95% intervals do not overlap: training improved the features."
+    elif after["high"] < before["low"]:
+        yield "The 95% intervals do not overlap: training made the features worse for this task."
+    else:
+        yield "The 95% intervals overlap: this run alone does not show that training helped."
+
+
+def _tiles(run: Run) -> Iterator[tuple[str, str, str, str]]:
+    about = run.about
+    if "seconds" in about:
+        yield "Training", page.duration(about["seconds"]), f"{_epochs(run)}{run.steps:,} steps", ""
+    else:
+        yield "Training", f"{run.steps:,} steps", "duration not recorded: the run may not have ended", ""
+    if "amip" in run.series:
+        first, last = run.series["amip"].ends()
+        change = f"{last / first - 1:+.0%}".replace("-", "−") if first else "–"
+        yield "Error in hidden voxels", change, f"AMIP {page.number(first)} → {page.number(last)}", ""
+    knn = _knn(run)
+    if "after" in knn:
+        start = f"from {knn['before']['accuracy']:.0%}; " if "before" in knn else ""
+        remark = f"{start}chance {_chance(knn['after']):.0%}"
+        yield "Nearest-neighbour test", f"{knn['after']['accuracy']:.0%}", remark, ""
+    kind, word, _ = entropy_verdict(last_entropies(run), uniform_entropy(run))
+    yield "Teacher", word, "by the entropy of its answers", kind
+
+
+def _features(run: Run) -> str:
+    knn = _knn(run)
+    if not knn:
+        return page.paragraph("This run had no nearest-neighbour test, so nothing is said here about its features.")
+    result = knn.get("after") or knn["before"]
+    patients = f" of {result['patients']:,} patients" if "patients" in result else ""
+    intro = (
+        f"{result['crops']:,} crops{patients} with known labels ({result['classes']} classes) go through the frozen "
+        "encoder; each is then given the label of the crops of other patients whose features are most alike. No weight "
+        "is trained for this test. Whiskers are 95% intervals; chance is always naming the commonest class."
+    )
+    rows = [
+        (f"{name} training", knn[name]["accuracy"], knn[name]["low"], knn[name]["high"])
+        for name in ("before", "after") if name in knn
+    ]  # fmt: skip
+    svg = knn_chart(rows, _chance(result), "Nearest-neighbour accuracy with intervals")
+    chart = page.chart(svg, "Nearest-neighbour accuracy", "share of crops given their right label")
+    only = "" if len(rows) == 2 else page.paragraph(f"Only the test {rows[0][0]} was made.", "quiet")
+    return page.paragraph(intro) + f'<div class="charts wide">{chart}</div>' + only
+
+
+def _reproduce(run: Run) -> str:
+    about = run.about
+    data, model, weights = (about.get(name, {}) for name in ("data", "model", "weights"))
+    command = COMMAND + (f" --preset {shlex.quote(str(about['preset']))}" if about.get("preset") else "")
+    if data.get("source") and "phantom" not in str(data["source"]).lower():
+        command += f" --dataset_dir {shlex.quote('/path/to/' + str(data['source']))}"
+    data_names = {"source": "source", "given": "scans given", "used": "scans used", "rejected": "scans rejected",
+                  "manifest_sha256": "SHA-256 of the manifest"}  # fmt: skip
+    facts = [(text, data[name]) for name, text in data_names.items() if name in data]
+    facts += [(f"weights, {name}", value) for name, value in weights.items()]
+    facts += [(name, about[name]) for name in ("started", "hardware") if name in about]
+    groups = {
+        "Data and weights": facts,
+        "Model": list(model.items()),
+        "Settings": list(about.get("settings", {}).items()),
+        "Versions": list(about.get("versions", {}).items()),
+    }
+    tables = "".join(f"<div><h3>{name}</h3>{page.table(rows)}</div>" for name, rows in groups.items() if rows)
+    return f'<pre>{page.escape(command)}</pre><div class="tables">{tables}</div>'
+
+
+def _knn(run: Run) -> dict[str, dict[str, Any]]:
+    return run.about.get("knn") or {}
+
+
+def _chance(result: dict[str, Any]) -> float:
+    return float(result.get("chance", 1 / result["classes"]))
+
+
+def _with_interval(result: dict[str, Any]) -> str:
+    return f"{result['accuracy']:.0%} ({result['low']:.0%}–{result['high']:.0%})"
+
+
+def _window_width(run: Run) -> float:
+    low, high = run.about.get("model", {}).get("window") or (0, 0)
+    return float(high - low)
+
+
+def _epochs(run: Run) -> str:
+    if "epoch" not in run.series:
+        return ""
+    count = len(set(run.series["epoch"].values.tolist()))
+    return f"{count:,} epoch{'s' if count > 1 else ''}, "

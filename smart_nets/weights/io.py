@@ -1,0 +1,155 @@
+"""Weights on disk: a plain state dict that MONAI and torch read, and beside it a JSON card that says what it is.
+
+Whoever loads weights gets a report of matched, missing and unexpected tensors, and an error unless all match or a part
+was left out by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pickle
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smart_nets.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of every tensor when weights were loaded."""
+
+    matched: list[str]
+    missing: list[str]
+    unexpected: list[str]
+    wrong_shape: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.matched)} tensors matched"]
+        parts += [f"missing: {', '.join(self.missing[:5])}{' ...' * (len(self.missing) > 5)}"] * bool(self.missing)
+        parts += [f"unexpected: {', '.join(self.unexpected[:5])}{' ...' * (len(self.unexpected) > 5)}"] * bool(
+            self.unexpected
+        )
+        parts += [f"{name} is {found}, network has {own}" for name, (found, own) in list(self.wrong_shape.items())[:5]]
+        return "; ".join(parts)
+
+
+def card_path(weights: str | Path) -> Path:
+    """models/model.pt -> models/model.json"""
+    return Path(weights).with_suffix(".json")
+
+
+def sha256_of(path: str | Path) -> str:
+    """Hex digest of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -> str:
+    """Write a state dict and its card, each whole or not at all; returns the weights' sha256.
+
+    Args:
+        card: what a later user must know: architecture, orientation, spacing in mm, HU window, crop, versions ...
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+    torch.save(state, temporary)
+    digest = sha256_of(temporary)
+    tensors = {"tensors": len(state), "parameters": sum(p.numel() for p in module.parameters())}
+    text = json.dumps({**card, **tensors, "sha256": digest}, indent=2, default=str) + "\n"
+    temporary_card = path.with_name(f".{path.name}.card.{os.getpid()}")
+    temporary_card.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+    os.replace(temporary_card, card_path(path))
+    return digest
+
+
+def read_card(weights: str | Path) -> dict[str, Any]:
+    """The card beside a weights file.
+
+    Raises:
+        CheckpointError: weights or card are missing, or the card is no JSON object.
+    """
+    for path, what in ((Path(weights), "weights"), (card_path(weights), "card")):
+        if not path.is_file():
+            raise CheckpointError(f"there are no {what} here", where=path,
+                                  remedy="pretrain first (make pretrain), or give the path of trained weights")  # fmt: skip
+    try:
+        card = json.loads(card_path(weights).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError("is no JSON", where=card_path(weights), found=error, remedy="copy it again") from error
+    if not isinstance(card, dict):
+        raise CheckpointError(
+            "is no card", where=card_path(weights), expected="a JSON object", found=type(card).__name__
+        )
+    return card
+
+
+def load_weights(
+    module: nn.Module, path: str | Path, left_out: Sequence[str] = (), check_card: bool = True
+) -> LoadReport:
+    """Load a state dict strictly.
+
+    Args:
+        left_out: prefixes of the module's parts that may be missing in the file or that the file may have in excess,
+            e.g. ("semantic_attention",) for a Swin without semantic attention.
+        check_card: compare the file's sha256 with its card when there is one.
+
+    Raises:
+        CheckpointError: no file, a damaged or foreign file, or tensors that do not fit; the message has the report.
+    """
+    path = Path(path)
+    state = _read_state(path)
+    if check_card and card_path(path).is_file():
+        stated, found = read_card(path).get("sha256"), sha256_of(path)
+        if stated != found:
+            raise CheckpointError("differs from its card", where=path, expected=f"sha256 {stated}", found=found,
+                                  remedy="copy weights and card again, together")  # fmt: skip
+    report = compare(module.state_dict(), state)
+    missing = [name for name in report.missing if not name.startswith(tuple(left_out))] if left_out else report.missing
+    extra = [n for n in report.unexpected if not n.startswith(tuple(left_out))] if left_out else report.unexpected
+    if missing or extra or report.wrong_shape or not report.matched:
+        raise CheckpointError("does not fit this network", where=path, found=report,
+                              remedy="build the network of the weights' card, or name the parts to leave out")  # fmt: skip
+    module.load_state_dict(
+        {name: state[name] for name in report.matched}, strict=False
+    )  # compared above, tensor by tensor
+    return report
+
+
+def compare(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> LoadReport:
+    """Match two state dicts by name and shape."""
+    shapes = {
+        n: (tuple(theirs[n].shape), tuple(own[n].shape)) for n in own if n in theirs and own[n].shape != theirs[n].shape
+    }
+    matched = [name for name in own if name in theirs and name not in shapes]
+    return LoadReport(matched, [n for n in own if n not in theirs], [n for n in theirs if n not in own], shapes)
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise CheckpointError("there are no weights here", where=path, remedy="give the path of a weights file")
+    head = path.open("rb").read(64).lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html", b"version https://git-lfs")):
+        raise CheckpointError("is no weights file", where=path, expected="a torch state dict",
+                              found="a Git-LFS pointer" if head.startswith(b"version") else "an HTML page",
+                              remedy="download the file itself")  # fmt: skip
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError("cannot be read as weights", where=path, expected="a torch state dict of tensors only",
+                              found=str(error).splitlines()[0][:120], remedy="copy the file again")  # fmt: skip
+    if isinstance(state, dict) and isinstance(state.get("model"), dict):
+        state = state["model"]
+    if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):
+        raise CheckpointError("holds no state dict", where=path, expected="names and tensors",
+                              found=type(state).__name__, remedy="save module.state_dict()")  # fmt: skip
+    return state

@@ -1,0 +1,32 @@
+"""What several tests share: one thread, a fixed seed, a network small enough for a laptop, and the real CT if it is there."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from smart_nets.networks.encoder import SmartEncoder
+
+SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
+HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16}
+
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def small_encoder() -> SmartEncoder:
+    """A SMART encoder with 4^3 attention cells on a 64^3 crop."""
+    return SmartEncoder(**SMALL)
+
+
+@pytest.fixture(scope="session")
+def real_ct() -> Path:
+    """The folder of real CT that SMART_REAL_DATA names."""
+    folder = os.environ.get("SMART_REAL_DATA")
+    if not folder:
+        pytest.skip("real CT is not at hand: set SMART_REAL_DATA to its folder to run this test")
+    return Path(folder)
