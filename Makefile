@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# threads that wait must sleep: on a shared machine, spinning ones make training several times slower
+export OMP_WAIT_POLICY ?= PASSIVE
 
 .PHONY: install pretrain test lint bench figures clean
 

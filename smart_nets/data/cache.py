@@ -162,7 +162,13 @@ def file_identity(path: Path) -> str:
         InputError: the path does not exist.
     """
     if not path.exists():
-        raise InputError("does not exist", where=path, remedy="check the path and that the disk is mounted")
+        raise InputError(
+            "does not exist",
+            where=path,
+            expected="a file or folder",
+            found="nothing",
+            remedy="check the path and that the disk is mounted",
+        )
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return _digest(json.dumps(stats))

@@ -158,8 +158,9 @@ def _without_doubles(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]
             rejected.append(result)
         elif result["voxels_sha256"] in seen:
             twin = seen[result["voxels_sha256"]]
-            reason = f"{result['image']}: holds the same voxels as {twin}; keep one of them."
-            rejected.append({**result, "kind": "InputError", "fault": "same scan twice", "reason": reason})
+            fault = InputError(f"holds the same voxels as {twin}", where=result["image"], expected="each scan once",
+                               found="a copy", remedy="keep one of them")  # fmt: skip
+            rejected.append({**result, "kind": "InputError", "fault": "same scan twice", "reason": str(fault)})
         else:
             seen[result["voxels_sha256"]] = result["image"]
             used.append(result)

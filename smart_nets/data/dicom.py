@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smart_nets.data.dicom_files import BROKEN, INSTALL, is_dicom, list_series, read_file
+from smart_nets.data.dicom_files import BROKEN, INSTALL, damage_told, is_dicom, list_series, read_file
 from smart_nets.data.dicom_geometry import positions, slice_axes, stack_step
 from smart_nets.data.volume import Volume, lps_to_ras
 from smart_nets.errors import GeometryError, InputError
@@ -32,8 +32,14 @@ def read_dicom(path: Path, series: str | None = None) -> Volume:
     """
     files = _choose(path, series)
     where = str(path) if series is None else f"{path} (series {series})"
+    with damage_told(where):
+        return _stack([read_file(file, pixels=True) for file in files], where)
+
+
+def _stack(headers: list[Dataset], where: str) -> Volume:
+    """The slices in order of their places, as one volume."""
     notes: list[str] = []
-    slices = _image_slices([read_file(file, pixels=True) for file in files], where, notes)
+    slices = _image_slices(headers, where, notes)
     places = positions(slices, where)
     axes = slice_axes(slices[0], where)
     normal = np.cross(axes[:, 0], axes[:, 1])
@@ -43,9 +49,7 @@ def read_dicom(path: Path, series: str | None = None) -> Volume:
     pixels = [_hu(header) for header in slices]
     pixels, places = _without_copies(pixels, places, normal, where, notes)
     if len(pixels) < 2:
-        raise InputError(
-            "has a single slice", where=where, expected="at least 2", found=1, remedy="give the whole series"
-        )
+        raise InputError("has a single slice", where=where, expected="at least 2", found=1, remedy="give the series")
     affine = np.eye(4)
     affine[:3, :2], affine[:3, 2], affine[:3, 3] = axes, stack_step(places, normal, where), places[0]
     frame = str(slices[0].get("FrameOfReferenceUID", ""))
@@ -74,17 +78,29 @@ def _image_slices(headers: list[Dataset], where: str, notes: list[str]) -> list[
     """The slices of the stack: all CT, of one size, localisers left out and told."""
     scouts = [header for header in headers if "LOCALIZER" in [str(part) for part in header.get("ImageType") or []]]
     if scouts:
-        notes.append(f"{len(scouts)} localiser images left out")
+        notes.append(f"localiser images left out ({len(scouts)})")
     slices = [header for header in headers if header not in scouts] if scouts else headers
     if not slices:
-        raise InputError("holds only localisers", where=where, remedy="give the series of axial slices")
+        raise InputError(
+            "holds only localisers",
+            where=where,
+            expected="axial slices",
+            found=f"{len(scouts)} localisers",
+            remedy="give the series of axial slices",
+        )
     for header in slices:
         name = str(header.filename)
         if str(header.get("Modality", "")) != "CT":
             raise InputError("modality is not CT", where=name, expected="CT", found=header.get("Modality", "nothing"),
                              remedy="leave this series out")  # fmt: skip
         if "PixelData" not in header:
-            raise InputError("has no PixelData", where=name, remedy="export the series again with its images")
+            raise InputError(
+                "has no PixelData",
+                where=name,
+                expected="an image",
+                found="a header only",
+                remedy="export the series again with its images",
+            )
         if int(header.get("NumberOfFrames", 1) or 1) > 1:
             raise InputError("is a multi-frame file", where=name, expected="one slice per file",
                              found=f"{header.NumberOfFrames} frames", remedy="convert it with dcm2niix")  # fmt: skip
@@ -107,7 +123,7 @@ def _hu(header: Dataset) -> np.ndarray:
         )  # fmt: skip
     slope, intercept, kind = (header.get(tag) for tag in ("RescaleSlope", "RescaleIntercept", "RescaleType"))
     if slope is None or intercept is None or float(slope) == 0:
-        raise InputError("HU unknown: no usable RescaleSlope and RescaleIntercept", where=name,
+        raise InputError("HU unknown: no usable RescaleSlope and RescaleIntercept", where=name, expected="two numbers",
                          found=f"{slope}, {intercept}", remedy="export the series again with these tags")  # fmt: skip
     if kind not in (None, "", "HU"):
         raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind,
@@ -121,27 +137,33 @@ def _hu(header: Dataset) -> np.ndarray:
 
 
 def _decode(header: Dataset, name: str) -> np.ndarray:
+    syntax = header.file_meta.TransferSyntaxUID
     try:
         pixels = np.asarray(header.pixel_array)
     except (*BROKEN, RuntimeError) as error:
-        syntax = header.file_meta.TransferSyntaxUID
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if syntax.is_compressed:
             raise InputError(
-                f"slice cannot be decoded ({_first_line(error)})",
-                where=name,
-                found=f"transfer syntax {syntax.name}",
-                remedy=f"copy it again, or {INSTALL}",
-            ) from error
-        raise InputError(f"slice is truncated or damaged ({_first_line(error)})", where=name, found="too few pixels",
-                         remedy="copy it again") from error  # fmt: skip
+                f"slice cannot be decoded ({reason})", where=name, expected="readable pixels",
+                found=f"transfer syntax {syntax.name}", remedy=f"copy it again, or {INSTALL}",
+            ) from error  # fmt: skip
+        size = f"{header.get('Rows')}x{header.get('Columns')} pixels"
+        raise InputError(
+            f"slice is truncated or damaged ({reason})",
+            where=name,
+            expected=size,
+            found="fewer",
+            remedy="copy it again",
+        ) from error
     if pixels.ndim != 2:
-        raise InputError("slice is no plain image", where=name, expected="2-D", found=f"shape {pixels.shape}",
-                         remedy="export the series again")  # fmt: skip
+        raise InputError(
+            "slice is no plain image",
+            where=name,
+            expected="2-D",
+            found=f"shape {pixels.shape}",
+            remedy="export the series again",
+        )
     return pixels
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _without_copies(
@@ -161,5 +183,5 @@ def _without_copies(
                 remedy="split the series into its phases",
             )
     if len(keep) < len(pixels):
-        notes.append(f"{len(pixels) - len(keep)} exact copies of slices left out")
+        notes.append(f"exact copies of slices left out ({len(pixels) - len(keep)})")
     return [pixels[index] for index in keep], places[keep]

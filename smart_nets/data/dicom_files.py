@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install pylibjpeg pylibjpeg-openjpeg pylibjpeg-libjpeg"
 UNNAMED = "without SeriesInstanceUID"
-# what pydicom raises on damaged or foreign files, beside its own InvalidDicomError (an Exception of its own)
+# what pydicom raises on damaged files, beside exceptions of its own
 BROKEN = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError)
 
 
@@ -36,27 +38,39 @@ def is_dicom(path: Path) -> bool:
         return file.read(132)[128:] == b"DICM"
 
 
+@contextmanager
+def damage_told(where: object) -> Iterator[None]:
+    """Turn what pydicom raises on damaged tags, which it parses only when they are asked for, into an InputError."""
+    try:
+        from pydicom.errors import BytesLengthException, InvalidDicomError
+    except ImportError as error:
+        raise InputError("needs pydicom to be read", where=where, remedy="pip install pydicom") from error
+    try:
+        yield
+    except InvalidDicomError as error:
+        raise InputError(
+            "is no DICOM file", where=where, expected="a DICOM header", found="other content",
+            remedy="copy it again, or take it out of the folder",
+        ) from error  # fmt: skip
+    except (BytesLengthException, *BROKEN) as error:
+        raise InputError(
+            "is a damaged DICOM file", where=where, expected="readable tags", found=error, remedy="copy it again"
+        ) from error
+
+
 def read_file(path: Path, *, pixels: bool) -> Dataset:
     """One DICOM file, with or without its voxels.
 
     Raises:
         InputError: pydicom is not installed, or the file is no DICOM or damaged.
     """
-    try:
+    with damage_told(path):
         import pydicom
-        from pydicom.errors import InvalidDicomError
-    except ImportError as error:
-        raise InputError("needs pydicom to be read", where=path, remedy="pip install pydicom") from error
-    try:
+
         dataset = pydicom.dcmread(path, stop_before_pixels=not pixels)
-        dataset.get("ImageType"), dataset.get("Modality")  # values are parsed when they are asked for
+        for tag in ("ImageType", "Modality", "SeriesInstanceUID", "PatientID"):
+            dataset.get(tag)
         return dataset
-    except InvalidDicomError as error:
-        raise InputError(
-            "is no DICOM file", where=path, remedy="copy it again, or take it out of the folder"
-        ) from error
-    except BROKEN as error:
-        raise InputError(f"is a damaged DICOM file ({error})", where=path, remedy="copy it again") from error
 
 
 def list_series(folder: Path) -> dict[str, Series]:
@@ -69,7 +83,13 @@ def list_series(folder: Path) -> dict[str, Series]:
     """
     files = sorted(path for path in folder.iterdir() if is_dicom(path))
     if not files:
-        raise InputError("holds no DICOM files", where=folder, remedy="give the folder of one series")
+        raise InputError(
+            "holds no DICOM files",
+            where=folder,
+            expected="the slices of a series",
+            found="none",
+            remedy="give the folder of one series",
+        )
     groups: dict[str, Series] = {}
     for path in files:
         header = read_file(path, pixels=False)

@@ -27,11 +27,22 @@ def slice_axes(header: Dataset, where: str) -> np.ndarray:
                             found=spacing or "nothing", remedy="export the series again")  # fmt: skip
     orientation = header.get("ImageOrientationPatient")
     if orientation is None:
-        raise GeometryError("has no ImageOrientationPatient", where=where, remedy="export the series again")
+        raise GeometryError(
+            "has no ImageOrientationPatient",
+            where=where,
+            expected="six numbers",
+            found="nothing",
+            remedy="export the series again",
+        )
     row, column = np.array(orientation, dtype=float).reshape(2, 3)
     if not np.allclose([row @ row, column @ column], 1, atol=1e-3) or abs(row @ column) > 1e-3:
-        raise GeometryError("ImageOrientationPatient is no pair of right-angled unit vectors", where=where,
-                            found=list(orientation), remedy="export the series again")  # fmt: skip
+        raise GeometryError(
+            "ImageOrientationPatient is wrong",
+            where=where,
+            expected="two unit vectors at right angles",
+            found=list(orientation),
+            remedy="export the series again",
+        )
     down, across = (float(value) for value in spacing)  # DICOM stores the distance of rows first
     return np.stack([row * across, column * down], axis=1)
 
@@ -46,12 +57,22 @@ def positions(headers: list[Dataset], where: str) -> np.ndarray:
     for header in headers:
         place = header.get("ImagePositionPatient")
         if place is None:
-            raise GeometryError("a slice has no ImagePositionPatient", where=_name(header),
-                                remedy="export the series again")  # fmt: skip
+            raise GeometryError(
+                "a slice has no ImagePositionPatient",
+                where=_name(header),
+                expected="a place in mm",
+                found="nothing",
+                remedy="export the series again",
+            )
         found.append([float(value) for value in place])
         if not np.allclose(slice_axes(header, _name(header)), slice_axes(headers[0], where), atol=1e-3):
-            raise GeometryError("a slice has another orientation or spacing than the first", where=_name(header),
-                                found=list(header.ImageOrientationPatient), remedy="split the series")  # fmt: skip
+            raise GeometryError(
+                "a slice has another orientation or spacing than the first",
+                where=_name(header),
+                expected=list(headers[0].ImageOrientationPatient),
+                found=list(header.ImageOrientationPatient),
+                remedy="split the series",
+            )
     return np.array(found)
 
 

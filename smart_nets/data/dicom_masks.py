@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smart_nets.data.dicom_files import read_file
+from smart_nets.data.dicom_files import damage_told, read_file
 from smart_nets.data.polygon import fill_polygon
 from smart_nets.data.seg_frames import paint_segments
 from smart_nets.data.volume import Volume
@@ -57,18 +57,22 @@ def read_masks(paths: str | Path | Sequence[str | Path], scan: Volume) -> Masks:
     """
     result = Masks()
     for path in [paths] if isinstance(paths, str | Path) else paths:
-        dataset = read_file(Path(path), pixels=True)
-        modality = str(dataset.get("Modality", "nothing"))
-        if modality == "RTSTRUCT":
-            _read_structures(dataset, str(path), scan, result)
-        elif modality == "SEG":
-            check_frame([str(dataset.get("FrameOfReferenceUID", ""))], str(path), scan)
-            for name, mask in paint_segments(dataset, str(path), scan):
-                result.add(name, mask)
-        else:
-            raise InputError("is no RTSTRUCT and no SEG", where=path, expected="one of them", found=modality,
-                             remedy="give the file with the contours")  # fmt: skip
+        with damage_told(path):
+            _read_one(read_file(Path(path), pixels=True), str(path), scan, result)
     return result
+
+
+def _read_one(dataset: Dataset, where: str, scan: Volume, result: Masks) -> None:
+    modality = str(dataset.get("Modality", "nothing"))
+    if modality == "RTSTRUCT":
+        _read_structures(dataset, where, scan, result)
+    elif modality == "SEG":
+        check_frame([str(dataset.get("FrameOfReferenceUID", ""))], where, scan)
+        for name, mask in paint_segments(dataset, where, scan):
+            result.add(name, mask)
+    else:
+        raise InputError("is no RTSTRUCT and no SEG", where=where, expected="one of them", found=modality,
+                         remedy="give the file with the contours")  # fmt: skip
 
 
 def check_frame(frames: Sequence[str], where: str, scan: Volume) -> None:

@@ -62,7 +62,13 @@ def find(source: Path, key: str = "training", salt: str = "", patient_pattern: s
             f"is no regular expression ({error})", where="patient_pattern", found=patient_pattern
         ) from error
     if not source.exists():
-        raise InputError("does not exist", where=source, remedy="check the path and that the disk is mounted")
+        raise InputError(
+            "does not exist",
+            where=source,
+            expected="a folder, image or JSON",
+            found="nothing",
+            remedy="check the path and that the disk is mounted",
+        )
     if source.is_file() and source.suffix.lower() == ".json":
         return [_from_entry(source, entry, place) for entry, place in _entries(source, key)]
     if source.is_file():
@@ -141,6 +147,10 @@ def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
     missing: SmartError | None = None
     if not image.exists():
         missing = InputError(
-            "image does not exist", where=place(), found=image, remedy="correct the path, or remove the entry"
+            "image does not exist",
+            where=place(),
+            expected="an existing file",
+            found=image,
+            remedy="correct the path, or remove the entry",
         )
     return Candidate(image, candidate.series, patient, fields=fields, fault=missing)

@@ -39,7 +39,7 @@ def first_bytes(packed: bytes, count: int, where: Path) -> bytes:
         InputError: the data is no gzip stream.
     """
     if not packed:
-        raise InputError("is empty", where=where, found="0 bytes", remedy=_COPY_AGAIN)
+        raise InputError("is empty", where=where, expected="a gzip file", found="0 bytes", remedy=_COPY_AGAIN)
     if packed[:2] != GZIP_MAGIC:
         raise InputError(
             "is no gzip file in spite of its name", where=where, expected="1f 8b as first bytes",
@@ -48,7 +48,9 @@ def first_bytes(packed: bytes, count: int, where: Path) -> bytes:
     try:
         return bytes(_zlib.decompressobj(wbits=GZIP_FORMAT).decompress(packed, count))
     except _FAULTS as error:
-        raise InputError(f"gzip data is damaged ({error})", where=where, remedy=_COPY_AGAIN) from error
+        raise InputError(
+            "gzip data is damaged", where=where, expected="a sound gzip stream", found=error, remedy=_COPY_AGAIN
+        ) from error
 
 
 def unpack(packed: bytes, expected: int, where: Path) -> bytes:
@@ -81,12 +83,16 @@ def unpack(packed: bytes, expected: int, where: Path) -> bytes:
                                  remedy=_COPY_AGAIN)  # fmt: skip
     except _FAULTS as error:
         raise InputError(
-            f"gzip checksum differs or the data is damaged ({error})", where=where, remedy=_COPY_AGAIN
+            "gzip checksum differs or the data is damaged",
+            where=where,
+            expected="the checksum stored in the file",
+            found=error,
+            remedy=_COPY_AGAIN,
         ) from error
     found = sum(len(part) for part in parts)
     if not stream.eof:
         if found >= expected:
-            raise InputError("gzip checksum is missing: the last bytes of the file are lost", where=where,
+            raise InputError("gzip checksum is missing", where=where, expected="8 bytes after the data", found="fewer",
                              remedy=_COPY_AGAIN)  # fmt: skip
         raise InputError("ends early", where=where, expected=f"{expected:,} bytes", found=f"{found:,} bytes",
                          remedy=_COPY_AGAIN)  # fmt: skip

@@ -21,7 +21,9 @@ def read_itk(path: Path) -> Volume:
     except ImportError as error:
         raise InputError("needs ITK to be read", where=path, remedy="pip install itk, or save it as NIfTI") from error
     if path.stat().st_size == 0:
-        raise InputError("is empty", where=path, found="0 bytes", remedy="copy the file again from its source")
+        raise InputError(
+            "is empty", where=path, expected="an image", found="0 bytes", remedy="copy the file again from its source"
+        )
     try:
         image = itk.imread(str(path))
     except (RuntimeError, TypeError, KeyError) as error:  # what ITK's wrapping raises for unreadable files

@@ -34,15 +34,15 @@ def read_labels(path: str | Path, scan: Volume, values: Sequence[int] | None = N
     if labels.array.shape != scan.array.shape or np.abs(ours - theirs).max() > SAME_PLACE * scan.spacing.min():
         raise GeometryError(
             "label lies on another grid than its scan", where=path, expected=f"{scan.array.shape}, {_affine(scan)}",
-            found=f"{labels.array.shape}, {_affine(labels)}", remedy="resample the label to the scan, nearest neighbour",
+            found=f"{labels.array.shape}, {_affine(labels)}", remedy="resample the label to its scan",
         )  # fmt: skip
     if (labels.array != np.rint(labels.array)).any():
         raise InputError("label map holds fractions", where=path, expected="whole numbers", remedy="threshold it first")
     numbers = labels.array.astype(np.int32)
-    unknown = sorted(set(np.unique(numbers).tolist()) - {0, *(values or np.unique(numbers).tolist())})
+    unknown = [] if values is None else sorted(set(np.unique(numbers).tolist()) - {0, *values})
     if unknown:
-        raise InputError("label map holds unknown values", where=path, expected=f"0, {', '.join(map(str, values or []))}",
-                         found=", ".join(map(str, unknown)), remedy="correct the map or the list of labels")  # fmt: skip
+        raise InputError("label map holds unknown values", where=path, expected=f"some of {[0, *(values or [])]}",
+                         found=unknown, remedy="correct the map or the list of labels")  # fmt: skip
     return numbers
 
 

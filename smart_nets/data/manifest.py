@@ -67,7 +67,13 @@ def refusal(candidate: Candidate) -> SmartError | None:
     except SmartError as error:
         return error
     if array.dtype.kind in "iuf" and is_label_map(array):
-        return InputError("label map, not HU", where=path, found=f"{len(np.unique(array))} whole numbers")
+        return InputError(
+            "label map, not HU",
+            where=path,
+            expected="air near -1000",
+            found=f"{len(np.unique(array))} whole numbers",
+            remedy="give the CT",
+        )
     return None
 
 

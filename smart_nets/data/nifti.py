@@ -32,7 +32,13 @@ def _parse_header(start: bytes, path: Path) -> Header:
     if path.name.lower().endswith(".gz"):
         start = gz.first_bytes(start, HEADER_BYTES, path)
     if not start:
-        raise InputError("is empty", where=path, found="0 bytes", remedy="copy the file again from its source")
+        raise InputError(
+            "is empty",
+            where=path,
+            expected="a NIfTI header",
+            found="0 bytes",
+            remedy="copy the file again from its source",
+        )
     magics = {b"n+1": nib.Nifti1Header, b"n+2": nib.Nifti2Header}
     kind = magics.get(start[344:347]) or magics.get(start[4:7])
     if kind is None:
@@ -46,7 +52,10 @@ def _parse_header(start: bytes, path: Path) -> Header:
                          remedy="copy the file again from its source")  # fmt: skip
     try:
         header: Header = kind.from_fileobj(io.BytesIO(start[:size]))
-        header.get_data_dtype()
+        # what is used later is parsed now, where damage can be told
+        header.get_best_affine(), header.get_xyzt_units(), header.get_slope_inter()
+        if data_bytes(header)[0] < size:
+            raise ValueError(f"voxels begin at byte {data_bytes(header)[0]}")
         if any(int(length) < 1 for length in header.get_data_shape()):
             raise ValueError(f"dimensions {header.get_data_shape()}")
     except (nib.spatialimages.HeaderDataError, ValueError, KeyError) as error:

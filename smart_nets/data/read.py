@@ -72,7 +72,13 @@ def read_checked(
 def read_stored(path: Path, series: str | None = None) -> Volume:
     """Voxels and affine as stored, by format, before any check of geometry or values."""
     if not path.exists():
-        raise InputError("does not exist", where=path, remedy="check the path and that the disk is mounted")
+        raise InputError(
+            "does not exist",
+            where=path,
+            expected="a file or folder",
+            found="nothing",
+            remedy="check the path and that the disk is mounted",
+        )
     if path.is_dir():
         return read_dicom(path, series)
     name = path.name.lower()

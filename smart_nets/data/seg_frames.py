@@ -52,7 +52,7 @@ def _decode(dataset: Dataset, where: str, count: int) -> np.ndarray:
     try:
         pixels = np.asarray(dataset.pixel_array)
     except (*BROKEN, RuntimeError) as error:
-        raise GeometryError(f"frames are missing or damaged ({error})", where=where, expected=f"{count} frames",
+        raise GeometryError("frames are missing or damaged", where=where, expected=f"{count} frames", found=error,
                             remedy=_EXPORT) from error  # fmt: skip
     half = 0.5 if str(dataset.get("SegmentationType", "")) == "BINARY" else 0.5 * float(dataset.MaximumFractionalValue)
     return pixels.reshape(count, int(dataset.Rows), int(dataset.Columns)) >= half

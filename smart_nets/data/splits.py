@@ -66,8 +66,10 @@ def _strata(items: Items, label: str | None, seed: int) -> list[list[str]]:
     """Patients in random order, one list per class of their highest label."""
     highest: dict[str, Any] = {}
     for item in items:
-        patient = str(item["patient_id"])
-        value = item[label] if label is not None else 0
+        if label is not None and label not in item:
+            raise ConfigError(f"has no field '{label}'", where=item["image"], remedy="give each scan its label")
+        patient: str = str(item["patient_id"])
+        value: Any = 0 if label is None else item[label]
         highest[patient] = max(highest.get(patient, value), value)
     generator = np.random.default_rng(seed)
     strata = []

@@ -36,7 +36,7 @@ def straighten(volume: Volume) -> Volume:
     straight = affine.copy()
     straight[:3, 2] = step - slope[0] * first - slope[1] * second
     straight[:3, 3] += start[0] * first + start[1] * second
-    note = f"gantry tilt of {angle:.1f} degrees corrected"
+    note = f"gantry tilt corrected ({angle:.1f} degrees)"
     back = np.argsort(order)
     return replace(
         volume, array=result.transpose(back), affine=straight[:, [*back, 3]], notes=[*volume.notes, note]

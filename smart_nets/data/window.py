@@ -18,5 +18,5 @@ def window_hu(hu: torch.Tensor | np.ndarray, low: float = WINDOW[0], high: float
     """
     if not low < high:
         raise ConfigError("a window needs low below high", where="window", found=f"{low} to {high} HU")
-    values = torch.as_tensor(hu).to(torch.float32)
-    return values.clamp(low, high).sub_(low).div_(high - low)
+    values = torch.as_tensor(hu).to(torch.float32, copy=True)
+    return values.clamp_(low, high).sub_(low).div_(high - low)  # in place: new memory costs more than the arithmetic

@@ -39,14 +39,22 @@ def phantom_organ_crops(
     size: tuple[int, int, int],
     spacing: tuple[float, float, float],
     window: tuple[float, float],
+    shift: float = 20.0,
     seed: int = 0,
 ) -> OrganCrops:
-    """Crops of `size` voxels centred on the 11 organs of OrganMNIST3D in phantoms of their own."""
+    """Crops of `size` voxels around the 11 organs of OrganMNIST3D in phantoms of their own.
+
+    Each crop is moved by up to `shift` mm along every axis: crops placed exactly look so alike from phantom to phantom
+    that the bare voxels tell all organs apart, and no encoder could be better.
+    """
+    rng = np.random.default_rng(seed)
+    reach = [round(shift / side) for side in spacing]
     crops, organs, names = [], [], []
     for number in range(patients):
         phantom = make_phantom(FIRST_SEED + seed + number, spacing=spacing, nodules=0)
         for organ, centre in organ_centres(phantom).items():
-            crops.append(window_hu(torch.from_numpy(crop_around(phantom.image, centre, size)).float(), *window))
+            moved = tuple(int(c + rng.integers(-r, r + 1)) for c, r in zip(centre, reach, strict=True))
+            crops.append(window_hu(torch.from_numpy(crop_around(phantom.image, moved, size)).float(), *window))
             organs.append(organ)
             names.append(phantom.patient_id)
     return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)

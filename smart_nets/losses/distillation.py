@@ -28,16 +28,13 @@ class DistillationLoss(nn.Module):
 
     centre: Tensor
     started: Tensor
-    collected: Tensor
-    count: Tensor
 
     def __init__(self, out_dim: int, student_temperature: float = 0.1, centre_momentum: float = 0.9) -> None:
         super().__init__()
         self.student_temperature, self.centre_momentum = student_temperature, centre_momentum
         self.register_buffer("centre", torch.zeros(out_dim))
         self.register_buffer("started", torch.tensor(False))
-        self.register_buffer("collected", torch.zeros(out_dim), persistent=False)
-        self.register_buffer("count", torch.zeros(()), persistent=False)
+        self.forget()
 
     @torch.autocast("cuda", enabled=False)
     @torch.autocast("cpu", enabled=False)
@@ -65,10 +62,9 @@ class DistillationLoss(nn.Module):
     def collect(self, teacher: Tensor) -> None:
         """Remember the teacher's logits (..., K) for the next centre: all tokens, hidden or not."""
         flat = teacher.detach().float().flatten(0, -2)  # (..., K) -> (M, K)
-        self.collected += flat.sum(0)
-        self.count += flat.shape[0]
-        if not self.started:
-            self.centre.copy_(self._mean())
+        self.collected = self.collected.to(flat.device) + torch.cat([flat.sum(0), flat.new_full((1,), flat.shape[0])])
+        if not self.started and torch.isfinite(mean := self._mean()).all():
+            self.centre.copy_(mean)
             self.started.fill_(True)
 
     @torch.no_grad()
@@ -79,12 +75,11 @@ class DistillationLoss(nn.Module):
 
     def forget(self) -> None:
         """Drop what was collected: the step it came from is not taken."""
-        self.collected.zero_()
-        self.count.zero_()
+        # sum of the logits and, as last element, their number; no buffer, because ranks must not overwrite each other's
+        self.collected = torch.zeros(self.centre.numel() + 1, device=self.centre.device)
 
     def _mean(self) -> Tensor:
-        collected, count = self.collected.clone(), self.count.clone()
+        total = self.collected.clone()
         if dist.is_available() and dist.is_initialized():
-            dist.all_reduce(collected)
-            dist.all_reduce(count)
-        return collected / count.clamp(min=1)
+            dist.all_reduce(total)
+        return total[:-1] / total[-1].clamp(min=1)

@@ -45,11 +45,17 @@ class DropPath(nn.Module):
             raise ConfigError("drop path rate must lie in [0, 1)", found=rate)
         self.rate = rate
 
-    def forward(self, x: Tensor) -> Tensor:
+    def gate(self, x: Tensor) -> Tensor | None:
+        """The factor of each sample's branch (B, 1, ...): 0, or more than 1 to keep the mean. None: all branches stay."""
         if not self.training or self.rate == 0:
-            return x
+            return None
         keep = torch.rand(x.shape[0], *[1] * (x.dim() - 1), device=x.device) >= self.rate
-        return x * (keep.to(x.dtype) / (1 - self.rate))
+        return keep.to(x.dtype) / (1 - self.rate)
+
+
+def add(x: Tensor, branch: Tensor, gate: Tensor | None) -> Tensor:
+    """The residual sum, with the branch scaled per sample by a `DropPath.gate`."""
+    return x + branch if gate is None else x + branch * gate
 
 
 class LayerScale(nn.Module):
@@ -113,8 +119,8 @@ class ViTBlock(nn.Module):
         self.drop_path = DropPath(drop_path)
 
     def _finish(self, x: Tensor, attended: Tensor) -> Tensor:
-        x = x + self.drop_path(self.scale1(attended))
-        return x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
+        x = add(x, self.scale1(attended), self.drop_path.gate(x))
+        return add(x, self.scale2(self.mlp(self.norm2(x))), self.drop_path.gate(x))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, N, C) -> (B, N, C)."""

@@ -43,7 +43,11 @@ def check_image(x: Tensor, in_chans: int, stride: int) -> None:
     """ConfigError unless `x` is (B, in_chans, D, H, W) with sides the stride divides; names the nearest valid sizes."""
     if x.dim() != 5 or x.shape[1] != in_chans:
         raise ConfigError("not a batch of images", expected=f"(B, {in_chans}, D, H, W)", found=tuple(x.shape))
-    sides = [int(side) for side in x.shape[2:]]
+    check_size([int(side) for side in x.shape[2:]], stride)
+
+
+def check_size(sides: Sequence[int], stride: int) -> None:
+    """ConfigError unless the stride divides every side of a crop; names the nearest valid sizes."""
     if any(side < 1 or side % stride for side in sides):
         nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
         raise ConfigError(

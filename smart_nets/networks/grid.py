@@ -25,7 +25,7 @@ def grid_of(size: Sequence[int], cell: int) -> Grid:
             found=tuple(size),
             remedy="choose a crop size that is a multiple of the cell",
         )
-    depth, height, width = (int(side) // cell for side in size)
+    depth, height, width = [int(side) // cell for side in size]
     return depth, height, width
 
 

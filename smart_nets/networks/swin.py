@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.blocks import DropPath, Mlp, head_dim, init_linear
+from smart_nets.networks.blocks import DropPath, Mlp, add, head_dim, init_linear
 from smart_nets.networks.grid import Grid
 from smart_nets.networks.window_attention import attend, attention_map, reorder
-from smart_nets.networks.windows import WindowPlan, plan_windows
+from smart_nets.networks.windows import WindowPlan, Windows, capturing, plan_windows
+
+SCORES = {"cpu": 2**20}  # attention scores at once: 4 MB of float32, which stay in the cache
+DEVICE_SCORES = 2**28  # on an accelerator: 1 GB, few large kernels
 
 
 class PatchEmbed(nn.Module):
@@ -30,7 +33,7 @@ class PatchEmbed(nn.Module):
         p = self.patch_size
         if any(side % p for side in x.shape[2:]):
             x = F.pad(x, [pad for side in reversed(x.shape[2:]) for pad in (0, -side % p)])
-        channels, (d, h, w) = x.shape[1], (side // p for side in x.shape[2:])
+        channels, (d, h, w) = x.shape[1], [side // p for side in x.shape[2:]]
         # (B, I, d, p, h, p, w, p) -> (B, d, h, w, I * p^3): a strided convolution is a matrix product on the patches.
         x = x.reshape(-1, channels, d, p, h, p, w, p).permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)
         return self.norm(F.linear(x, self.proj.weight.flatten(1), self.proj.bias))
@@ -48,7 +51,7 @@ class PatchMerging(nn.Module):
         """(B, D, H, W, C) -> (B, D / 2, H / 2, W / 2, 2C), sides rounded up: odd ones are padded with zeros."""
         if any(side % 2 for side in x.shape[1:4]):
             x = F.pad(x, [0, 0, *(pad for side in reversed(x.shape[1:4]) for pad in (0, side % 2))])
-        (d, h, w), channels = (side // 2 for side in x.shape[1:4]), x.shape[4]
+        (d, h, w), channels = [side // 2 for side in x.shape[1:4]], x.shape[4]
         # (B, d, 2, h, 2, w, 2, C) -> (B, d, h, w, 8C)
         x = x.reshape(-1, d, 2, h, 2, w, 2, channels).permute(0, 1, 3, 5, 2, 4, 6, 7).flatten(4)
         return self.reduction(self.norm(x))
@@ -68,19 +71,19 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
-    def project(self, x: Tensor, plan: WindowPlan) -> Tensor:
-        """(B, P, C) -> queries, keys and values (B, windows, n, 3, heads, C / heads)."""
+    def project(self, x: Tensor, tokens: int) -> Tensor:
+        """(B, P, C) -> queries, keys and values of windows of n tokens, (B, windows, n, 3, heads, C / heads)."""
         batch, _, dim = x.shape
-        return self.qkv(x).view(batch, -1, plan.tokens, 3, self.heads, dim // self.heads)
+        return self.qkv(x).view(batch, -1, tokens, 3, self.heads, dim // self.heads)
 
     def bias(self, tokens: int) -> Tensor:
         """The bias of each pair of places, (heads, n, n), added to the scores of every window."""
         index = self.relative_position_index[:tokens, :tokens].reshape(-1)
         return self.relative_position_bias_table[index].view(tokens, tokens, self.heads).permute(2, 0, 1)
 
-    def forward(self, x: Tensor, plan: WindowPlan, shifted: bool) -> Tensor:
-        """(B, P, C) in window order -> (B, P, C)."""
-        return self.proj(attend(self.project(x, plan), self.bias(plan.tokens), plan, shifted, self.scale))
+    def forward(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+        """(B, P, C) in window order, its bias, and the mask (windows, n, n) of shifted windows -> (B, P, C)."""
+        return self.proj(attend(self.project(x, bias.shape[-1]), bias, mask, self.scale))
 
 
 class SwinBlock(nn.Module):
@@ -97,16 +100,31 @@ class SwinBlock(nn.Module):
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
 
-    def normed(self, x: Tensor, plan: WindowPlan) -> Tensor:
-        """The attention's input: padding is zero after the norm, as MONAI has it."""
-        hidden = plan.hidden_shifted if self.shifted else plan.hidden
-        x = self.norm1(x)
-        return x if hidden is None else x.masked_fill(hidden, 0.0)
-
     def forward(self, x: Tensor, plan: WindowPlan) -> Tensor:
-        """(B, P, C) in the block's window order -> (B, P, C)."""
-        x = x + self.drop_path(self.attn(self.normed(x, plan), plan, self.shifted and plan.shifted))
-        return x + self.drop_path(self.mlp(self.norm2(x)))
+        """(B, P, C) in the block's window order -> (B, P, C).
+
+        Windows know nothing of each other, so a block may take a few at a time. On a CPU such a piece stays in the
+        cache from the first norm to the last sum; on an accelerator pieces bound the memory of the scores.
+        """
+        gates = self.drop_path.gate(x), self.drop_path.gate(x)
+        bias, n = self.attn.bias(plan.tokens), plan.tokens
+        at_once = x.shape[0] * self.attn.heads * n * n  # scores of one window of each sample
+        step = plan.windows if capturing() else max(1, SCORES.get(x.device.type, DEVICE_SCORES) // at_once)
+        pieces = [  # split, since the gradient of slices would be a sum of full-size tensors
+            self._windows(piece, plan.slice(i * step, step, self.shifted), bias, gates)
+            for i, piece in enumerate(x.split(step * n, dim=1))
+        ]
+        return torch.cat(pieces, dim=1) if len(pieces) > 1 else pieces[0]
+
+    def _windows(self, x: Tensor, windows: Windows, bias: Tensor, gates: tuple[Tensor | None, Tensor | None]) -> Tensor:
+        """The block on some of the windows."""
+        x = add(x, self.attn(self.normed(x, windows), bias, windows.mask), gates[0])
+        return add(x, self.mlp(self.norm2(x)), gates[1])
+
+    def normed(self, x: Tensor, windows: Windows) -> Tensor:
+        """The attention's input: padding is zero after the norm, as MONAI has it."""
+        x = self.norm1(x)
+        return x if windows.padding is None else x.masked_fill(windows.padding, 0.0)
 
 
 class Stage(nn.Module):
@@ -261,9 +279,9 @@ class SwinTransformer(nn.Module):
         tokens, plan = chosen.enter(tokens)
         tokens = chosen.run(tokens, plan, block)
         last: SwinBlock = chosen.blocks[block]  # type: ignore[assignment]
-        qkv = last.attn.project(last.normed(tokens, plan), plan)
-        shifted = last.shifted and plan.shifted
-        return attention_map(qkv, last.attn.bias(plan.tokens), plan, shifted, last.attn.scale)
+        windows = plan.slice(0, plan.windows, last.shifted)
+        qkv = last.attn.project(last.normed(tokens, windows), plan.tokens)
+        return attention_map(qkv, last.attn.bias(plan.tokens), windows.mask, last.attn.scale)
 
 
 def _relative_positions(window: int) -> Tensor:
@@ -277,5 +295,5 @@ def _relative_positions(window: int) -> Tensor:
 
 def _sides(x: Tensor) -> Grid:
     """The grid of (B, D, H, W, C) as plain integers, also while tracing."""
-    d, h, w = (int(side) for side in x.shape[1:4])
+    d, h, w = [int(side) for side in x.shape[1:4]]
     return d, h, w

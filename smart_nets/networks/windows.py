@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +13,13 @@ from torch import Tensor
 from smart_nets.networks.grid import Grid
 
 BLOCKED = -100.0  # what Swin adds to the score of two tokens that only the shift brought together
+
+
+class Windows(NamedTuple):
+    """What a block must know of some windows, besides their tokens."""
+
+    padding: Tensor | None  # (windows * n, 1) bool, True where a token only fills up the last window; None without
+    mask: Tensor | None  # (windows, n, n) additive; None in plain windows
 
 
 @dataclass(frozen=True)
@@ -23,18 +31,25 @@ class WindowPlan:
     """
 
     padded: Grid
+    windows: int
     tokens: int  # n
     shifted: bool  # False when the whole grid is one window: then all blocks are plain
     plain: Tensor  # (P,) padded grid order -> plain windows
     plain_back: Tensor  # (P,) plain windows -> padded grid order
     shift: Tensor  # (P,) plain windows -> shifted windows
     shift_back: Tensor  # (P,) shifted windows -> plain windows
-    hidden: Tensor | None  # (P, 1) bool, padding slots in plain window order; None without padding
-    hidden_shifted: Tensor | None  # the same in shifted window order
-    kind: Tensor  # (windows,) which of the masks a shifted window has; 0 is free
-    masks: Tensor  # (kinds, n, n) additive masks, the first all zero
+    padding: tuple[Tensor, Tensor] | None  # 2 x (P, 1) bool, in plain and in shifted windows; None without padding
+    kind: Tensor  # (windows,) which of the masks a shifted window has
+    masks: Tensor  # (kinds, n, n) additive masks
+
+    def slice(self, first: int, count: int, shifted: bool) -> Windows:
+        """`count` windows from number `first` on, of the shifted ones or the plain."""
+        last, n = first + count, self.tokens
+        padding = None if self.padding is None else self.padding[shifted][first * n : last * n]
+        return Windows(padding, self.masks[self.kind[first:last]] if shifted and self.shifted else None)
 
 
+@torch.compiler.disable
 def plan_windows(grid: Grid, window: int, device: torch.device) -> WindowPlan:
     """The plan of a stage with tokens on `grid`; kept per grid, but made anew while a graph is being captured."""
     if capturing():
@@ -57,7 +72,7 @@ def _build(grid: Grid, window: int, device: torch.device) -> WindowPlan:
     # A grid side no longer than the window is one window: it is not padded and not shifted.
     size = tuple(min(window, side) for side in grid)
     shift = tuple(window // 2 if side > window else 0 for side in grid)
-    depth, height, width = (-(-side // step) * step for side, step in zip(grid, size, strict=True))
+    depth, height, width = [-(-side // step) * step for side, step in zip(grid, size, strict=True)]
     padded = (depth, height, width)
     places = np.arange(depth * height * width).reshape(padded)
     plain = _partition(places, size)
@@ -65,7 +80,7 @@ def _build(grid: Grid, window: int, device: torch.device) -> WindowPlan:
     plain_back, shifted_back = np.argsort(plain), np.argsort(shifted)
     inside = np.zeros(padded, bool)
     inside[: grid[0], : grid[1], : grid[2]] = True
-    outside = None if inside.all() else ~inside.reshape(-1, 1)
+    outside = ~inside.reshape(-1, 1)
     kind, masks = _shift_masks(padded, size, shift)
 
     def put(table: np.ndarray) -> Tensor:
@@ -73,14 +88,14 @@ def _build(grid: Grid, window: int, device: torch.device) -> WindowPlan:
 
     return WindowPlan(
         padded=padded,
+        windows=plain.size // int(np.prod(size)),
         tokens=int(np.prod(size)),
         shifted=any(shift),
         plain=put(plain),
         plain_back=put(plain_back),
         shift=put(plain_back[shifted]),
         shift_back=put(shifted_back[plain]),
-        hidden=None if outside is None else put(outside[plain]),
-        hidden_shifted=None if outside is None else put(outside[shifted]),
+        padding=(put(outside[plain]), put(outside[shifted])) if outside.any() else None,
         kind=put(kind),
         masks=put(masks),
     )
@@ -93,7 +108,7 @@ def _partition(volume: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
 
 
 def _shift_masks(padded: Grid, size: tuple[int, ...], shift: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The kind of each window and the additive mask of each kind: at most 8, whatever the grid."""
+    """The kind of each window and the additive mask of each kind: at most 27, whatever the grid."""
     regions = np.zeros(padded, np.int64)
     for axis, (side, step, offset) in enumerate(zip(padded, size, shift, strict=True)):
         # Along an axis: 0 before the last window, 1 and 2 its two parts, which the roll brought together.
@@ -101,6 +116,5 @@ def _shift_masks(padded: Grid, size: tuple[int, ...], shift: tuple[int, ...]) ->
         regions = regions * 3 + line.reshape([-1 if i == axis else 1 for i in range(3)])
     windows = _partition(regions, size).reshape(-1, int(np.prod(size)))
     masks = np.where(windows[:, :, None] != windows[:, None, :], BLOCKED, 0.0).astype(np.float32)
-    unique, kind = np.unique(masks.reshape(len(masks), -1)[:, :], axis=0, return_inverse=True)
-    order = np.argsort(-unique.sum(1))  # the free mask first
-    return np.argsort(order)[kind.reshape(-1)], unique[order].reshape(-1, *masks.shape[1:])
+    unique, kind = np.unique(masks.reshape(len(masks), -1), axis=0, return_inverse=True)
+    return kind.reshape(-1), unique.reshape(-1, *masks.shape[1:])

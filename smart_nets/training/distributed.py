@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 
 from smart_nets.errors import ConfigError
+
+T = TypeVar("T")
 
 
 def start(timeout_minutes: float = 10) -> None:
@@ -24,6 +28,18 @@ def start(timeout_minutes: float = 10) -> None:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
+
+
+def main_first(make: Callable[[], T]) -> T:
+    """Call `make` on rank 0, then on the others: for work that leaves files which the others find ready."""
+    if not dist.is_initialized():
+        return make()
+    if dist.get_rank() == 0:
+        result = make()
+        dist.barrier()
+        return result
+    dist.barrier()
+    return make()
 
 
 def stop() -> None:

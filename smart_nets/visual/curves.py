@@ -52,19 +52,21 @@ def line_chart(
         label: what a screen reader says.
         wide: for half a page instead of a third.
         smooth: off for what is smooth by nature (schedules).
-        from_zero: the axis starts at 0.
+        from_zero: the axis starts at 0, unless a spike makes it logarithmic.
         reference: a value to mark by a dashed line, with its text.
 
     Returns:
         an <svg> element without ids or references that could clash with other charts of the page.
     """
     figure, axes = _axes(wide)
-    for line in lines:
-        _draw(axes, line, smooth, DASHES[line.colour] if len(lines) > 1 else "-")
     values = np.concatenate([line.series.values for line in lines])
     values = values[np.isfinite(values)]
-    if len(values) and values.min() > 0 and values.max() > 30 * np.median(values):
+    log = bool(len(values)) and values.min() > 0 and values.max() > 30 * np.median(values)
+    for line in lines:
+        _draw(axes, line, smooth, log, DASHES[line.colour] if len(lines) > 1 else "-")
+    if log:
         axes.set_yscale("log")
+        axes.tick_params(which="minor", length=0)
     elif from_zero:
         axes.set_ylim(bottom=0, top=max(values.max(initial=0), reference[0] if reference else 0) * 1.12 or 1)
     if reference:
@@ -146,13 +148,15 @@ def _axes(wide: bool, height: float = 1.85, top: float = 0.08, left: float = 0.5
     return figure, axes
 
 
-def _draw(axes: Axes, line: Line, smooth: bool, dashes: Any) -> None:
+def _draw(axes: Axes, line: Line, smooth: bool, log: bool, dashes: Any) -> None:
+    """Raw and smoothed line; on a logarithmic axis the mean is geometric, so that one spike does not become a block."""
     steps, values = line.series.steps, line.series.values
     colour = PALETTE[line.colour][0]
     strong = {"color": colour, "linewidth": 1.7, "linestyle": dashes, "solid_capstyle": "round"}
     if smooth:
         axes.plot(*thin(line.series, RAW_POINTS), color=colour, linewidth=0.6, alpha=0.35)
-        values = moving_average(values, max(1, len(values) // 40))
+        window = max(1, len(values) // 40)
+        values = np.exp(moving_average(np.log(values), window)) if log else moving_average(values, window)
     axes.plot(*thin(Series(steps, values), SMOOTH_POINTS // 2), **strong)
     if len(values) == 1:  # a line of one point would not be seen
         axes.plot(steps, values, color=colour, marker="o", markersize=4)

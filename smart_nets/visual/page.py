@@ -110,4 +110,4 @@ def duration(seconds: float) -> str:
 
 def number(value: float) -> str:
     """Three significant digits, with thousands separators where they help."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")

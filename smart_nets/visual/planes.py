@@ -1,4 +1,4 @@
-"""Slices of a scan as a radiologist looks at them: the patient's right on the left of the picture, anterior or head up."""
+"""Slices of a scan as a radiologist sees them: the patient's right on the left of the picture, front or head up."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def three_planes(
     size = [n * s for n, s in zip(image.shape, spacing, strict=True)]  # mm
     widths = [size[0], size[0], size[1]]
     height = max(size[1], size[2])
-    figure = Figure(figsize=(10, 10 * height / sum(widths) + (0.3 if title else 0)), facecolor="black", layout="constrained")
+    figure = Figure(
+        figsize=(10, 10 * height / sum(widths) + (0.3 if title else 0)), facecolor="black", layout="constrained"
+    )
     FigureCanvasAgg(figure)
     for axes, plane in zip(figure.subplots(1, 3, width_ratios=widths), PLANES, strict=True):
         draw_plane(axes, image, spacing, plane, middle[FIXED_AXIS[plane]], window, heat, alpha, mask)

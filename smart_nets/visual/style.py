@@ -38,7 +38,7 @@ nav{position:sticky;top:0;z-index:2;background:var(--page);max-width:none;
 nav div{max-width:1032px;margin:0 auto;display:flex;gap:22px;overflow-x:auto;scrollbar-width:none;padding:9px 0}
 nav a{color:var(--muted);text-decoration:none;font-size:.88rem;white-space:nowrap}
 nav a:hover,nav a:focus{color:var(--ink)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(205px,1fr));gap:12px;margin:24px 0 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(155px,1fr));gap:12px;margin:24px 0 0}
 .tile,.card{background:var(--card);border:1px solid var(--grid);border-radius:10px}
 .tile{padding:14px 16px}
 .tile dt{color:var(--muted);font-size:.84rem}
@@ -51,7 +51,7 @@ ul.notes{list-style:none;margin:20px 0 0;padding:12px 16px;border:1px solid var(
   border-radius:10px;font-size:.92rem}
 ul.notes li+li{margin-top:5px}
 .charts{display:grid;gap:14px;margin:14px 0;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
-.charts.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr))}
+.charts.wide,.pairs{grid-template-columns:1fr 1fr}
 figure{margin:0}
 .card{padding:14px 16px 10px;display:flex;flex-direction:column}.card>svg{margin-top:auto}
 .card figcaption{font-size:.9rem;line-height:1.4;margin-bottom:6px;display:flex;justify-content:space-between;gap:12px}
@@ -69,8 +69,8 @@ svg{display:block;width:100%;height:auto;overflow:visible}
 .frame{position:relative}
 .frame i{position:absolute;font:600 11px/1 system-ui,sans-serif;color:#ffe08a;text-shadow:0 0 3px #000,0 0 2px #000}
 .frame .l{left:4px;top:50%;transform:translateY(-50%)}.frame .t{top:4px;left:50%;transform:translateX(-50%)}
-.strip{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px}
-.pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));gap:14px;margin-top:14px}
+.strip{display:grid;grid-template-columns:repeat(auto-fit,minmax(112px,1fr));gap:10px}
+.pairs{display:grid;gap:14px;margin-top:14px}
 .pairs .film{margin:0}
 .planes{display:grid;grid-template-columns:1.1em repeat(3,1fr);gap:6px;align-items:center}
 .planes b{font-size:.76rem;font-weight:500;color:#9fabb7;writing-mode:vertical-rl;transform:rotate(180deg);
@@ -93,11 +93,12 @@ footer b{color:var(--ink)}
   main,header,footer,nav{padding-left:16px;padding-right:16px}
   header{padding-top:26px}section{padding-top:28px;margin-top:26px}
   .tiles{grid-template-columns:1fr 1fr;gap:8px}.tile{padding:11px 12px}.tile dd{font-size:1.22rem}
+  .charts.wide,.pairs{grid-template-columns:minmax(0,1fr)}
   .strip{grid-template-columns:1fr 1fr}.strip figure:first-child{grid-column:1/-1}
   .card{padding:12px 10px 8px}.film{padding:9px}
 }
 @media print{
-  nav{display:none}body{font-size:11pt}section{margin-top:14px;padding-top:16px}
+  nav{display:none}body{font-size:10.5pt}section{margin-top:14px;padding-top:16px}
   .card,.tile,figure,tr{break-inside:avoid}h2,h3{break-after:avoid}
   .film{-webkit-print-color-adjust:exact;print-color-adjust:exact}.scale i{print-color-adjust:exact}
 }

@@ -78,9 +78,9 @@ def read_card(weights: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: weights or card are missing, or the card is no JSON object.
     """
-    for path, what in ((Path(weights), "weights"), (card_path(weights), "card")):
+    for path, what in ((Path(weights), "are no weights"), (card_path(weights), "is no card")):
         if not path.is_file():
-            raise CheckpointError(f"there are no {what} here", where=path,
+            raise CheckpointError(f"there {what} here", where=path,
                                   remedy="pretrain first (make pretrain), or give the path of trained weights")  # fmt: skip
     try:
         card = json.loads(card_path(weights).read_text(encoding="utf-8"))

@@ -102,14 +102,14 @@ def test_localisers_are_left_out_and_told(series, hu):
     edit(series, scout, slice(-1, None))
     scan = read_scan(series)
     np.testing.assert_array_equal(scan[0].numpy(), hu)
-    assert scan.meta["notes"] == ["1 localiser images left out"]
+    assert scan.meta["notes"] == ["localiser images left out (1)"]
 
 
 def test_an_exact_copy_of_a_slice_is_dropped_and_told(series, hu):
     (series / "copy.dcm").write_bytes((series / "0004.dcm").read_bytes())
     scan = read_scan(series)
     np.testing.assert_array_equal(scan[0].numpy(), hu)
-    assert scan.meta["notes"] == ["1 exact copies of slices left out"]
+    assert scan.meta["notes"] == ["exact copies of slices left out (1)"]
 
 
 def test_other_files_in_the_folder_do_not_matter(series, hu):
@@ -153,7 +153,7 @@ def having(tag: str, value: object) -> Callable[[pydicom.Dataset, int], None]:
     [
         (having("PixelSpacing", [0, 0]), GeometryError, "no usable PixelSpacing"),
         (without("ImageOrientationPatient"), GeometryError, "no ImageOrientationPatient"),
-        (having("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), GeometryError, "right-angled unit vectors"),
+        (having("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), GeometryError, "unit vectors at right angles"),
         (having("RescaleSlope", 0), InputError, "HU unknown"),
         (having("RescaleType", "US"), InputError, "RescaleType HU"),
         (having("Modality", "MR"), InputError, "modality is not CT"),

@@ -75,7 +75,7 @@ def test_padding_outside_the_scanners_circle_becomes_air_and_is_counted(save, hu
     hu[0, 0, :] = padding
     scan = read_scan(save(hu, affine))
     assert scan.min() == -1024
-    assert scan.meta["notes"] == [f"10 padding voxels down to {padding} set to -1024 HU"]
+    assert scan.meta["notes"] == [f"padding set to air (10 voxels, down to {padding} HU)"]
 
 
 def test_one_volume_of_a_4d_file_can_be_chosen(save, hu, affine):

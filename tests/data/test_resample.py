@@ -85,7 +85,7 @@ def test_tilt_is_refused_unless_correction_is_asked_for(save, hu):
     with pytest.raises(GeometryError, match=r"sheared by 20.0 degrees .*tilt='correct'"):
         read_scan(path)
     scan = read_scan(path, tilt="correct")
-    assert scan.meta["notes"] == ["gantry tilt of 20.0 degrees corrected"]
+    assert scan.meta["notes"] == ["gantry tilt corrected (20.0 degrees)"]
     np.testing.assert_allclose(scan[0, :, :12, 0].numpy(), hu[:, :, 0])  # the first slice stays
 
 

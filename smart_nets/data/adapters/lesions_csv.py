@@ -40,8 +40,8 @@ def read_lesions(path: str | Path, classes: int | None = None) -> list[dict[str,
     doubled = sorted({name for name in header if header.count(name) > 1})
     if missing or doubled:
         fault = f"column {missing[0]} is missing" if missing else f"column {doubled[0]} occurs twice"
-        raise InputError(fault, where=f"{where}, line {rows[0][0]}", expected=", ".join(NEEDED), found=", ".join(header),
-                         remedy="correct the first line")  # fmt: skip
+        raise InputError(fault, where=f"{where}, line {rows[0][0]}", expected=", ".join(NEEDED),
+                         found=", ".join(header), remedy="correct the first line")  # fmt: skip
     some = [name for name in CENTRE if name in header]
     if some and len(some) < len(CENTRE):
         raise InputError("a centre needs the columns x, y and z", where=f"{where}, line {rows[0][0]}",

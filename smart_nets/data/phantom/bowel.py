@@ -11,17 +11,18 @@ from smart_nets.data.phantom.canvas import Box, Canvas
 from smart_nets.data.phantom.lattice import Array, Bounds, Place, Points
 from smart_nets.data.phantom.patient import Patient
 from smart_nets.data.phantom.shapes import around, carve, path, smooth_curve
+from smart_nets.data.phantom.tables import CAVITY
 from smart_nets.data.phantom.trees import grow
-from smart_nets.data.phantom.trunk import CAVITY, cavity
+from smart_nets.data.phantom.trunk import cavity
 
 GAS = -960.0
 STOMACH = np.array([[-58, -14, 410, 22], [-64, -4, 392, 32], [-66, 18, 366, 30], [-56, 40, 340, 24], [-34, 52, 318, 18],
                     [-6, 50, 312, 14], [22, 38, 322, 11], [34, 24, 326, 10]])  # fmt: skip
 COLON = np.array([
     [88, 12, 196, 23], [94, 4, 225, 22], [96, -8, 255, 20], [92, 4, 276, 20], [74, 44, 284, 19], [44, 62, 270, 18],
-    [5, 68, 262, 18], [-40, 66, 276, 18], [-76, 48, 312, 18], [-98, 8, 338, 18], [-102, -18, 310, 16], [-102, -14, 268, 15],
-    [-100, 0, 228, 15], [-88, 12, 196, 15], [-62, 26, 176, 15], [-30, 30, 170, 15], [-6, 8, 172, 15], [10, -22, 160, 15],
-    [4, -46, 138, 15], [0, -48, 112, 17], [0, -42, 84, 16], [0, -34, 58, 12],
+    [5, 68, 262, 18], [-40, 66, 276, 18], [-76, 48, 312, 18], [-98, 8, 338, 18], [-102, -18, 310, 16],
+    [-102, -14, 268, 15], [-100, 0, 228, 15], [-88, 12, 196, 15], [-62, 26, 176, 15], [-30, 30, 170, 15],
+    [-6, 8, 172, 15], [10, -22, 160, 15], [4, -46, 138, 15], [0, -48, 112, 17], [0, -42, 84, 16], [0, -34, 58, 12],
 ])  # fmt: skip
 LOOPS: Bounds = ((-82, 74), (-6, 70), (128, 296))
 LOOP_RADIUS_MM = 10.5
@@ -51,8 +52,7 @@ def stool(canvas: Canvas, box: Box) -> Array:
     axes = canvas.axes_in(box)
     grain, amount = canvas.warp.noise(6.0, 70).on(axes), canvas.warp.noise(45.0, 71).on(axes)
     gas = np.clip(1.5 * (grain - 1.0) + np.clip(3.0 * (amount - 0.15), -3.0, 4.0), 0, 1)
-    out: Array = (25 + 18 * grain) * (1 - gas) + np.float32(GAS) * gas
-    return out
+    return (25 + 18 * grain) * (1 - gas) + np.float32(GAS) * gas
 
 
 def paint_colon(canvas: Canvas, patient: Patient) -> None:
@@ -77,8 +77,7 @@ def loop(place: Place, points: Points, radii: Points, rough: float, salt: int) -
     far = float(radii.max()) + 12
     distance, nearest = cKDTree(points).query(at, distance_upper_bound=far)
     depth = np.where(np.isinf(distance), far, distance - np.append(radii, 0)[nearest])
-    out: Array = depth.reshape(place.x.shape).astype(np.float32) + rough * place.noise(10.0, salt)
-    return out
+    return depth.reshape(place.x.shape).astype(np.float32) + rough * place.noise(10.0, salt)
 
 
 def inside_belly(points: Points, radii: Points) -> Points:
@@ -94,7 +93,9 @@ def paint_small_bowel(canvas: Canvas, patient: Patient) -> None:
     rng = np.random.default_rng([patient.seed, 10])
     low, high = np.asarray(LOOPS).T
     root = canvas.warp.to_patient(np.array([[-2.0, 26.0, 300.0]]))[0]
-    tree = grow(root, np.array([0.0, 0.3, -0.95]), canvas.warp.to_patient(rng.uniform(low, high, (90, 3))), 0.8, widest=4)
+    tree = grow(
+        root, np.array([0.0, 0.3, -0.95]), canvas.warp.to_patient(rng.uniform(low, high, (90, 3))), 0.8, widest=4
+    )
     canvas.segments(tree.starts, tree.ends, tree.r0, tree.r1, patient.blood - 5)
     points = wander(scatter(rng, low, high, apart=2.0 * LOOP_RADIUS_MM, tries=1500))
     points = inside_belly(points, np.full(len(points), LOOP_RADIUS_MM))
@@ -124,9 +125,7 @@ def wander(spots: Points) -> Points:
     return smooth_curve(spots[order], 8 * len(order))
 
 
-def scatter(
-    rng: np.random.Generator, low: Points, high: Points, apart: float, tries: int
-) -> Points:
+def scatter(rng: np.random.Generator, low: Points, high: Points, apart: float, tries: int) -> Points:
     """Random points (N, 3) in a box, none nearer to another than ``apart``."""
     kept = np.empty((0, 3))
     for point in rng.uniform(low, high, (tries, 3)):

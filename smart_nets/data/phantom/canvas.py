@@ -29,6 +29,11 @@ class Canvas:
         self.spacing = tuple(float(axis[1] - axis[0]) for axis in axes)
         self.edge = float(np.prod(self.spacing) ** (1 / 3))  # width of the partial-volume edge in mm
 
+    @property
+    def whole(self) -> Box:
+        """All voxels."""
+        return slice(None), slice(None), slice(None)
+
     def box(self, bounds: Bounds, margin: float = 0.0) -> Box | None:
         """The voxels inside bounds in patient mm, or None where there are none."""
         out = []
@@ -52,13 +57,16 @@ class Canvas:
         return self.axes[0][box[0]], self.axes[1][box[1]], self.axes[2][box[2]]
 
     def field(self, shape: Shape, box: Box, step: float | None) -> Array:
-        """A function of position on the voxels of a box, computed every ``step`` mm and interpolated (None: every voxel)."""
+        """A function of position on a box's voxels, computed every ``step`` mm and interpolated (None: at each)."""
         axes = self.axes_in(box)
         if step is None or step <= self.edge:
             return shape(self.place(box))
         first = tuple(float(axis[0]) - step for axis in axes)
         counts = [int(np.ceil((float(axis[-1]) - float(axis[0])) / step)) + 4 for axis in axes]
-        x, y, z = (np.float32(start) + np.float32(step) * np.arange(n, dtype=np.float32) for start, n in zip(first, counts, strict=True))
+        x, y, z = (
+            np.float32(start) + np.float32(step) * np.arange(n, dtype=np.float32)
+            for start, n in zip(first, counts, strict=True)
+        )
         return interpolate(shape(self.warp.place((x, y, z))), first, step, axes)
 
     def paint(
@@ -79,23 +87,20 @@ class Canvas:
 
     def cover(self, box: Box, distance: Array, tissue: Tissue, organ: str | None = None, strength: float = 1.0) -> None:
         """Blend a tissue in where the distance is negative; voxels on the edge get a part of it."""
-        image, labels = self.image[box], self.labels[box]
         hu = np.asarray(tissue, np.float32)
-        number = np.uint8(ORGANS[organ]) if organ else None
-        slabs = max(1, distance.size // SLAB_VOXELS)  # temporaries of one slab stay in the processor's cache
-        for part in np.array_split(np.arange(len(distance)), slabs):
-            rows = slice(int(part[0]), int(part[-1]) + 1)
+        step = max(SLAB_VOXELS * len(distance) // distance.size, 1)  # what is at work stays in the processor's cache
+        for start in range(0, len(distance), step):
+            rows = slice(start, start + step)
             near = distance[rows]
-            share = near * np.float32(-1 / self.edge)
-            share += np.float32(0.5)
-            np.clip(share, 0, 1, out=share)
-            if strength < 1:
-                share *= np.float32(strength)
-            change = (hu[rows] if hu.ndim else hu) - image[rows]
-            change *= share
-            image[rows] += change
-            if number is not None:
-                np.copyto(labels[rows], number, where=near < 0)
+            share = near * np.float32(-strength / self.edge)
+            share += np.float32(0.5 * strength)
+            np.maximum(share, np.float32(0), out=share)
+            np.minimum(share, np.float32(strength), out=share)
+            image = self.image[box][rows]
+            share *= (hu[rows] if hu.ndim else hu) - image
+            image += share
+            if organ is not None:
+                np.copyto(self.labels[box][rows], np.uint8(ORGANS[organ]), where=near < 0)
 
     def tube(
         self, points: ArrayLike, radii: ArrayLike, tissue: float, organ: str | None = None, squash: float = 1.0
@@ -111,16 +116,18 @@ class Canvas:
     ) -> None:  # fmt: skip
         """Paint separate tubes between points (N, 3) in patient mm; thin ones fade as their share of a voxel does."""
         thinnest = 0.6 * self.edge
-        low, high = np.minimum(starts, ends), np.maximum(starts, ends)
+        widest = np.maximum(r0, r1)
+        reach = (np.maximum(widest, thinnest) + self.edge) / squash
+        low, high = np.minimum(starts, ends) - reach[:, None], np.maximum(starts, ends) + reach[:, None]
+        first, last = (
+            np.column_stack([np.searchsorted(self.axes[k], edge[:, k]) for k in range(3)]) for edge in (low, high)
+        )
+        strength = np.minimum(1.0, (widest / thinnest) ** 2)
         tall = np.array([1, 1, squash])
-        for i in range(len(starts)):
-            radius = max(r0[i], r1[i])
-            reach = (max(radius, thinnest) + self.edge) / squash
-            box = self.box(tuple(zip(low[i], high[i], strict=True)), reach)  # type: ignore[arg-type]
-            if box is None:
-                continue
-            x, y, z = self.axes_in(box)
+        starts, ends, r0, r1 = starts * tall, ends * tall, np.maximum(r0, thinnest), np.maximum(r1, thinnest)
+        for i in np.flatnonzero((last > first).all(axis=1)):
+            box = tuple(slice(a, b) for a, b in zip(first[i], last[i], strict=True))
+            x, y, z = self.axes_in(box)  # type: ignore[arg-type]
             x, y, z = x[:, None, None], y[None, :, None], np.float32(squash) * z[None, None, :]
-            a, b = max(r0[i], thinnest), max(r1[i], thinnest)
-            distance = capsule(x, y, z, starts[i] * tall, ends[i] * tall, a, b)
-            self.cover(box, distance, tissue, organ, min(1.0, (radius / thinnest) ** 2))
+            distance = capsule(x, y, z, starts[i], ends[i], r0[i], r1[i])
+            self.cover(box, distance, tissue, organ, float(strength[i]))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 
 from smart_nets.data.phantom.make import check_settings, make_phantom, patient_name
 from smart_nets.data.phantom.model import Vector
-from smart_nets.data.phantom.write import write_dicom, write_nifti
+from smart_nets.data.phantom.write import write_dicom, write_labels, write_nifti
 from smart_nets.errors import ConfigError, InputError
 
 VERSION = 1  # raise it when the anatomy changes, so that folders made before are made anew
@@ -30,8 +31,9 @@ def make_dataset(
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Make, or find again, ``count`` phantoms in a folder; other seeds are other patients.
 
-    Returns one ``{"image": path, "patient_id": ...}`` per phantom, with ``"labels"`` when asked (NIfTI, uint8), and writes
-    ``lesions.csv``: patient_id, image (relative to the folder), label (1 malignant), x, y, z (RAS mm), diameter_mm.
+    Returns one ``{"image": path, "patient_id": ...}`` per phantom, with ``"labels"`` when asked (NIfTI, uint8), and
+    writes ``lesions.csv``: patient_id, image (relative to the folder), label (1 malignant), x, y, z (RAS, mm),
+    diameter_mm.
 
     Raises:
         ConfigError: settings out of range.
@@ -42,16 +44,27 @@ def make_dataset(
         raise ConfigError("unknown format", where="format", expected=" or ".join(FORMATS), found=format)
     if not isinstance(count, int) or not 1 <= count <= MOST:
         raise ConfigError("cannot make that many phantoms", where="count", expected=f"1 to {MOST}", found=count)
+    if not isinstance(workers, int) or workers < 1:
+        raise ConfigError("no such number of processes", where="workers", expected="1 or more", found=workers)
     folder = Path(folder)
     settings = {
-        "version": VERSION, "count": count, "seed": seed, "spacing": list(spacing), "nodules": nodules, "format": format,
-        "region": region, "size_mm": list(size_mm) if size_mm else None, "labels": labels,
+        "version": VERSION, "count": count, "seed": seed, "spacing": list(spacing), "nodules": nodules,
+        "format": format, "region": region, "size_mm": list(size_mm) if size_mm else None, "labels": labels,
     }  # fmt: skip
     records = [record(folder, seed * MOST + i, format, labels) for i in range(count)]
     if is_complete(folder, settings, records):
         return records
-    make_room(folder)
-    draw = partial(write_one, folder=folder, spacing=spacing, nodules=nodules, region=region, size_mm=size_mm, format=format, labels=labels)
+    make_room(folder, records)
+    draw = partial(
+        write_one,
+        folder=folder,
+        spacing=spacing,
+        nodules=nodules,
+        region=region,
+        size_mm=size_mm,
+        format=format,
+        labels=labels,
+    )
     seeds = [seed * MOST + i for i in range(count)]
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
@@ -79,9 +92,15 @@ def write_one(seed: int, folder: Path, format: str, labels: bool, **settings: An
     else:
         image = write_dicom(phantom, folder)
         if labels:
-            write_nifti(phantom, folder, labels=True).unlink()
+            write_labels(phantom, folder)
     return [
-        [phantom.patient_id, image.name, str(lesion.label), *(f"{c:.3f}" for c in lesion.centre_mm), f"{lesion.diameter_mm:.3f}"]
+        [
+            phantom.patient_id,
+            image.name,
+            str(lesion.label),
+            *(f"{c:.3f}" for c in lesion.centre_mm),
+            f"{lesion.diameter_mm:.3f}",
+        ]
         for lesion in phantom.lesions
     ]
 
@@ -95,8 +114,8 @@ def is_complete(folder: Path, settings: dict[str, Any], records: list[dict[str, 
     return found == settings and (folder / LESION_FILE).is_file() and all(path.exists() for path in files)
 
 
-def make_room(folder: Path) -> None:
-    """Remove the phantoms of other settings, and only those."""
+def make_room(folder: Path, records: list[dict[str, Any]]) -> None:
+    """Make the folder, or remove phantoms of other settings from it, and only those."""
     if folder.exists() and not folder.is_dir():
         raise InputError("not a folder", where=folder, remedy="choose another path")
     folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +126,10 @@ def make_room(folder: Path) -> None:
             remedy="choose an empty folder, nothing was deleted",
         )  # fmt: skip
     (folder / SETTINGS_FILE).unlink(missing_ok=True)  # from here on the folder counts as unfinished
+    wanted = {str(value) for one in records for value in one.values()}
+    for entry in folder.iterdir():
+        if entry.name.startswith("phantom-") and str(entry) not in wanted:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
 def as_csv(rows: list[list[str]]) -> str:

@@ -7,12 +7,13 @@ B-splines, one matrix product per axis, so a large organ costs little more than 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
 Points = NDArray[np.float64]
 Axes = tuple[Array, Array, Array]
 Bounds = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -39,8 +40,7 @@ def interpolate(values: Array, first: tuple[float, ...], step: float, axes: Axes
     a, b, c = values.shape
     along_z = values.reshape(a * b, c) @ wz.T  # (a, b, c) -> (a*b, Z)
     along_y = wy @ along_z.reshape(a, b, -1)  # (Y, b) @ (a, b, Z) -> (a, Y, Z)
-    out: Array = (wx @ along_y.reshape(a, -1)).reshape(len(axes[0]), len(axes[1]), len(axes[2]))  # -> (X, Y, Z)
-    return out
+    return (wx @ along_y.reshape(a, -1)).reshape(len(axes[0]), len(axes[1]), len(axes[2]))  # -> (X, Y, Z)
 
 
 class Noise:
@@ -50,7 +50,9 @@ class Noise:
         self.scale = scale
         self.first = tuple(low - 2 * scale for low, _ in extent)
         shape = [int((high - low) / scale) + 5 for low, high in extent]
-        self.knots: Array = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) * np.float32(UNIT_VARIANCE)
+        self.knots: Array = np.random.default_rng(seed).standard_normal(shape, dtype=np.float32) * np.float32(
+            UNIT_VARIANCE
+        )
 
     def on(self, axes: Axes) -> Array:
         """Values on the lattice of three axes in mm: (X, Y, Z)."""
@@ -64,13 +66,13 @@ class Noise:
     def at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at points (N, 3) in mm: (N,)."""
         index = (points - np.asarray(self.first)) / self.scale
-        out: NDArray[np.float64] = map_coordinates(self.knots.astype(float), index.T, order=3, prefilter=False)
+        out = map_coordinates(self.knots.astype(float), index.T, order=3, prefilter=False)
         return out
 
 
 @dataclass(frozen=True)
 class Place:
-    """A lattice: where its points are in this patient (axes) and in the standard anatomy (x, y, z of shape (X, Y, Z))."""
+    """A lattice: its axes in this patient, and where its points (X, Y, Z) are in the standard anatomy, all in mm."""
 
     axes: Axes
     x: Array
@@ -115,12 +117,12 @@ class Warp:
     def to_standard(self, points: Points) -> Points:
         """Patient points (N, 3) to standard anatomy, in mm."""
         shift = np.stack([noise.at(points) for noise in self.displacements], axis=1)
-        out: Points = points / self.scale + self.amplitude * shift
+        out = points / self.scale + self.amplitude * shift
         return out
 
     def to_patient(self, points: Points) -> Points:
         """Standard points (N, 3) to this patient, in mm: the inverse, by fixed-point iteration."""
         guess = points * self.scale
-        for _ in range(6):
+        for _ in range(4):
             guess = guess - (self.to_standard(guess) - points) * self.scale
         return guess

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from smart_nets.data.phantom import abdomen, bowel, chest, pelvis, ribs, spine
+from smart_nets.data.phantom import abdomen, bowel, heart, lungs, pelvis, ribs, spine, vessels
 from smart_nets.data.phantom.canvas import Canvas
 from smart_nets.data.phantom.lattice import Axes, Bounds
 from smart_nets.data.phantom.model import ORGANS, Phantom, Vector
@@ -23,7 +23,7 @@ MOST_NODULES = 8
 
 
 def patient_name(seed: int) -> str:
-    """"phantom-0007" for seed 7."""
+    """ "phantom-0007" for seed 7."""
     return f"phantom-{seed:04d}"
 
 
@@ -33,7 +33,8 @@ def make_phantom(
     """A synthetic CT of a patient who does not exist; the same arguments give the same voxels.
 
     Args:
-        seed: chooses the patient, 0 or more. The anatomy does not depend on the other arguments.
+        seed: chooses the patient, 0 or more. The anatomy does not depend on the other arguments; nodules are placed
+            inside the field of view, and those for which it has no room are left out.
         spacing: voxel size (x, y, z) in mm, each in [0.4, 10].
         nodules: how many lung nodules, 0 to 8. Their labels alternate between benign and malignant.
         region: "trunk" (360 x 264 x 600 mm), "chest" (260 mm high) or "abdomen" (290 mm high).
@@ -48,7 +49,7 @@ def make_phantom(
     canvas = Canvas(voxel_centres(view, spacing), patient.warp)
     with threadpool_limits(1):  # many small matrix products: threads would only wait for each other
         paint_anatomy(canvas, patient)
-        lesions = place_nodules(canvas.warp, seed, nodules, view)
+        lesions = place_nodules(canvas.warp, seed, nodules, view) if nodules else []
         for number, lesion in enumerate(lesions):
             paint_nodule(canvas, lesion, number)
         image = scan(canvas, patient)
@@ -59,7 +60,7 @@ def make_phantom(
 
 
 def paint_anatomy(canvas: Canvas, patient: Patient) -> None:
-    """Everything but the nodules, from the back of the picture to its front: what comes later covers what came before."""
+    """Everything but the nodules, in an order in which what comes later may cover what came before."""
     paint_flesh(canvas, patient)
     spine.paint_back_muscles(canvas, patient)
     pelvis.paint_hip_muscles(canvas, patient)
@@ -70,11 +71,11 @@ def paint_anatomy(canvas: Canvas, patient: Patient) -> None:
     abdomen.paint_pelvic_organs(canvas, patient)
     abdomen.paint_solid_organs(canvas, patient)
     bowel.paint_stomach(canvas, patient)
-    chest.paint_heart(canvas, patient)
-    chest.paint_vessels(canvas, patient)
-    chest.paint_fissures(canvas)
-    chest.paint_lung_vessels(canvas, patient)
-    chest.paint_airways(canvas)
+    heart.paint_heart(canvas, patient)
+    vessels.paint_vessels(canvas, patient)
+    lungs.paint_fissures(canvas)
+    lungs.paint_lung_vessels(canvas, patient)
+    lungs.paint_airways(canvas)
     ribs.paint_ribs(canvas, patient)
     ribs.paint_shoulders(canvas, patient)
     spine.paint_spine(canvas, patient)
@@ -86,7 +87,9 @@ def check_settings(seed: int, spacing: Vector, nodules: int, region: str, size_m
         raise ConfigError("the seed must be a whole number", where="seed", expected="0 or more", found=seed)
     low, high = SPACING_MM
     if len(spacing) != 3 or not all(low <= s <= high for s in spacing):
-        raise ConfigError("spacing out of range", where="spacing", expected=f"3 values in [{low}, {high}] mm", found=spacing)
+        raise ConfigError(
+            "spacing out of range", where="spacing", expected=f"3 values in [{low}, {high}] mm", found=spacing
+        )
     if not isinstance(nodules, int) or not 0 <= nodules <= MOST_NODULES:
         raise ConfigError("cannot place that many", where="nodules", expected=f"0 to {MOST_NODULES}", found=nodules)
     if region not in REGIONS:

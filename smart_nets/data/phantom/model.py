@@ -25,7 +25,7 @@ Vector = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Lesion:
-    """A lung nodule. ``centre_mm`` is in world coordinates, RAS; ``diameter_mm`` is that of the sphere of its volume."""
+    """A lung nodule: 0 benign or 1 malignant, centre in the world (RAS), diameter of the sphere of its volume."""
 
     label: int
     centre_mm: Vector

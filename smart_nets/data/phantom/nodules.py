@@ -8,12 +8,12 @@ from scipy.ndimage import distance_transform_edt
 from smart_nets.data.phantom.canvas import Canvas
 from smart_nets.data.phantom.lattice import Array, Axes, Bounds, Noise, Points, Warp
 from smart_nets.data.phantom.model import Lesion, Vector
-from smart_nets.data.phantom.trunk import CHEST, lung
+from smart_nets.data.phantom.trunk import CHEST, lungs, midline
 
 DIAMETERS_MM = (8.0, 24.0)
 CLEARANCE_MM = 8.0  # from the surface of a nodule to the pleura, room enough for the spicules
-SEARCH_STEP_MM = 4.0
-ROUGHNESS = (0.03, 0.15)  # of the surface, as a share of the radius: benign, malignant
+SEARCH_STEP_MM, TRIES = 4.0, 200
+ROUGHNESS = (0.02, 0.12)  # of the surface, as a share of the radius: benign, malignant
 UNEVEN = (3.0, 22.0)  # HU, standard deviation inside
 SHARPNESS = (0.6, 1.0)  # a benign nodule has a soft margin
 
@@ -34,22 +34,26 @@ def place_nodules(warp: Warp, seed: int, nodules: int, view: Bounds) -> list[Les
     A nodule for which the view has no room is left out.
     """
     rng = np.random.default_rng([seed, 3])
-    ends = [(max(a, c * s - 15), min(b, d * s + 15)) for (a, b), (c, d), s in zip(view, CHEST, warp.scale, strict=True)]
-    axes = tuple(np.arange(low, high, SEARCH_STEP_MM, dtype=np.float32) for low, high in ends)
-    if nodules == 0 or min(len(axis) for axis in axes) < 3:
-        return []
-    place = warp.place(axes)  # type: ignore[arg-type]
-    right, left = lung(place, 1) < 0, lung(place, -1) < 0
-    depth = distance_transform_edt(np.pad(right | left, 1), sampling=SEARCH_STEP_MM)[1:-1, 1:-1, 1:-1]
+    x, y, z = (
+        np.arange(low * s - 15, high * s + 15, SEARCH_STEP_MM, dtype=np.float32)
+        for (low, high), s in zip(CHEST, warp.scale, strict=True)
+    )
+    place = warp.place((x, y, z))
+    right = midline(place) > 0
+    depth = distance_transform_edt(np.pad(lungs(place) < 0, 1), sampling=SEARCH_STEP_MM)[1:-1, 1:-1, 1:-1]
+    low, high = np.asarray(view).T
     lesions: list[Lesion] = []
     for label, diameter in draw_kinds(seed, nodules):
         room = np.argwhere(depth > diameter / 2 + CLEARANCE_MM)
-        for i, j, k in rng.permutation(room)[:200]:
-            centre = tuple(float(axis[n]) for axis, n in zip(axes, (i, j, k), strict=True))
-            apart = [np.linalg.norm(np.subtract(centre, other.centre_mm)) for other in lesions]
+        centres = np.column_stack([x[room[:, 0]], y[room[:, 1]], z[room[:, 2]]]).astype(float)
+        inside = ((centres - low > diameter / 2) & (high - centres > diameter / 2)).all(axis=1)
+        for k in rng.permutation(np.flatnonzero(inside))[:TRIES]:
+            apart = [np.linalg.norm(centres[k] - other.centre_mm) for other in lesions]
             needed = [(diameter + other.diameter_mm) / 2 + 2 * CLEARANCE_MM for other in lesions]
             if all(a > n for a, n in zip(apart, needed, strict=True)):
-                lesions.append(Lesion(label, centre, diameter, "lung_right" if right[i, j, k] else "lung_left"))  # type: ignore[arg-type]
+                a, b, c = centres[k].tolist()
+                side = "lung_right" if right[tuple(room[k])] else "lung_left"
+                lesions.append(Lesion(label, (a, b, c), diameter, side))
                 break
     return lesions
 
@@ -75,11 +79,9 @@ def paint_nodule(canvas: Canvas, lesion: Lesion, number: int) -> None:
 
 
 class Form:
-    """The outline of a nodule: an ellipsoid, lobed and rough where ``roughness`` is above 0, of the volume of a sphere."""
+    """The outline of a nodule: an ellipsoid, uneven by a share ``roughness`` of its radius, with a sphere's volume."""
 
-    def __init__(
-        self, centre: Points, radius: float, stretch: Points, roughness: float, seed: list[int]
-    ) -> None:
+    def __init__(self, centre: Points, radius: float, stretch: Points, roughness: float, seed: list[int]) -> None:
         reach = 1.6 * radius + 6
         x, y, z = ((float(c) - reach, float(c) + reach) for c in centre)
         self.bounds: Bounds = (x, y, z)
@@ -96,19 +98,19 @@ class Form:
         """Signed distance in mm, negative inside, on a lattice (X, Y, Z)."""
         x, y, z = ((a - np.float32(c)) / np.float32(s) for a, c, s in zip(axes, self.centre, self.stretch, strict=True))
         length = np.sqrt(x[:, None, None] ** 2 + y[None, :, None] ** 2 + z[None, None, :] ** 2)
-        rough = self.amplitude * (self.lobes.on(axes) + np.float32(0.6) * self.bumps.on(axes))
-        out: Array = length + rough - self.level
+        rough = self.amplitude * (self.lobes.on(axes) + self.bumps.on(axes))
+        out = length + rough - self.level
         return out
 
 
 def paint_spicules(canvas: Canvas, centre: Points, radius: float, tissue: float, rng: np.random.Generator) -> None:
     """Fine strands that run from the nodule into the lung; they are no part of its label."""
-    count = int(rng.integers(22, 34))
+    count = int(rng.uniform(0.8, 1.2) * (22 + 2.6 * radius))  # about as many per area on large and small nodules
     ways = rng.standard_normal((count, 3))
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     length = radius + rng.uniform(2.5, 7.5, (count, 1))
-    thin = np.full(count, 0.45)
-    canvas.segments(centre + 0.6 * radius * ways, centre + length * ways, np.full(count, 1.5), thin, tissue)
+    thin = np.full(count, 0.5)
+    canvas.segments(centre + 0.6 * radius * ways, centre + length * ways, np.full(count, 1.7), thin, tissue)
 
 
 def to_world(lesion: Lesion, shift: Vector) -> Lesion:

@@ -10,14 +10,18 @@ from smart_nets.data.phantom.patient import Patient
 from smart_nets.data.phantom.ribs import sheet
 from smart_nets.data.phantom.shapes import blend, carve, ellipsoid, path
 from smart_nets.data.phantom.spine import bone, bundle
-from smart_nets.data.phantom.trunk import SPINE, profile
+from smart_nets.data.phantom.tables import SPINE, profile
 
 HIP = (87.0, 2.0, 84.0)
 HIP_RADIUS = 23.5
-ILIUM = np.array([[92, 78, -34, 92, 22], [112, 74, -38, 98, 34], [130, 66, -50, 102, 44], [155, 55, -66, 112, 56],
-                  [185, 52, -74, 121, 62], [205, 56, -72, 124, 52], [222, 66, -62, 123, 34], [236, 88, -42, 116, 8]])  # fmt: skip
+ILIUM = np.array([
+    [92, 78, -34, 92, 22], [112, 74, -38, 98, 34], [130, 66, -50, 102, 44], [155, 55, -66, 112, 56],
+    [185, 52, -74, 121, 62], [205, 56, -72, 124, 52], [222, 66, -62, 123, 34], [236, 88, -42, 116, 8],
+])  # fmt: skip
 """Wing of the hip bone: height, (x, y) of its edge at the sacrum, (x, y) of its front edge."""
-SACRUM = np.array([[72, 5, 4], [84, 9, 4], [100, 17, 6], [125, 29, 9], [150, 39, 13], [175, 46, 17], [196, 45, 18], [204, 34, 14]])
+SACRUM = np.array([
+    [72, 5, 4], [84, 9, 4], [100, 17, 6], [125, 29, 9], [150, 39, 13], [175, 46, 17], [196, 45, 18], [204, 34, 14],
+])  # fmt: skip
 """Height, half width and half depth."""
 HIP_BOX: Bounds = ((0, 150), (-95, 85), (-70, 242))
 MIDDLE: Bounds = ((-60, 60), (-110, 20), (66, 210))
@@ -25,7 +29,7 @@ MIDDLE: Bounds = ((-60, 60), (-110, 20), (66, 210))
 
 def hip_bone(place: Place) -> Array:
     """Right hip bone: wing, socket, sitting bone and pubic bone."""
-    wing = sheet(place, ILIUM, 1, 4.2)
+    wing = sheet(place, ILIUM, 1, 4.2, 7.0)
     wing = np.maximum(wing, -np.float32(1e3) * (place.z < 90))
     socket = ellipsoid(place, HIP, (HIP_RADIUS + 10,) * 3)
     outward = (place.x - HIP[0]) * 0.75 + (HIP[2] - place.z) * 0.6 - 4
@@ -59,7 +63,9 @@ def sacrum(place: Place) -> Array:
     level = (np.abs(place.x / half) ** 2.6 + np.abs(dy / depth) ** 2.2) ** (1 / 2.3)
     body = (level - 1) * np.minimum(half, depth)
     holes = np.hypot(np.abs(place.x) - 17, 0.5 * (np.abs((place.z - 92) % 24 - 12)) + 1) - 4.0  # for the nerves
-    return np.maximum(np.maximum(body, -np.maximum(holes, 108 - place.z)), np.maximum(72 - place.z, place.z - 204)).astype(np.float32)
+    return np.maximum(
+        np.maximum(body, -np.maximum(holes, 108 - place.z)), np.maximum(72 - place.z, place.z - 204)
+    ).astype(np.float32)
 
 
 def paint_pelvis(canvas: Canvas, patient: Patient) -> None:

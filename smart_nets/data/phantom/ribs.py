@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.data.phantom.canvas import Canvas
-from smart_nets.data.phantom.lattice import Array, Place
+from smart_nets.data.phantom.lattice import Array, Bounds, Place
 from smart_nets.data.phantom.patient import Patient
 from smart_nets.data.phantom.shapes import smooth_curve
 from smart_nets.data.phantom.spine import THORACIC, bone
-from smart_nets.data.phantom.trunk import CAGE, SPINE
+from smart_nets.data.phantom.tables import CAGE, SPINE
 
 FRONT_HEIGHT = (561, 537, 511, 487, 463, 440, 416, 395, 378, 362, 350, 340)
 """Height of the front end of each bony rib, 1 to 12."""
@@ -19,7 +21,18 @@ JOINT_HEIGHT = (553, 531, 511, 494, 478, 463, 450, 428, 408, 388)
 FRONT_ANGLE = (50, 52, 54, 55, 56, 54, 48, 38, 26, 14, -12, -38)
 """Its direction seen from the middle of the chest, in degrees: -90 is the spine, 0 the side, 90 the breastbone."""
 TALL = 0.62  # thickness over height of a rib
-STERNUM = np.array([[424, 4, 3], [432, 9, 4], [450, 15, 5], [500, 15, 5.5], [520, 14, 5.5], [535, 20, 6.5], [552, 26, 7.5], [560, 22, 7]])
+STERNUM = np.array(
+    [
+        [424, 4, 3],
+        [432, 9, 4],
+        [450, 15, 5],
+        [500, 15, 5.5],
+        [520, 14, 5.5],
+        [535, 20, 6.5],
+        [552, 26, 7.5],
+        [560, 22, 7],
+    ]
+)
 """Height, half width and half thickness."""
 BLADE = np.array([[448, 92, -84, 97, -80], [470, 86, -86, 104, -76], [510, 78, -87, 120, -64], [545, 72, -85, 134, -44],
                   [566, 74, -80, 140, -34], [580, 100, -66, 140, -34]])  # fmt: skip
@@ -78,31 +91,43 @@ def sternum(place: Place) -> Array:
     return np.maximum(np.maximum(plate, -joint), np.maximum(424 - place.z, place.z - 560)).astype(np.float32)
 
 
-def sheet(place: Place, table: NDArray[np.float64], side: int, thickness: float) -> Array:
-    """A plate of bone that stands upright: at each height it runs from (x0, y0) to (x1, y1) in mm."""
+def sheet(place: Place, table: NDArray[np.float64], side: int, thickness: float, bow: float) -> Array:
+    """A plate of bone that stands upright: at each height from (x0, y0) to (x1, y1), bent ``bow`` mm outwards."""
     x0, y0, x1, y1 = (np.interp(place.z, table[:, 0], table[:, k]).astype(np.float32) for k in range(1, 5))
     x = place.x * side - x0
     ax, ay = x1 - x0, y1 - y0
     dy = place.y - y0
     t = np.clip((x * ax + dy * ay) / (ax**2 + ay**2), 0, 1)
     half = thickness * (0.7 + 1.2 * (2 * t - 1) ** 2)  # thin in the middle, thick at both edges
-    plate = np.hypot(x - t * ax, dy - t * ay) - half
+    bend = bow * 4 * t * (1 - t) / np.hypot(ax, ay)
+    plate = np.hypot(x - t * ax - bend * ay, dy - t * ay + bend * ax) - half
     return np.maximum(plate, np.maximum(table[0, 0] - place.z, place.z - table[-1, 0])).astype(np.float32)
 
 
 def paint_shoulders(canvas: Canvas, patient: Patient) -> None:
     cortex, marrow = 560 * patient.bone, 220 * patient.bone
-    canvas.paint(sternum, ((-40, 40), (10, 110), (418, 566)), lambda d: bone(d, cortex * 0.75, marrow * 0.7), "sternum", step=None)
+    canvas.paint(
+        sternum,
+        ((-40, 40), (10, 110), (418, 566)),
+        lambda d: bone(d, cortex * 0.75, marrow * 0.7),
+        "sternum",
+        step=None,
+    )
     for side in (1, -1):
-        bounds = tuple(sorted((side * 64, side * 150)))
-        box = ((float(bounds[0]), float(bounds[1])), (-105.0, -20.0), (442.0, 584.0))
-        canvas.paint(lambda p, s=side: sheet(p, BLADE, s, 2.8), box, lambda d: bone(d, cortex, marrow + 150), step=None)  # type: ignore[misc]
+        across = (64.0, 150.0) if side == 1 else (-150.0, -64.0)
+        plate = partial(sheet, table=BLADE, side=side, thickness=2.8, bow=3.0)
+        box: Bounds = (across, (-105.0, -20.0), (442.0, 584.0))
+        canvas.paint(plate, box, lambda d: bone(d, cortex, marrow + 150), step=None)
         ridge = np.array([(78, -92, 545), (100, -90, 556), (130, -70, 576), (150, -48, 592)], float) * [side, 1, 1]
         canvas.tube(smooth_curve(ridge, 10), 3.6, cortex * 0.8)
-        collar = np.array([(17, 44, 556), (44, 48, 568), (84, 34, 584), (124, 2, 598), (150, -30, 604)], float) * [side, 1, 1]
+        collar = np.array([(17, 44, 556), (44, 48, 568), (84, 34, 584), (124, 2, 598), (150, -30, 604)], float) * [
+            side,
+            1,
+            1,
+        ]
         line = smooth_curve(collar, 18)
         canvas.tube(line, 6.0, cortex)
         canvas.tube(line, 3.4, marrow)
-        arm = np.array([(150, -22, 582), (158, -16, 604), (168, -8, 640)], float) * [side, 1, 1]
-        canvas.tube(arm, np.array([19, 21, 14]), cortex * 0.8)
-        canvas.tube(arm, np.array([17, 19, 10]), marrow)
+        arm = np.array([(130, -22, 583), (135, -16, 604), (144, -8, 640)], float) * [side, 1, 1]
+        canvas.tube(arm, np.array([18, 19, 13]), cortex * 0.8)
+        canvas.tube(arm, np.array([16, 17, 9]), marrow)

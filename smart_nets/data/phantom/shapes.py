@@ -13,13 +13,12 @@ Point = Sequence[float]
 
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> NDArray[np.float64]:
-    """(3, 3) rotation in degrees: yaw about the superior axis, pitch about the right one, roll about the anterior one."""
+    """(3, 3) rotation in degrees: yaw about the superior axis, pitch about the right, roll about the anterior one."""
     a, b, c = np.radians([yaw, pitch, roll])
     about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
     about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
     about_y = np.array([[np.cos(c), 0, np.sin(c)], [0, 1, 0], [-np.sin(c), 0, np.cos(c)]])
-    out: NDArray[np.float64] = about_z @ about_x @ about_y
-    return out
+    return about_z @ about_x @ about_y
 
 
 def ellipsoid(place: Place, centre: Point, radii: Point, turn: NDArray[np.float64] | None = None) -> Array:
@@ -30,8 +29,7 @@ def ellipsoid(place: Place, centre: Point, radii: Point, turn: NDArray[np.float6
     a, b, c = (np.float32(radius) for radius in radii)
     level = np.sqrt((x / a) ** 2 + (y / b) ** 2 + (z / c) ** 2)
     slope = np.sqrt((x / a**2) ** 2 + (y / b**2) ** 2 + (z / c**2) ** 2)
-    out: Array = level * (level - 1) / np.maximum(slope, np.float32(1e-6))
-    return out
+    return level * (level - 1) / np.maximum(slope, np.float32(1e-6))
 
 
 def path(place: Place, points: ArrayLike, radii: ArrayLike) -> Array:
@@ -45,21 +43,22 @@ def path(place: Place, points: ArrayLike, radii: ArrayLike) -> Array:
 
 def capsule(x: Array, y: Array, z: Array, start: Point, end: Point, r0: float, r1: float) -> Array:
     """Distance to a segment, less a radius that goes from r0 to r1 along it. Coordinates may be broadcast axes."""
-    a, along = np.asarray(start, float), np.subtract(end, start)
-    length2 = max(float(along @ along), 1e-9)
-    dx, dy, dz = x - np.float32(a[0]), y - np.float32(a[1]), z - np.float32(a[2])
-    ux, uy, uz = (np.float32(v / length2) for v in along)
-    t = np.clip(dx * ux + dy * uy + dz * uz, 0, 1)
-    qx, qy, qz = (np.float32(v) for v in along)
-    out: Array = np.sqrt((dx - t * qx) ** 2 + (dy - t * qy) ** 2 + (dz - t * qz) ** 2) - np.float32(r0) - t * np.float32(r1 - r0)
+    (ax, ay, az), (bx, by, bz) = (tuple(float(v) for v in point) for point in (start, end))
+    qx, qy, qz = bx - ax, by - ay, bz - az
+    length2 = max(qx * qx + qy * qy + qz * qz, 1e-9)
+    dx, dy, dz = x - ax, y - ay, z - az
+    t = dx * (qx / length2) + dy * (qy / length2) + dz * (qz / length2)
+    t = np.minimum(np.maximum(t, 0), 1)
+    out = np.sqrt((dx - t * qx) ** 2 + (dy - t * qy) ** 2 + (dz - t * qz) ** 2)
+    out -= float(r0)
+    out -= t * float(r1 - r0)
     return out
 
 
 def blend(a: Array, b: Array, width: float) -> Array:
     """Union of two shapes whose seam is rounded over ``width`` mm."""
     h = np.clip(np.float32(width) - np.abs(a - b), 0, None)
-    out: Array = np.minimum(a, b) - h * h / np.float32(4 * width)
-    return out
+    return np.minimum(a, b) - h * h / np.float32(4 * width)
 
 
 def carve(a: Array, b: Array, width: float) -> Array:
@@ -75,11 +74,10 @@ def around(points: ArrayLike, margin: float) -> Bounds:
 
 
 def smooth_curve(points: ArrayLike, count: int) -> NDArray[np.float64]:
-    """``count`` points, evenly spread, on a smooth curve (Catmull-Rom) through points (N, D)."""
+    """``count`` points on a smooth curve (Catmull-Rom) through points (N, D), equally many between any two."""
     p = np.asarray(points, float)
     p = np.vstack([2 * p[0] - p[1], p, 2 * p[-1] - p[-2]])
     t = np.linspace(0, len(p) - 3 - 1e-9, count)
     k, u = t.astype(int), (t % 1)[:, None]
     a, b, c, d = p[k], p[k + 1], p[k + 2], p[k + 3]
-    out: NDArray[np.float64] = 0.5 * (2 * b + (c - a) * u + (2 * a - 5 * b + 4 * c - d) * u**2 + (3 * b - a - 3 * c + d) * u**3)
-    return out
+    return 0.5 * (2 * b + (c - a) * u + (2 * a - 5 * b + 4 * c - d) * u**2 + (3 * b - a - 3 * c + d) * u**3)

@@ -8,7 +8,7 @@ from smart_nets.data.phantom.canvas import Canvas
 from smart_nets.data.phantom.lattice import Array, Bounds, Place, Points
 from smart_nets.data.phantom.patient import Patient
 from smart_nets.data.phantom.shapes import around, carve, path, smooth_curve
-from smart_nets.data.phantom.trunk import SPINE, profile
+from smart_nets.data.phantom.tables import SPINE, profile
 
 LEVELS = np.array([
     205, 238, 270, 301, 331, 359, 385, 409, 432, 454, 475, 495, 514.5, 533.5, 552, 570, 588, 605, 622, 639, 656, 673,
@@ -17,15 +17,20 @@ LEVELS = np.array([
 THORACIC = LEVELS[5:17][::-1]
 """T1 to T12."""
 DISC = 0.24  # share of a level that is disc, at the lumbar spine
-BODY = np.array([[180, 27, 18.5], [240, 25, 17.5], [330, 21, 16], [420, 17, 15.5], [520, 15, 13], [600, 13, 10], [700, 12, 9]])
+BODY = np.array(
+    [[180, 27, 18.5], [240, 25, 17.5], [330, 21, 16], [420, 17, 15.5], [520, 15, 13], [600, 13, 10], [700, 12, 9]]
+)
 """Height, half width and half depth of the vertebral bodies."""
+PSOAS = np.array([
+    [26, -38, 345, 6], [36, -28, 300, 14], [44, -20, 255, 20], [54, -8, 210, 21], [66, 10, 160, 17], [80, 34, 115, 14],
+    [94, 30, 75, 13], [104, 8, 35, 12],
+])  # fmt: skip
 COLUMN: Bounds = ((-62, 62), (-112, 10), (184, 690))
 
 
 def bone(depth: Array, cortex: float, marrow: float, rim: float | Array = 1.3) -> Array:
     """HU by signed distance: a dense rim around spongy bone."""
-    out: Array = marrow + (cortex - marrow) * np.clip(1.6 + depth / rim, 0, 1)
-    return out
+    return marrow + (cortex - marrow) * np.clip(1.6 + depth / rim, 0, 1)
 
 
 def levels(place: Place, middle: Array) -> tuple[Array, Array, Array]:
@@ -88,7 +93,9 @@ def posterior_elements(place: Place, canal: Array, canal_y: Array, t: Array, pit
                          np.abs(canal_y + 19.5 - 2 * chest) - 11.5 + 2 * chest)  # fmt: skip
     reach = 38 - 8 * chest
     back = 3 + (0.12 + 0.23 * chest) * np.clip(x - 12, 0, 40)
-    transverse = np.maximum(np.sqrt((canal_y + back) ** 2 + ((t - 0.6) * pitch) ** 2) - 4.2, np.abs(x - 12) - reach + 12)
+    transverse = np.maximum(
+        np.sqrt((canal_y + back) ** 2 + ((t - 0.6) * pitch) ** 2) - 4.2, np.abs(x - 12) - reach + 12
+    )
     gap = np.minimum(t, 1 - t) * pitch
     facet = np.sqrt((x - 15) ** 2 + (canal_y + 6) ** 2 + (0.6 * gap) ** 2) - 6.5
     out = np.minimum(np.minimum(pedicle, lamina), np.minimum(np.minimum(spinous, transverse), facet))
@@ -98,8 +105,7 @@ def posterior_elements(place: Place, canal: Array, canal_y: Array, t: Array, pit
 def paint_back_muscles(canvas: Canvas, patient: Patient) -> None:
     """Psoas in front of the spine's sides, erector muscles behind, divided by fat."""
     for side in (1, -1):
-        psoas = smooth_curve([(26, -38, 345, 6), (36, -28, 300, 14), (44, -20, 255, 20), (54, -8, 210, 21), (66, 10, 160, 17),
-                              (80, 34, 115, 14), (94, 30, 75, 13), (104, 8, 35, 12)], 12)  # fmt: skip
+        psoas = smooth_curve(PSOAS, 12)
         bundle(canvas, psoas[:, :3] * [side, 1, 1], psoas[:, 3], patient.muscle)
         heights = np.arange(190, 640, 30.0)
         spine = np.interp(heights, SPINE[:, 0], SPINE[:, 1])

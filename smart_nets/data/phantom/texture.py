@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.data.phantom.canvas import AIR, Canvas
+from smart_nets.data.phantom.lattice import Array
 from smart_nets.data.phantom.model import ORGANS
 from smart_nets.data.phantom.patient import Patient
-from smart_nets.data.phantom.lattice import Array
 
 PADDING = -1024.0  # what scanners write outside of the circle they measure
 CIRCLE_MM = 214.0
@@ -81,5 +81,7 @@ def noise(canvas: Canvas, patient: Patient) -> Array:
         soften(white, axis, 0.22)
     first, last = ORGANS["spine"], ORGANS["femur_left"]
     bones = ((canvas.labels >= first) & (canvas.labels <= last)).mean(axis=(0, 1), dtype=np.float32)
-    white *= (patient.noise / 0.41 * (0.75 + 6 * bones)).astype(np.float32)  # 0.41 = 0.56^2 + 2 x 0.22^2, twice the root
+    white *= (patient.noise / 0.41 * (0.75 + 6 * bones)).astype(
+        np.float32
+    )  # 0.41 = 0.56^2 + 2 x 0.22^2, twice the root
     return white

@@ -1,4 +1,4 @@
-"""Branching vessels that fill an organ: each new tip joins the nearest branch, and trunks are as wide as their tips need."""
+"""Branching vessels that fill an organ: a new tip joins the nearest branch, and a trunk is as wide as its tips need."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def grow(root: Points, heading: Points, tips: Points, tip_radius: float, widest:
     for child in range(used - 1, 0, -1):  # tips fed by each node
         ends[parents[child]] += ends[child]
     radii = np.minimum(tip_radius * np.maximum(ends[:used], 1) ** (1 / MURRAY), widest)
-    child, parent = np.arange(1, used), parents[1:used]
-    return Tree(nodes[parent], nodes[child], np.minimum(radii[parent], radii[child] * 1.25), radii[child])
+    start = parents[1:used]
+    return Tree(nodes[start], nodes[1:used], np.minimum(radii[start], radii[1:] * 1.25), radii[1:])

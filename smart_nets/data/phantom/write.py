@@ -7,9 +7,10 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from smart_nets.data.phantom.model import Phantom
-from smart_nets.errors import ConfigError
 
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root, free to use
 RESCALE_INTERCEPT = -1024
@@ -17,14 +18,18 @@ RESCALE_INTERCEPT = -1024
 
 def write_nifti(phantom: Phantom, folder: str | Path, labels: bool = False) -> Path:
     """Write ``<patient_id>.nii.gz`` (int16 HU) and, when asked, ``<patient_id>__labels.nii.gz`` (uint8)."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     if labels:
-        save(phantom.labels, phantom.affine, folder / f"{phantom.patient_id}__labels.nii.gz")
-    return save(phantom.image, phantom.affine, folder / f"{phantom.patient_id}.nii.gz")
+        write_labels(phantom, folder)
+    return save(phantom.image, phantom.affine, Path(folder) / f"{phantom.patient_id}.nii.gz")
+
+
+def write_labels(phantom: Phantom, folder: str | Path) -> Path:
+    """Write ``<patient_id>__labels.nii.gz``: uint8 with the values of ORGANS."""
+    return save(phantom.labels, phantom.affine, Path(folder) / f"{phantom.patient_id}__labels.nii.gz")
 
 
 def save(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     image = nib.Nifti1Image(volume, affine)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
@@ -39,12 +44,8 @@ def write_dicom(phantom: Phantom, folder: str | Path) -> Path:
     """Write one CT Image Storage file per slice into ``folder/<patient_id>`` and return that folder.
 
     Stored values are unsigned with intercept -1024; rows run towards Posterior and columns towards Left, as in any
-    axial series. All identifiers follow from the seed.
+    axial series. All identifiers follow from the seed. Slices of an earlier series in that folder are replaced.
     """
-    try:
-        from pydicom.uid import generate_uid
-    except ImportError as error:
-        raise ConfigError("writing DICOM needs pydicom", remedy='pip install "smart-nets[dicom]"') from error
     series = Path(folder) / phantom.patient_id
     series.mkdir(parents=True, exist_ok=True)
     shape = phantom.image.shape
@@ -57,28 +58,32 @@ def write_dicom(phantom: Phantom, folder: str | Path) -> Path:
     corner = phantom.affine @ [shape[0] - 1, shape[1] - 1, 0, 1]
     for k in range(shape[2]):
         dataset = slice_dataset(phantom, pixels[k])
-        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = study_uid, series_uid, frame_uid
-        dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid(UID_ROOT, [series_uid, str(k)])
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = (
+            study_uid,
+            series_uid,
+            frame_uid,
+        )
+        dataset.SOPInstanceUID = generate_uid(UID_ROOT, [series_uid, str(k)])
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         z = float(corner[2] + k * phantom.spacing[2])
         dataset.ImagePositionPatient = [f"{-corner[0]:.6g}", f"{-corner[1]:.6g}", f"{z:.8g}"]
         dataset.SliceLocation, dataset.InstanceNumber = f"{z:.8g}", k + 1
         part = series / f".part-{k + 1:04d}.dcm"
         dataset.save_as(part)
         part.replace(series / f"{k + 1:04d}.dcm")
+    for stale in set(series.glob("[0-9]*.dcm")) - {series / f"{k + 1:04d}.dcm" for k in range(shape[2])}:
+        stale.unlink()
     return series
 
 
 def slice_dataset(phantom: Phantom, pixels: np.ndarray) -> Any:
     """What all slices of a series have in common, and the pixels (rows, columns) of one."""
-    from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-    from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
-
     meta = FileMetaDataset()
     meta.FileMetaInformationGroupLength = 0  # filled in on writing
     meta.FileMetaInformationVersion = b"\0\1"
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID_ROOT + "1"
+    meta.ImplementationClassUID = UID(UID_ROOT + "1")
     out = FileDataset("", Dataset(), b"\0" * 128, meta, is_implicit_VR=False, is_little_endian=True)
     out.SpecificCharacterSet = "ISO_IR 192"
     out.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]

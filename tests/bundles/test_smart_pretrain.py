@@ -1,0 +1,200 @@
+"""The bundle as its users run it: train, look at a scan, evaluate, export; and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
+
+from smart_nets.data.phantom import make_dataset
+from smart_nets.errors import SmartError, cause
+
+BUNDLE = Path(__file__).parents[2] / "bundles" / "smart_pretrain"
+CONFIGS = BUNDLE / "configs"
+QUICK = {
+    "preset": "tiny", "max_epochs": 1, "visits_per_epoch": 2, "crop_size": [32, 32, 32], "batch_size": 2,
+    "organ_patients": 2, "out_dim": 64, "num_workers": 0, "architecture#depths": [1, 1, 1, 1],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("scans")
+    make_dataset(folder, 2, spacing=(4.0, 4.0, 4.0))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, scans) -> Path:
+    """The output folder of one short training run."""
+    output = tmp_path_factory.mktemp("run")
+    before = set(BUNDLE.rglob("*"))
+    run(config_file=str(CONFIGS / "train.json"), dataset_dir=str(scans), output_dir=str(output), **QUICK)
+    assert set(BUNDLE.rglob("*")) == before  # with an output_dir, nothing else is touched
+    assert {path.name for path in output.iterdir()} == {"models", "eval", "cache"}
+    return output
+
+
+def test_training_leaves_model_card_record_curves_and_report(trained):
+    assert {"model.pt", "model.json"} == {path.name for path in (trained / "models").iterdir()}
+    card = json.loads((trained / "models" / "model.json").read_text())
+    assert card["architecture"]["name"] == "SmartEncoder"
+    assert (card["orientation"], card["spacing"], card["hu_window"], card["epochs"]) == ("RAS", [2, 2, 2], [-175, 250], 1)
+    record = json.loads((trained / "eval" / "run.json").read_text())
+    assert record["weights"]["sha256"] == card["sha256"]
+    assert set(record["knn"]) == {"before", "after"}
+    lines = [json.loads(line) for line in (trained / "eval" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [1, 2]  # two scans, two visits, batches of two
+    page = (trained / "eval" / "report.html").read_text()
+    assert "not for diagnostic use" in page.lower()
+    assert "https://" not in page and "http://" not in page.replace("http://www.w3.org", "")  # nothing is fetched
+
+
+def test_inference_maps_a_scan_on_its_own_grid(trained, scans, tmp_path):
+    scan = scans / "phantom-0000.nii.gz"
+    weights = str(trained / "models" / "model.pt")
+    run(config_file=str(CONFIGS / "inference.json"), dataset_dir=str(scan), model_path=weights, output_dir=str(tmp_path))
+    source, attention = nib.load(scan), nib.load(tmp_path / "phantom-0000_attention.nii.gz")
+    assert attention.shape == source.shape
+    assert np.allclose(attention.affine, source.affine, atol=1e-4)
+    values = attention.get_fdata()
+    assert values.min() >= 0
+    assert values.mean() == pytest.approx(1.0, abs=0.2)  # relative to uniform
+    embedding = np.load(tmp_path / "phantom-0000_embedding.npy")
+    assert embedding.shape == (192,)
+    assert np.isfinite(embedding).all()
+
+
+def test_a_flipped_file_gives_the_flipped_map(trained, scans, tmp_path):
+    source = nib.load(scans / "phantom-0000.nii.gz")
+    flip = np.diag([-1.0, 1, 1, 1])
+    flip[0, 3] = source.shape[0] - 1
+    flipped = nib.Nifti1Image(np.asarray(source.dataobj)[::-1], source.affine @ flip)
+    nib.save(flipped, tmp_path / "flipped.nii.gz")
+    weights = str(trained / "models" / "model.pt")
+    for scan in (scans / "phantom-0000.nii.gz", tmp_path / "flipped.nii.gz"):
+        run(
+            config_file=str(CONFIGS / "inference.json"), dataset_dir=str(scan), model_path=weights,
+            output_dir=str(tmp_path / "out"), overlap=0.0,
+        )  # fmt: skip
+    one, other = (nib.load(tmp_path / "out" / f"{name}_attention.nii.gz").get_fdata() for name in ("phantom-0000", "flipped"))
+    assert np.abs(one - other[::-1]).max() < 1e-4
+
+
+def test_evaluation_writes_the_accuracy(trained, tmp_path):
+    weights = str(trained / "models" / "model.pt")
+    run(config_file=str(CONFIGS / "evaluate.json"), model_path=weights, output_dir=str(tmp_path), organ_patients=2)
+    result = json.loads((tmp_path / "knn.json").read_text())
+    assert result["classes"] == 11
+    assert result["crops"] == 22
+    assert 0 <= result["low"] <= result["accuracy"] <= result["high"] <= 1
+
+
+def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
+    run(
+        config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
+        output_dir=str(tmp_path), dataset_dir=str(real_ct / "organ_crops_dev.npz"),
+    )  # fmt: skip
+    assert json.loads((tmp_path / "knn.json").read_text())["crops"] == 31
+
+
+def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
+    options = {"config_file": str(CONFIGS / "train.json"), "dataset_dir": str(scans), "output_dir": str(tmp_path), **QUICK}
+    options |= {"cache_dir": str(trained / "cache"), "max_epochs": 2, "visits_per_epoch": 1}
+    state = tmp_path / "eval" / "training_state.pt"
+    run(**options)
+    saved = torch.load(state, weights_only=True)
+    saved["epoch"], saved["iteration"] = 1, 1  # as if it had been stopped after the first epoch
+    torch.save(saved, state)
+    run(**options, resume=True)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "eval" / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"dataset_dir": "/no/such/folder"}, "/no/such/folder: does not exist"),
+        ({"dataset_dir": "EMPTY"}, "holds no scans"),
+        ({"dataset_dir": "TEXT"}, "note.txt"),
+        ({"crop_size": [40, 64, 64]}, "multiples of 32, such as 32 or 64"),
+        ({"mask_ratio": 0.1, "hint_ratio": 0.2}, "hint_ratio: hints would show every hidden token"),
+        ({"preset": "huge"}, "preset: is not a preset (expected auto, tiny, base, found huge)"),
+        ({"sa_stage": 7}, "sa_stage: no such stage"),
+        ({"sa_stage": 0}, "needs semantic attention"),
+        ({"autocast": "fp16"}, "autocast: is not known"),
+    ],
+)
+def test_faults_end_in_one_sentence_before_training(options, says, scans, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "note.txt").write_text("no scan")
+    names = {"EMPTY": str(tmp_path / "empty"), "TEXT": str(tmp_path / "note.txt")}
+    settings = {"dataset_dir": str(scans), **QUICK, **options}
+    settings["dataset_dir"] = names.get(settings["dataset_dir"], settings["dataset_dir"])
+    with pytest.raises((RuntimeError, SmartError)) as caught:
+        run(config_file=str(CONFIGS / "train.json"), output_dir=str(tmp_path / "out"), **settings)
+    assert says in str(cause(caught.value))
+    assert not (tmp_path / "out" / "eval" / "metrics.jsonl").exists()
+
+
+def test_the_command_prints_the_sentence_and_fails(tmp_path):
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIGS / "train.json")]
+    done = subprocess.run(
+        [*command, "--dataset_dir", str(tmp_path / "nowhere")], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(f"InputError: {tmp_path / 'nowhere'}: does not exist")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("where", ["repository", "bundle", "elsewhere"])
+def test_the_bundle_finds_its_folder_from_anywhere(where, tmp_path, monkeypatch):
+    monkeypatch.chdir({"repository": BUNDLE.parents[1], "bundle": BUNDLE, "elsewhere": tmp_path}[where])
+    monkeypatch.setattr(sys, "path", [str(BUNDLE), *sys.path])  # as `run` does
+    parser = ConfigParser()
+    parser.read_config(str(CONFIGS / "train.json"))
+    assert Path(parser.get_parsed_content("bundle_root")).resolve() == BUNDLE.resolve()
+
+
+@pytest.mark.parametrize(("kind", "config"), [("train", "train.json"), ("infer", "inference.json")])
+def test_monai_finds_every_property(kind, config, scans):
+    workflow = create_workflow(
+        config_file=str(CONFIGS / config), workflow_type=kind, bundle_root=str(BUNDLE), dataset_dir=str(scans)
+    )
+    assert workflow.check_properties() == []
+
+
+def test_metadata_follows_monais_schema():
+    meta = json.loads((CONFIGS / "metadata.json").read_text())
+    schema = json.loads((Path(__file__).parent / "meta_schema_20240725.json").read_text())
+    jsonschema.validate(meta, schema)  # says what is wrong, where verify_metadata only says that something is
+    assert meta["version"] in meta["changelog"]
+
+
+def test_the_network_agrees_with_its_metadata(monkeypatch):
+    monkeypatch.chdir(BUNDLE)
+    verify_net_in_out(net_id="network_def", meta_file="configs/metadata.json", config_file="configs/inference.json")
+
+
+def test_two_processes_train_through_torchrun(scans, tmp_path):
+    overlay = f"['{CONFIGS / 'train.json'}','{CONFIGS / 'multi_gpu_train.json'}']"
+    options = {**QUICK, "batch_size": 1, "dataset_dir": scans, "output_dir": tmp_path / "out"}
+    flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "monai.bundle", "run",
+         "--config_file", overlay, *flags],
+        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = (tmp_path / "out" / "eval" / "metrics.jsonl").read_text().splitlines()
+    assert len(lines) == 2  # rank 0 alone writes; four items on two ranks
+    assert (tmp_path / "out" / "models" / "model.pt").is_file()

@@ -1,0 +1,41 @@
+"""Errors are one sentence, and stay one sentence under two layers of a library's own errors."""
+
+import subprocess
+import sys
+
+import pytest
+
+from smart_nets.errors import ConfigError, InputError, cause
+
+
+def test_the_sentence_says_where_what_expected_found_and_remedy():
+    error = InputError("ends early", where="a.nii.gz", expected="20 bytes", found="10", remedy="copy it again")
+    assert str(error) == "a.nii.gz: ends early (expected 20 bytes, found 10); copy it again."
+    assert str(ConfigError("is odd")) == "is odd."
+
+
+def test_the_cause_is_found_through_layers():
+    with pytest.raises(RuntimeError) as caught:
+        try:
+            try:
+                raise InputError("ends early")
+            except InputError as inner:
+                raise ValueError("layer") from inner
+        except ValueError as middle:
+            raise RuntimeError("another layer") from middle
+    assert isinstance(cause(caught.value), InputError)
+    assert cause(ValueError("alone")) is None
+
+
+@pytest.mark.parametrize(
+    ("raised", "ending"),
+    [("InputError('ends early')", "InputError: ends early.\n"), ("ValueError('other')", "ValueError: other\n")],
+)
+def test_a_program_ends_with_the_sentence_and_exit_code_1(raised, ending):
+    code = (
+        "from smart_nets.errors import InputError, show_one_sentence\n"
+        f"show_one_sentence()\ntry:\n    raise {raised}\nexcept Exception as e:\n    raise RuntimeError('layer') from e"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == ending if "InputError" in raised else "RuntimeError: layer" in done.stderr
