@@ -13,7 +13,7 @@ from typing import Any
 
 from smart_nets.data.dicom_files import is_dicom, list_series
 from smart_nets.data.pseudonym import pseudonym
-from smart_nets.data.read import ITK, NIFTI
+from smart_nets.data.read import FILES
 from smart_nets.errors import ConfigError, InputError, SmartError
 
 NO_IMAGE = (".json", ".csv", ".txt", ".md", ".xml", ".html", ".png", ".jpg", ".zip")
@@ -75,7 +75,7 @@ def find(source: Path, key: str = "training", salt: str = "", patient_pattern: s
         return [_pseudonymous(Candidate(source.resolve()), salt, pattern)]
     found = [_pseudonymous(candidate, salt, pattern) for candidate in _walk(source.resolve())]
     if not found:
-        raise InputError("holds no scans", where=source, expected=f"{', '.join(NIFTI + ITK)} or DICOM files",
+        raise InputError("holds no scans", where=source, expected=f"{', '.join(FILES)} or DICOM files",
                          found="none", remedy="give the folder above your scans")  # fmt: skip
     return found
 
@@ -85,7 +85,7 @@ def _walk(folder: Path) -> Iterator[Candidate]:
         folders.sort()
         here = Path(root)
         paths = [here / name for name in sorted(names) if not name.startswith(".")]
-        images = [path for path in paths if path.name.lower().endswith(NIFTI + ITK)]
+        images = [path for path in paths if path.name.lower().endswith(FILES)]
         yield from (Candidate(path) for path in images)
         others = [path for path in paths if path not in images and not path.name.lower().endswith(NO_IMAGE)]
         if any(is_dicom(path) for path in others):

@@ -11,14 +11,17 @@ from monai.data import MetaTensor
 
 from smart_nets.data import checks
 from smart_nets.data.dicom import is_dicom, read_dicom
-from smart_nets.data.itk_formats import read_itk
+from smart_nets.data.metaimage import read_metaimage
 from smart_nets.data.nifti import read_nifti
+from smart_nets.data.nrrd import read_nrrd
 from smart_nets.data.tilt import straighten
 from smart_nets.data.volume import Volume
 from smart_nets.errors import ConfigError, GeometryError, InputError
 
 NIFTI = (".nii", ".nii.gz")
-ITK = (".nrrd", ".nhdr", ".mha", ".mhd")
+NRRD = (".nrrd", ".nhdr")
+METAIMAGE = (".mha", ".mhd")
+FILES = NIFTI + NRRD + METAIMAGE
 Tilt = Literal["refuse", "correct"]
 
 
@@ -28,7 +31,7 @@ def read_scan(
     """A CT as float32 HU (1, X, Y, Z) in RAS, with its affine and the notes of what was repaired.
 
     Args:
-        path: a `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd` file, a DICOM folder, or one DICOM file.
+        path: a `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd` file, or the folder of a DICOM series.
         series: SeriesInstanceUID, where a folder holds several.
         volume: which volume of a 4-D file.
         tilt: whether a gantry tilt is refused, or corrected by shifting the slices.
@@ -84,9 +87,11 @@ def read_stored(path: Path, series: str | None = None) -> Volume:
     name = path.name.lower()
     if name.endswith(NIFTI):
         return read_nifti(path)
-    if name.endswith(ITK):
-        return read_itk(path)
+    if name.endswith(NRRD):
+        return read_nrrd(path)
+    if name.endswith(METAIMAGE):
+        return read_metaimage(path)
     if is_dicom(path):
         return read_dicom(path, series)
-    raise InputError("is no image format that is read here", where=path, expected=", ".join(NIFTI + ITK) + " or DICOM",
+    raise InputError("is no image format that is read here", where=path, expected=", ".join(FILES) + " or DICOM",
                      found=path.suffix or "no extension", remedy="convert it, or leave it out")  # fmt: skip

@@ -48,7 +48,8 @@ class TwoViewsd(Randomizable, MapTransform):
     Args:
         keys: the key holding a `CachedScan`.
         size: voxels of a crop.
-        window: HU that become 0 and 1.
+        window: HU that become 0 and 1. None leaves int16 HU, half the bytes to hand over from a worker process, for a
+            training step that calls `window_hu` on the accelerator.
         parent_crop: voxels of the larger crop, or None.
 
     Raises:
@@ -60,13 +61,13 @@ class TwoViewsd(Randomizable, MapTransform):
         self,
         keys: str = "image",
         size: Sequence[int] = (128, 128, 128),
-        window: tuple[float, float] = WINDOW,
+        window: tuple[float, float] | None = WINDOW,
         parent_crop: Sequence[int] | None = None,
     ) -> None:
         super().__init__(keys)
         if len(size) != 3 or min(size) < 1:
             raise ConfigError("a crop needs three sizes above 0", where="size", found=list(size))
-        if not window[0] < window[1]:
+        if window is not None and not window[0] < window[1]:
             raise ConfigError("window needs low below high", where="window", found=list(window))
         if parent_crop is not None and (len(parent_crop) != 3 or any(np.less(parent_crop, size))):
             raise ConfigError("the parent crop must not be smaller than the crop", where="parent_crop",
@@ -83,8 +84,9 @@ class TwoViewsd(Randomizable, MapTransform):
                              expected=f"at least {(self.size + 1) // 2} voxels",
                              remedy="leave it out, or take a smaller crop")  # fmt: skip
         starts = self.randomize(shape)
-        views = np.stack([crop_or_pad(scan.array, start, self.size) for start in starts])
-        item["views"] = window_hu(torch.from_numpy(views), *self.window)[:, None]  # (2, D, H, W) -> (2, 1, D, H, W)
+        crops = np.stack([crop_or_pad(scan.array, start, self.size) for start in starts])
+        views = torch.from_numpy(crops)[:, None]  # (2, D, H, W) -> (2, 1, D, H, W)
+        item["views"] = views if self.window is None else window_hu(views, *self.window)
         item["starts"] = torch.from_numpy(starts)
         item["padded"] = int((shape < self.size).sum())
         item[self.keys[0]] = scan.source

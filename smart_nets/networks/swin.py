@@ -216,9 +216,7 @@ class SwinTransformer(nn.Module):
         rates = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
         for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
             first = sum(depths[:i])
-            stage = Stage(
-                embed_dim * 2**i, heads, window_size, mlp_ratio, qkv_bias, rates[first : first + depth]
-            )
+            stage = Stage(embed_dim * 2**i, heads, window_size, mlp_ratio, qkv_bias, rates[first : first + depth])
             stage.use_checkpoint = use_checkpoint
             # A list of one, since these are the names in MONAI's checkpoints: layers1.0.blocks.0...
             setattr(self, f"layers{i + 1}", nn.ModuleList([stage]))
@@ -228,7 +226,9 @@ class SwinTransformer(nn.Module):
     def stages(self) -> list[Stage]:
         return [self.layers1[0], self.layers2[0], self.layers3[0], self.layers4[0]]  # type: ignore[index,list-item]
 
-    def forward(self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None, stages: int = 4) -> list[Tensor]:
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None, stages: int = 4
+    ) -> list[Tensor]:
         """Feature maps of the patch embedding and of each stage after its merging.
 
         Args:
@@ -271,7 +271,9 @@ class SwinTransformer(nn.Module):
             ConfigError: no such stage or block.
         """
         if not 1 <= stage <= 4 or not 0 <= block < len(self.stages[stage - 1].blocks):
-            raise ConfigError("no such attention block", expected="stage 1 to 4 and a block of it", found=(stage, block))
+            raise ConfigError(
+                "no such attention block", expected="stage 1 to 4 and a block of it", found=(stage, block)
+            )
         tokens = self.embed(x, mask, mask_token)
         for each in self.stages[: stage - 1]:
             tokens = each(tokens)

@@ -68,7 +68,9 @@ class CoDistillationUpdate:
                 out = engine.network(views, now["teacher_temperature"])
             (out["loss"] / self.accumulation_steps).backward()
 
-        log: dict[str, Any] = {name: float(out[name].detach()) for name in ("loss", *LOSSES, "mask_overlap") if name in out}
+        log: dict[str, Any] = {
+            name: float(out[name].detach()) for name in ("loss", *LOSSES, "mask_overlap") if name in out
+        }
         log["teacher_entropy"] = {name: float(out[f"{name}_entropy"]) for name in model.distil}
         if last:
             set_rates(optimizer, now["lr"], now["weight_decay"])

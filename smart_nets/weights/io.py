@@ -146,7 +146,7 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError("cannot be read as weights", where=path, expected="a torch state dict of tensors only",
-                              found=str(error).splitlines()[0][:120], remedy="copy the file again")  # fmt: skip
+                              found=str(error).splitlines()[0][:120], remedy="copy the file again") from error  # fmt: skip
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):

@@ -48,7 +48,12 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
     assert {"model.pt", "model.json"} == {path.name for path in (trained / "models").iterdir()}
     card = json.loads((trained / "models" / "model.json").read_text())
     assert card["architecture"]["name"] == "SmartEncoder"
-    assert (card["orientation"], card["spacing"], card["hu_window"], card["epochs"]) == ("RAS", [2, 2, 2], [-175, 250], 1)
+    assert (card["orientation"], card["spacing"], card["hu_window"], card["epochs"]) == (
+        "RAS",
+        [2, 2, 2],
+        [-175, 250],
+        1,
+    )
     record = json.loads((trained / "eval" / "run.json").read_text())
     assert record["weights"]["sha256"] == card["sha256"]
     assert set(record["knn"]) == {"before", "after"}
@@ -62,7 +67,9 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
 def test_inference_maps_a_scan_on_its_own_grid(trained, scans, tmp_path):
     scan = scans / "phantom-0000.nii.gz"
     weights = str(trained / "models" / "model.pt")
-    run(config_file=str(CONFIGS / "inference.json"), dataset_dir=str(scan), model_path=weights, output_dir=str(tmp_path))
+    run(
+        config_file=str(CONFIGS / "inference.json"), dataset_dir=str(scan), model_path=weights, output_dir=str(tmp_path)
+    )
     source, attention = nib.load(scan), nib.load(tmp_path / "phantom-0000_attention.nii.gz")
     assert attention.shape == source.shape
     assert np.allclose(attention.affine, source.affine, atol=1e-4)
@@ -86,7 +93,9 @@ def test_a_flipped_file_gives_the_flipped_map(trained, scans, tmp_path):
             config_file=str(CONFIGS / "inference.json"), dataset_dir=str(scan), model_path=weights,
             output_dir=str(tmp_path / "out"), overlap=0.0,
         )  # fmt: skip
-    one, other = (nib.load(tmp_path / "out" / f"{name}_attention.nii.gz").get_fdata() for name in ("phantom-0000", "flipped"))
+    one, other = (
+        nib.load(tmp_path / "out" / f"{name}_attention.nii.gz").get_fdata() for name in ("phantom-0000", "flipped")
+    )
     assert np.abs(one - other[::-1]).max() < 1e-4
 
 
@@ -108,7 +117,12 @@ def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
 
 
 def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
-    options = {"config_file": str(CONFIGS / "train.json"), "dataset_dir": str(scans), "output_dir": str(tmp_path), **QUICK}
+    options = {
+        "config_file": str(CONFIGS / "train.json"),
+        "dataset_dir": str(scans),
+        "output_dir": str(tmp_path),
+        **QUICK,
+    }
     options |= {"cache_dir": str(trained / "cache"), "max_epochs": 2, "visits_per_epoch": 1}
     state = tmp_path / "eval" / "training_state.pt"
     run(**options)

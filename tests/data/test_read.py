@@ -45,7 +45,7 @@ def test_a_spot_on_the_patients_right_stays_on_the_right(save, hu, affine):
 
 
 @pytest.mark.parametrize("name", ["scan.nrrd", "scan.mha", "scan.mhd"])
-def test_itk_formats_agree_with_nifti(save, hu, affine, tmp_path: Path, name):
+def test_other_formats_agree_with_nifti(save, hu, affine, tmp_path: Path, name):
     nifti = read_scan(save(hu, affine, "scan.nii"))
     itk.imwrite(itk.imread(str(tmp_path / "scan.nii")), str(tmp_path / name))
     other = read_scan(tmp_path / name)
@@ -123,7 +123,7 @@ def test_a_header_that_leaves_the_side_open_is_refused(hu, affine, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["scan.nrrd", "scan.mha"])
-def test_damaged_itk_files_are_refused(save, hu, affine, tmp_path: Path, name):
+def test_damaged_files_of_other_formats_are_refused(save, hu, affine, tmp_path: Path, name):
     save(hu, affine, "scan.nii")
     path = tmp_path / name
     itk.imwrite(itk.imread(str(tmp_path / "scan.nii")), str(path))

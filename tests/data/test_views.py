@@ -50,6 +50,13 @@ def test_views_are_the_windowed_crops_at_their_starts():
     assert (item["padded"], item["image"], item["patient_id"]) == (0, "scan", "p")
 
 
+def test_hu_may_be_handed_over_and_windowed_later():
+    late, early = (TwoViewsd("image", (4, 3, 2), window=w).set_random_state(0) for w in (None, (-100, 900)))
+    hu = late({"image": cached((9, 8, 7))})["views"]
+    assert hu.dtype == torch.int16 and hu.shape == (2, 1, 4, 3, 2)
+    torch.testing.assert_close(window_hu(hu, -100, 900), early({"image": cached((9, 8, 7))})["views"])
+
+
 def test_starts_are_uniform_and_independent():
     views = TwoViewsd("image", (4, 3, 2)).set_random_state(0)
     starts = np.stack([views.randomize(np.array([6, 5, 3])) for _ in range(6000)])  # slack 2, 2, 1

@@ -23,7 +23,9 @@ def train(batches: list[torch.Tensor], wrap: bool) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     model = CoDistillation(SmartEncoder(**SMALL), out_dim=64, hidden=32, bottleneck=16, patch_drop_ratio=0.0)
     network = DistributedDataParallel(model) if wrap else model
-    update = CoDistillationUpdate(Schedules(max_epochs=1, peak_lr=0.1, warmup_epochs=0, momentum=(0.5, 0.9)), freeze_epochs=0)
+    update = CoDistillationUpdate(
+        Schedules(max_epochs=1, peak_lr=0.1, warmup_epochs=0, momentum=(0.5, 0.9)), freeze_epochs=0
+    )
     SupervisedTrainer(
         device="cpu", max_epochs=1, train_data_loader=[{"views": views} for views in batches], network=network,
         optimizer=torch.optim.SGD(model.parameters(), lr=0.1), loss_function=None, iteration_update=update,
@@ -50,7 +52,9 @@ def test_three_steps_equal_the_single_process(tmp_path):
     for state, _ in ranks:
         for name, value in single.items():
             assert torch.allclose(state[name].float(), value.float(), rtol=0, atol=1e-6), name
-    moved = torch.nn.utils.parameters_to_vector([v.float() for n, v in single.items() if n.startswith("student.encoder.swin")])
+    moved = torch.nn.utils.parameters_to_vector(
+        [v.float() for n, v in single.items() if n.startswith("student.encoder.swin")]
+    )
     torch.manual_seed(0)
     fresh = torch.nn.utils.parameters_to_vector([v.float() for v in SmartEncoder(**SMALL).swin.state_dict().values()])
     assert float((moved - fresh).abs().max()) > 1e-3  # it did learn something

@@ -62,7 +62,9 @@ def test_the_log_follows_the_schedule_every_step(make_trainer):
 def test_training_lowers_the_loss(make_trainer):
     trainer = make_trainer([{"views": VIEWS}] * 12)
     losses = []
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: losses.append(float(engine.state.output["loss"])))
+    trainer.add_event_handler(
+        Events.ITERATION_COMPLETED, lambda engine: losses.append(float(engine.state.output["loss"]))
+    )
     trainer.run()
     assert losses[-1] < 0.8 * losses[0]
 
@@ -92,7 +94,8 @@ def test_random_masks_need_no_attention(make_trainer):
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [({"autocast": "fp16"}, "autocast: is not known"), ({"accumulation_steps": 0}, "accumulation_steps")]
+    ("options", "says"),
+    [({"autocast": "fp16"}, "autocast: is not known"), ({"accumulation_steps": 0}, "accumulation_steps")],
 )
 def test_impossible_settings(options, says):
     with pytest.raises(ConfigError, match=says):

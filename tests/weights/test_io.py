@@ -49,7 +49,9 @@ def test_monai_loads_the_swin_part(saved):
         qkv_bias=True, patch_norm=True, spatial_dims=3, downsample="mergingv2",
     )  # fmt: skip
     state = torch.load(saved[1], weights_only=True)
-    monai.load_state_dict({name.removeprefix("swin."): value for name, value in state.items() if name.startswith("swin.")})
+    monai.load_state_dict(
+        {name.removeprefix("swin."): value for name, value in state.items() if name.startswith("swin.")}
+    )
 
 
 def test_the_attention_net_has_the_encoders_own_names(saved):
@@ -130,9 +132,7 @@ def test_files_that_are_no_weights(saved, damage, says, capsys):
     assert "executed" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("text", "says"), [("{", "is no JSON"), ("[]", "is no card"), (None, "there is no card here")]
-)
+@pytest.mark.parametrize(("text", "says"), [("{", "is no JSON"), ("[]", "is no card"), (None, "there is no card here")])
 def test_cards_that_are_none(saved, text, says):
     _, path = saved
     if text is None:
@@ -145,7 +145,11 @@ def test_cards_that_are_none(saved, text, says):
 
 @pytest.mark.parametrize(
     ("architecture", "says"),
-    [({}, "an encoder this version does not know"), ({"name": "ResNet"}, "ResNet"), ({"name": "SmartEncoder", "depht": 2}, "depht")],
+    [
+        ({}, "an encoder this version does not know"),
+        ({"name": "ResNet"}, "ResNet"),
+        ({"name": "SmartEncoder", "depht": 2}, "depht"),
+    ],
 )
 def test_architectures_of_another_world(architecture, says):
     with pytest.raises(CheckpointError, match=says):
