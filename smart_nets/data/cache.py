@@ -41,6 +41,21 @@ class CachedScan(NamedTuple):
     source: str
 
 
+class Entry(NamedTuple):
+    """What is kept of a verified entry: where it lies and its header, but not the mapping, which costs an open file."""
+
+    path: Path
+    shape: tuple[int, ...]
+    affine: np.ndarray
+    source: str
+    stamp: tuple[int, int]
+
+    def scan(self) -> CachedScan:
+        """The entry, mapped into memory."""
+        array = np.memmap(self.path, dtype="<i2", mode="r", offset=HEADER_BYTES, shape=self.shape)
+        return CachedScan(array, self.affine, self.source)
+
+
 class VolumeCache:
     """Prepared scans on disk: RAS, resampled, cropped to the body, clipped, int16, with a checksum each.
 
@@ -81,10 +96,12 @@ class VolumeCache:
         self.recipe_hash = _digest(json.dumps(self.recipe, sort_keys=True))
         self.folder = Path(folder) / self.recipe_hash
         self.counts: Counter[str] = Counter()
-        self._checked: dict[str, CachedScan] = {}
+        self._checked: dict[str, Entry] = {}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / "recipe.json").write_text(json.dumps(self.recipe, indent=1))
+            recipe = self.folder / "recipe.json"
+            if not recipe.exists():  # a full cache may lie on a disk that can only be read
+                recipe.write_text(json.dumps(self.recipe, indent=1))
         except OSError as error:
             raise InputError(f"cache folder cannot be written ({error.strerror})", where=self.folder,
                              remedy="give a folder with write permission and space") from error  # fmt: skip
@@ -98,28 +115,30 @@ class VolumeCache:
             InputError, GeometryError: the scan cannot be used, see `read_scan`; or the disk is full.
         """
         key = _digest(f"{Path(path).resolve()}\n{series or ''}")
-        if key not in self._checked:
-            self._checked[key] = self._load_or_build(Path(path), series, self.folder / f"{key}.scan")
-        return self._checked[key]
+        file = self.folder / f"{key}.scan"
+        # another process may have built the entry again, or someone emptied the cache
+        if key not in self._checked or self._checked[key].stamp != _stamp(file):
+            self._checked[key] = self._load_or_build(Path(path), series, file)
+        return self._checked[key].scan()
 
-    def _load_or_build(self, path: Path, series: str | None, entry: Path) -> CachedScan:
+    def _load_or_build(self, path: Path, series: str | None, entry: Path) -> Entry:
         identity = file_identity(path)
         fault = "missing"
         if entry.exists():
-            scan, fault = _load(entry, identity)
-            if scan is not None:
+            known, fault = _verify(entry, identity)
+            if known is not None:
                 self.counts["reused"] += 1
-                return scan
+                return known
             self.counts[fault] += 1
             log.warning("cache entry of %s is %s and is built again", path, fault)
         volume = self.prepare(read_volume(path, series=series, tilt=self.tilt))
         _store(volume, entry, identity)
         self.counts["built"] += 1
-        scan, fault = _load(entry, identity)
-        if scan is None:
+        known, fault = _verify(entry, identity)
+        if known is None:
             raise InputError(f"cache entry is {fault} right after it was written", where=entry,
                              remedy="check the disk, or give another cache folder")  # fmt: skip
-        return scan
+        return known
 
     def prepare(self, volume: Volume) -> Volume:
         """Resample, crop to the body, clip and round a scan in RAS to int16.
@@ -178,23 +197,32 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
-def _load(entry: Path, identity: str) -> tuple[CachedScan | None, str]:
-    """The scan of an entry, or None and what is wrong with it ("damaged" or "stale")."""
+def _stamp(path: Path) -> tuple[int, int]:
+    """Tells one file from another that took its place; zeros if there is none."""
     try:
-        with entry.open("rb") as file:
+        status = path.stat()
+    except OSError:
+        return 0, 0
+    return status.st_ino, status.st_mtime_ns
+
+
+def _verify(path: Path, identity: str) -> tuple[Entry | None, str]:
+    """A sound entry, or None and what is wrong with it ("damaged" or "stale")."""
+    try:
+        with path.open("rb") as file:
             header: dict[str, Any] = json.loads(file.read(HEADER_BYTES).rstrip(b" \n"))
         shape = tuple(int(length) for length in header["shape"])
-        array = np.memmap(entry, dtype="<i2", mode="r", offset=HEADER_BYTES, shape=shape)
-        fields = (header["identity"], header["crc32"], np.array(header["affine"]), str(header["source"]))
+        entry = Entry(path, shape, np.array(header["affine"]), str(header["source"]), _stamp(path))
+        array, own, checksum = entry.scan().array, header["identity"], header["crc32"]
     except (OSError, ValueError, KeyError, TypeError):  # cut, empty, zeros, or no JSON
         return None, "damaged"
-    if entry.stat().st_size != HEADER_BYTES + array.nbytes:
+    if path.stat().st_size != HEADER_BYTES + array.nbytes:
         return None, "damaged"
-    if fields[0] != identity:
+    if own != identity:
         return None, "stale"
-    if gz.crc32(array) != fields[1]:
+    if gz.crc32(array) != checksum:
         return None, "damaged"
-    return CachedScan(array, fields[2], fields[3]), ""
+    return entry, ""
 
 
 def _store(volume: Volume, entry: Path, identity: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.data.dicom_files import is_dicom, list_series
+from smart_nets.data.paths import existing
 from smart_nets.data.pseudonym import pseudonym
 from smart_nets.data.read import FILES
 from smart_nets.errors import ConfigError, InputError, SmartError
@@ -141,16 +142,10 @@ def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
             "entry has no image", where=place(), expected='{"image": "path"}', found=entry, remedy="correct it"
         )
         return Candidate(path, fault=fault)
-    image = (path.parent / Path(fields["image"]).expanduser()).resolve()  # an absolute path replaces the parent
-    candidate = Candidate(image, fields.get("series"))
-    patient = str(fields.get("patient_id") or pseudonym(candidate.name))
-    missing: SmartError | None = None
-    if not image.exists():
-        missing = InputError(
-            "image does not exist",
-            where=place(),
-            expected="an existing file",
-            found=image,
-            remedy="correct the path, or remove the entry",
-        )
-    return Candidate(image, candidate.series, patient, fields=fields, fault=missing)
+    image = existing(path.parent, fields["image"])
+    if image is None:
+        fault = InputError("image does not exist", where=place(), expected="an existing file", found=fields["image"],
+                           remedy="correct the path, or remove the entry")  # fmt: skip
+        return Candidate(Path(fields["image"]), fields.get("series"), fields=fields, fault=fault)
+    candidate = Candidate(image, fields.get("series"), fields=fields)
+    return replace(candidate, patient=str(fields.get("patient_id") or pseudonym(candidate.name)))

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from torch import Tensor, nn
+from torch import Tensor
 
 from smart_nets.data.phantom import make_phantom, organ_centres
 from smart_nets.data.views import window_hu
 from smart_nets.errors import InputError
 from smart_nets.evaluation.probe import Accuracy, extract_features, knn_accuracy
+from smart_nets.networks.encoder import Encoder
 from smart_nets.training.run_record import update_record
 
 logger = logging.getLogger(__name__)
@@ -53,8 +54,8 @@ def phantom_organ_crops(
     for number in range(patients):
         phantom = make_phantom(FIRST_SEED + seed + number, spacing=spacing, nodules=0)
         for organ, centre in organ_centres(phantom).items():
-            moved = tuple(int(c + rng.integers(-r, r + 1)) for c, r in zip(centre, reach, strict=True))
-            crops.append(window_hu(torch.from_numpy(crop_around(phantom.image, moved, size)).float(), *window))
+            i, j, k = (int(c + rng.integers(-r, r + 1)) for c, r in zip(centre, reach, strict=True))
+            crops.append(window_hu(torch.from_numpy(crop_around(phantom.image, (i, j, k), size)).float(), *window))
             organs.append(organ)
             names.append(phantom.patient_id)
     return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)
@@ -99,7 +100,7 @@ class KnnProbe:
         record: run.json.
     """
 
-    def __init__(self, encoder: nn.Module, crops: OrganCrops, record: str | Path, k: int = 5, rank: int = 0) -> None:
+    def __init__(self, encoder: Encoder, crops: OrganCrops, record: str | Path, k: int = 5, rank: int = 0) -> None:
         self.encoder, self.crops, self.record, self.k, self.rank = encoder, crops, record, k, rank
 
     def attach(self, engine: Engine) -> None:
@@ -114,7 +115,7 @@ class KnnProbe:
         return result
 
 
-def evaluate_organs(encoder: nn.Module, crops: OrganCrops, path: str | Path, k: int = 5) -> Accuracy:
+def evaluate_organs(encoder: Encoder, crops: OrganCrops, path: str | Path, k: int = 5) -> Accuracy:
     """kNN accuracy of a finished encoder, written to `path` as JSON and returned."""
     result = knn_accuracy(extract_features(encoder, crops.crops), crops.organs, crops.patients, k)
     update_record(path, **result.as_dict())

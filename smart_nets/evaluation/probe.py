@@ -15,6 +15,7 @@ from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from smart_nets.errors import InputError
+from smart_nets.networks.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ def knn_accuracy(
 
 
 def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float], patients: Sequence[str], rounds: int = 1000, seed: int = 0
+    statistic: Callable[[NDArray[np.intp]], float],
+    patients: Sequence[str] | NDArray[Any],
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """95 % percentile interval of a statistic of row numbers, drawing whole patients with replacement.
 
@@ -88,7 +92,7 @@ def bootstrap_interval(
 
 
 @torch.no_grad()
-def extract_features(encoder: torch.nn.Module, crops: Tensor, batch_size: int = 4) -> NDArray[np.float32]:
+def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 4) -> NDArray[np.float32]:
     """[CLS] (or pooled) features (n, C) of crops (n, 1, D, H, W) in [0, 1], in evaluation mode."""
     was_training = encoder.training
     encoder.eval()

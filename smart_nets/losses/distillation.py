@@ -28,6 +28,7 @@ class DistillationLoss(nn.Module):
 
     centre: Tensor
     started: Tensor
+    collected: Tensor
 
     def __init__(self, out_dim: int, student_temperature: float = 0.1, centre_momentum: float = 0.9) -> None:
         super().__init__()

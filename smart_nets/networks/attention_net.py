@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
+from smart_nets.networks.encoder import Encoder
 
 
 class AttentionNet(nn.Module):
@@ -20,7 +21,7 @@ class AttentionNet(nn.Module):
         ConfigError: the encoder has no attention to show.
     """
 
-    def __init__(self, encoder: nn.Module) -> None:
+    def __init__(self, encoder: Encoder) -> None:
         super().__init__()
         if not encoder.has_attention:
             raise ConfigError("has no attention to show", where="encoder", remedy="train with sa_stage 1, 2, 3 or 4")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -39,6 +40,44 @@ class Encoding(NamedTuple):
         return self.pooled if self.cls is None else self.cls
 
 
+class Encoder(nn.Module, ABC):
+    """The contract of every backbone: Swin with or without semantic attention, and ViT, interchangeable by configuration.
+
+    Attributes:
+        stride: what crop sides must be divisible by, in voxels.
+        patch_size: voxels a side per token of the patch embedding.
+        cell, deep_cell: voxels a side per token of `Encoding.patch` and of `Encoding.deep`.
+        patch_dim, feature_dim, deep_dim: widths of `Encoding.patch`, `.feature` and `.deep`.
+        has_attention: whether there is a [CLS] and its attention.
+    """
+
+    stride: int
+    patch_size: int
+    cell: int
+    deep_cell: int
+    patch_dim: int
+    feature_dim: int
+    deep_dim: int
+    has_attention: bool
+
+    @abstractmethod
+    def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
+        """Encodes images, whole or with hidden cells.
+
+        Args:
+            x: (B, in_chans, D, H, W) intensities in [0, 1], sides divisible by `stride`.
+            mask: (B, N) bool on any grid whose cubic cells tile the image, True = hidden; usually `Encoding.grid`.
+            fill: what hidden tokens become: the learned mask token, or zero.
+
+        Raises:
+            ConfigError: sides the stride does not divide, a mask that does not fit, or an unknown fill.
+        """
+
+    @abstractmethod
+    def attention_only(self, x: Tensor) -> Tensor:
+        """Semantic attention (B, N), SMART eq. (1), without running the stages behind it."""
+
+
 def check_image(x: Tensor, in_chans: int, stride: int) -> None:
     """ConfigError unless `x` is (B, in_chans, D, H, W) with sides the stride divides; names the nearest valid sizes."""
     if x.dim() != 5 or x.shape[1] != in_chans:
@@ -58,7 +97,15 @@ def check_size(sides: Sequence[int], stride: int) -> None:
         )
 
 
-class SmartEncoder(nn.Module):
+def fill_token(mask_token: Tensor, fill: Fill) -> Tensor:
+    """What hidden tokens become; ConfigError for an unknown fill."""
+    if fill not in ("mask_token", "zero"):
+        raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
+    # Zero as a multiple of the token: the parameter stays in the graph, which distributed training asks for.
+    return mask_token if fill == "mask_token" else mask_token * 0
+
+
+class SmartEncoder(Encoder):
     """Swin with a semantic-attention side branch (SMART Fig. 2, DAGMaN Fig. 1D).
 
     The branch reads the tokens of one stage after its merging; the next stage reads the same tokens, untouched by it.
@@ -68,12 +115,6 @@ class SmartEncoder(nn.Module):
         use_checkpoint: the Swin transformer's.
         sa_stage: after which stage semantic attention looks (1 to 4); None leaves it out.
         sa_blocks, sa_heads, layer_scale: of the semantic attention.
-
-    Attributes:
-        stride: what crop sides must be divisible by, in voxels.
-        cell, deep_cell: voxels a side per token of `patch` and of `deep`.
-        patch_dim, feature_dim, deep_dim: widths of `patch`, `feature` and `deep`.
-        has_attention: whether there is a [CLS] and its attention.
 
     Raises:
         ConfigError: a stage that does not exist, or heads that do not divide its width.
@@ -116,16 +157,7 @@ class SmartEncoder(nn.Module):
         )
 
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
-        """Encodes images, whole or with hidden cells.
-
-        Args:
-            x: (B, in_chans, D, H, W) intensities in [0, 1], sides divisible by `stride`.
-            mask: (B, N) bool on any grid whose cubic cells tile the image, True = hidden; usually `Encoding.grid`.
-            fill: what hidden tokens become: the learned mask token, or zero.
-
-        Raises:
-            ConfigError: sides the stride does not divide, a mask that does not fit, or an unknown fill.
-        """
+        """See `Encoder.forward`."""
         maps = self._maps(x, mask, fill, stages=4)
         tokens = _tokens(maps[self.tap])
         cls = attention = None
@@ -144,12 +176,9 @@ class SmartEncoder(nn.Module):
 
     def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
         check_image(x, self.in_chans, self.stride)
-        if fill not in ("mask_token", "zero"):
-            raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
+        token = fill_token(self.mask_token, fill)
         if mask is not None:
             mask = expand(mask, grid_of([int(side) for side in x.shape[2:]], self.patch_size))
-        # Zero as a multiple of the token: the parameter stays in the graph, which distributed training asks for.
-        token = self.mask_token if fill == "mask_token" else self.mask_token * 0
         return self.swin(x, mask, token, stages)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -48,7 +50,7 @@ class ProjectionHead(nn.Module):
             )
         widths = [in_dim, *[hidden] * (layers - 1), bottleneck]
         steps: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             steps += [nn.Linear(before, after), nn.GELU()]
         self.mlp = nn.Sequential(*steps[:-1])
         self.last = PrototypeLinear(bottleneck, out_dim)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -47,5 +49,5 @@ class SemanticAttention(nn.Module):
         x = torch.cat([tokens, cls], dim=1)  # (B, N + 1, C)
         for block in self.blocks[:-1]:
             x = block(x)
-        last, row = self.blocks[-1].last_query(x)
+        last, row = cast(ViTBlock, self.blocks[-1]).last_query(x)
         return self.norm(last).squeeze(1), row[..., :-1]

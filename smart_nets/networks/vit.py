@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import ViTBlock, init_linear
-from smart_nets.networks.encoder import Encoding, Fill, check_image
+from smart_nets.networks.encoder import Encoder, Encoding, Fill, check_image, fill_token
 from smart_nets.networks.grid import Grid, expand, grid_of
 
 
-class ViTEncoder(nn.Module):
+class ViTEncoder(Encoder):
     """Vision transformer with [CLS] at the end; its own last block gives the semantic attention.
 
     Args:
@@ -22,7 +24,7 @@ class ViTEncoder(nn.Module):
         dim, depth, num_heads, mlp_ratio: of the blocks.
         drop_path_rate: stochastic depth of the last block, growing linearly from 0.
 
-    Attributes: as `SmartEncoder`; `patch` and `deep` are the same tokens, so their cells are equal.
+    `patch` and `deep` are the same tokens, so their cells are equal.
 
     Raises:
         ConfigError: a patch that does not divide the image, no block, or heads that do not divide the width.
@@ -60,8 +62,9 @@ class ViTEncoder(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
         """Encodes images (B, in_chans, D, H, W); arguments and errors as `SmartEncoder.forward`."""
         grid, tokens = self._run(x, mask, fill)
-        _, row = self.blocks[-1].last_query(tokens)
-        tokens = self.norm(self.blocks[-1](tokens))
+        last = cast(ViTBlock, self.blocks[-1])
+        _, row = last.last_query(tokens)
+        tokens = self.norm(last(tokens))
         patch = tokens[:, :-1]
         deep = patch.transpose(1, 2).reshape(-1, self.deep_dim, *grid)  # (B, N, C) -> (B, C, d, h, w)
         return Encoding(patch, tokens[:, -1], row[..., :-1], patch.mean(1), deep, grid)
@@ -69,17 +72,15 @@ class ViTEncoder(nn.Module):
     def attention_only(self, x: Tensor) -> Tensor:
         """Semantic attention (B, N): the head mean of the [CLS] row of the last block."""
         _, tokens = self._run(x, None, "mask_token")
-        return self.blocks[-1].last_query(tokens)[1][..., :-1].mean(1)
+        return cast(ViTBlock, self.blocks[-1]).last_query(tokens)[1][..., :-1].mean(1)
 
     def _run(self, x: Tensor, mask: Tensor | None, fill: Fill) -> tuple[Grid, Tensor]:
         """The grid, and the tokens (B, N + 1, C) that enter the last block."""
         check_image(x, self.in_chans, self.stride)
-        if fill not in ("mask_token", "zero"):
-            raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
+        token = fill_token(self.mask_token, fill)
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
         tokens = self.patch_embed(x).flatten(2).transpose(1, 2)  # (B, C, d, h, w) -> (B, N, C)
         if mask is not None:
-            token = self.mask_token if fill == "mask_token" else self.mask_token * 0
             tokens = torch.where(expand(mask, grid).flatten(1).unsqueeze(-1), token.to(tokens.dtype), tokens)
         cls = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
         tokens = torch.cat([tokens, cls], dim=1) + self._positions(grid)

@@ -85,19 +85,26 @@ class _Attend(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         qkv, bias, mask = ctx.saved_tensors
-        n, heads, width = qkv.shape[2], *qkv.shape[4:]
-        attention, q, k, v = _softmax(qkv, bias, mask, ctx.scale)
-        # (B, windows, n, heads, d) -> (B * windows * heads, n, d)
-        grad = grad.transpose(2, 3).to(v.dtype).reshape(-1, n, width)
-        scores = torch.bmm(grad, v.transpose(1, 2)).mul_(attention)
-        scores.addcmul_(attention, scores.sum(-1, keepdim=True), value=-1)  # now the gradient of the scores
-        parts = (
-            torch.bmm(scores, k).mul_(ctx.scale),
-            torch.bmm(scores.transpose(1, 2), q).mul_(ctx.scale),
-            torch.bmm(attention.transpose(1, 2), grad),
-        )
-        grad_qkv = torch.stack([_windows_first(part, qkv) for part in parts], dim=3)
-        return grad_qkv.to(qkv.dtype), scores.view(-1, heads, n, n).sum(0).to(bias.dtype), None, None
+        with torch.autocast(qkv.device.type, enabled=False):
+            return *_attend_backward(grad, qkv, bias, mask, ctx.scale), None, None
+
+
+def _attend_backward(
+    grad: Tensor, qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor]:
+    """From the gradient of the mixed values (B, windows, n, heads, d) to those of qkv and bias."""
+    _, _, n, _, heads, width = qkv.shape
+    attention, q, k, v = _softmax(qkv, bias, mask, scale)
+    grad = grad.transpose(2, 3).to(v.dtype).reshape(-1, n, width)  # -> (B * windows * heads, n, d)
+    scores = torch.bmm(grad, v.transpose(1, 2)).mul_(attention)
+    scores.addcmul_(attention, scores.sum(-1, keepdim=True), value=-1)  # now the gradient of the scores
+    parts = (
+        torch.bmm(scores, k).mul_(scale),
+        torch.bmm(scores.transpose(1, 2), q).mul_(scale),
+        torch.bmm(attention.transpose(1, 2), grad),
+    )
+    grad_qkv = torch.stack([_windows_first(part, qkv) for part in parts], dim=3)
+    return grad_qkv.to(qkv.dtype), scores.view(-1, heads, n, n).sum(0).to(bias.dtype)
 
 
 def _softmax(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:

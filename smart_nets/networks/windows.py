@@ -15,6 +15,9 @@ from smart_nets.networks.grid import Grid
 BLOCKED = -100.0  # what Swin adds to the score of two tokens that only the shift brought together
 
 
+Move = tuple[Tensor, Tensor]  # a permutation of the tokens and its inverse, 2 x (P,)
+
+
 class Windows(NamedTuple):
     """What a block must know of some windows, besides their tokens."""
 
@@ -34,10 +37,9 @@ class WindowPlan:
     windows: int
     tokens: int  # n
     shifted: bool  # False when the whole grid is one window: then all blocks are plain
-    plain: Tensor  # (P,) padded grid order -> plain windows
-    plain_back: Tensor  # (P,) plain windows -> padded grid order
-    shift: Tensor  # (P,) plain windows -> shifted windows
-    shift_back: Tensor  # (P,) shifted windows -> plain windows
+    enter: Move  # from the padded grid's order to plain windows
+    step: tuple[Move, Move]  # from shifted windows to plain ones, and from plain to shifted
+    leave: tuple[Move, Move]  # from plain windows to the padded grid's order, and from shifted ones
     padding: tuple[Tensor, Tensor] | None  # 2 x (P, 1) bool, in plain and in shifted windows; None without padding
     kind: Tensor  # (windows,) which of the masks a shifted window has
     masks: Tensor  # (kinds, n, n) additive masks
@@ -86,15 +88,16 @@ def _build(grid: Grid, window: int, device: torch.device) -> WindowPlan:
     def put(table: np.ndarray) -> Tensor:
         return torch.tensor(table, device=device)
 
+    enter = put(plain), put(plain_back)
+    to_shifted = put(plain_back[shifted]), put(shifted_back[plain])
     return WindowPlan(
         padded=padded,
         windows=plain.size // int(np.prod(size)),
         tokens=int(np.prod(size)),
         shifted=any(shift),
-        plain=put(plain),
-        plain_back=put(plain_back),
-        shift=put(plain_back[shifted]),
-        shift_back=put(shifted_back[plain]),
+        enter=enter,
+        step=((to_shifted[1], to_shifted[0]), to_shifted),
+        leave=((enter[1], enter[0]), (put(shifted_back), put(shifted))),
         padding=(put(outside[plain]), put(outside[shifted])) if outside.any() else None,
         kind=put(kind),
         masks=put(masks),

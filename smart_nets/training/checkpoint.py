@@ -19,6 +19,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from smart_nets.errors import CheckpointError
+from smart_nets.networks.encoder import Encoder
 from smart_nets.training.run_record import update_record
 from smart_nets.weights.io import save_weights
 
@@ -37,7 +38,7 @@ class EncoderSaver:
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: Encoder,
         path: str | Path,
         card: Mapping[str, Any],
         record: str | Path,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from smart_nets.losses.distillation import DistillationLoss
 from smart_nets.losses.image import masked_l1
 from smart_nets.masking import StudentMask, patch_dropout, resample_mask
 from smart_nets.networks.blocks import DropPath
-from smart_nets.networks.encoder import Encoding
+from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.networks.grid import expand, grid_of
 from smart_nets.networks.heads import ImageHead, ProjectionHead
 from smart_nets.training.ema import update_teacher
@@ -28,7 +28,9 @@ LOSSES = ("amip", "ampd", "aitd", "gitd")
 class Branch(nn.Module):
     """An encoder with its projection heads; the teacher is an average of the student's Branch."""
 
-    def __init__(self, encoder: nn.Module, heads: Mapping[str, ProjectionHead]) -> None:
+    encoder: Encoder
+
+    def __init__(self, encoder: Encoder, heads: Mapping[str, ProjectionHead]) -> None:
         super().__init__()
         self.encoder, self.heads = encoder, nn.ModuleDict(heads)
 
@@ -58,7 +60,7 @@ class CoDistillation(nn.Module):
 
     def __init__(
         self,
-        encoder: nn.Module,
+        encoder: Encoder,
         student_mask: StudentMask | None = None,
         weights: Mapping[str, float] | None = None,
         out_dim: int = 8192,
@@ -103,7 +105,7 @@ class CoDistillation(nn.Module):
             "mask_overlap": share of the teacher's top tokens that noise did not change (clean attention only).
         """
         student_views = views if self.symmetric else views[: len(views) // 2]  # (S, 1, D, H, W), S = 2B or B
-        size = tuple(views.shape[2:])
+        size = grid_of(views.shape[2:], 1)
 
         with torch.no_grad():
             dropped = self.drop(views)  # (2B, N) bool
@@ -111,7 +113,7 @@ class CoDistillation(nn.Module):
             attention = self.teacher_attention(views, noisy)  # (2B, N), or None when the mask does not ask for it
             targets = self.project(self.teacher, noisy)  # ampd (2B, N, K), aitd (2B, K), gitd (2B, K)
             for name, logits in targets.items():
-                self.distil[name].collect(logits)
+                self.loss_of(name).collect(logits)
 
         hidden = self.student_mask(attention, len(views), noisy.grid, size, views.device)[
             : len(student_views)
@@ -143,14 +145,14 @@ class CoDistillation(nn.Module):
 
     def after_step(self, momentum: float) -> None:
         """After the optimiser's step: the centres move, then the teacher follows the student."""
-        for loss in self.distil.values():
-            loss.update_centre()
+        for name in self.distil:
+            self.loss_of(name).update_centre()
         update_teacher(self.teacher, self.student, momentum)
 
     def skip_step(self) -> None:
         """Instead of `after_step` when a step is not taken: nothing moves."""
-        for loss in self.distil.values():
-            loss.forget()
+        for name in self.distil:
+            self.loss_of(name).forget()
 
     def drop(self, views: Tensor) -> Tensor | None:
         """The teacher's patch dropout (2B, N), independent for each view, or None without noise."""
@@ -166,6 +168,10 @@ class CoDistillation(nn.Module):
             return None
         return noisy.satt if self.attention_input == "noisy" else self.teacher.encoder.attention_only(views)
 
+    def loss_of(self, name: str) -> DistillationLoss:
+        """One of the distillation losses, by name."""
+        return cast(DistillationLoss, self.distil[name])
+
     def project(self, branch: Branch, encoding: Encoding) -> dict[str, Tensor]:
         """Logits of every head of a branch: ampd (B, N, K), aitd (B, K), gitd (B, K)."""
         source = {"ampd": encoding.patch, "aitd": encoding.cls, "gitd": encoding.pooled}
@@ -180,9 +186,9 @@ class CoDistillation(nn.Module):
         self, out: dict[str, Tensor], name: str, student: Tensor, teacher: Tensor, temperature: float,
         weight: Tensor | None = None,
     ) -> None:  # fmt: skip
-        out[name], out[f"{name}_entropy"] = self.distil[name](student, teacher, temperature, weight)
+        out[name], out[f"{name}_entropy"] = self.loss_of(name)(student, teacher, temperature, weight)
 
-    def _check(self, encoder: nn.Module, drop_ratio: float, drop_grid: str, fill: str, attention_input: str) -> None:
+    def _check(self, encoder: Encoder, drop_ratio: float, drop_grid: str, fill: str, attention_input: str) -> None:
         unknown = set(self.weights) - set(LOSSES)
         if unknown or not self.weights or min(self.weights.values()) < 0:
             raise ConfigError("needs at least one known loss with a positive weight", where="weights",

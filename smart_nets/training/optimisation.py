@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
@@ -42,5 +44,5 @@ def clip_each(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
 def freeze_last_layers(heads: Iterable[nn.Module]) -> None:
     """Forget the gradients of the heads' last layers (first epoch), so that the prototypes settle later."""
     for head in heads:
-        for parameter in head.last.parameters():
+        for parameter in cast(nn.Module, head.last).parameters():
             parameter.grad = None

@@ -61,11 +61,13 @@ class CoDistillationUpdate:
         last = in_epoch % self.accumulation_steps == 0 or in_epoch == state.epoch_length
         views = two_views(batch["views"].to(state.device, non_blocking=True))
 
-        engine.network.train()
-        sync = contextlib.nullcontext() if last or not hasattr(engine.network, "no_sync") else engine.network.no_sync()
+        network: Any = engine.network.train()
+        sync = (
+            contextlib.nullcontext() if last or network is model else network.no_sync()
+        )  # ranks meet at the last part
         with sync:
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
-                out = engine.network(views, now["teacher_temperature"])
+                out = network(views, now["teacher_temperature"])
             (out["loss"] / self.accumulation_steps).backward()
 
         log: dict[str, Any] = {

@@ -53,7 +53,7 @@ class Snapshots:
         dropped = model.drop(crops)
         noisy = model.teacher(crops, dropped, model.teacher_fill)
         attention = model.teacher_attention(crops, noisy)
-        size = tuple(crops.shape[2:])
+        size = grid_of(crops.shape[2:], 1)
         hidden = model.student_mask(attention, len(crops), noisy.grid, size, crops.device)
         torch.set_rng_state(random_state)
         grid = _grid(hidden, size)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from smart_nets.errors import CheckpointError
 from smart_nets.networks.attention_net import AttentionNet
-from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
 from smart_nets.weights.io import card_path, load_weights, read_card
 
-ENCODERS: dict[str, type[nn.Module]] = {"SmartEncoder": SmartEncoder, "ViTEncoder": ViTEncoder}
+ENCODERS: dict[str, Callable[..., Encoder]] = {"SmartEncoder": SmartEncoder, "ViTEncoder": ViTEncoder}
 
 
-def build_encoder(architecture: Mapping[str, Any]) -> nn.Module:
+def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
     """{"name": "SmartEncoder", "sa_stage": 3, ...} -> the network with fresh weights.
 
     Raises:
@@ -35,7 +33,7 @@ def build_encoder(architecture: Mapping[str, Any]) -> nn.Module:
                               remedy="update smart-nets or check the card") from error  # fmt: skip
 
 
-def load_encoder(weights: str | Path) -> nn.Module:
+def load_encoder(weights: str | Path) -> Encoder:
     """The encoder that a weights file and its card describe, with its weights, in evaluation mode."""
     encoder = build_encoder(read_card(weights)["architecture"])
     load_weights(encoder, weights)

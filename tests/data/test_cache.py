@@ -97,12 +97,20 @@ def test_damaged_entries_are_built_again_and_counted(scan, tmp_path, caplog, nam
 def test_a_changed_source_makes_its_entry_stale(save, hu, affine, tmp_path):
     path = save(hu, affine)
     cache = VolumeCache(tmp_path / "cache")
-    cache.get(path)
+    before = cache.get(path)
     save(hu[::-1], affine)
     os.utime(path, ns=(1, 1))  # a clock that jumps back must not hide the change
     again = VolumeCache(tmp_path / "cache")
-    assert again.get(path).array[0, 0, 0] != cache.get(path).array[0, 0, 0]
+    assert again.get(path).array[0, 0, 0] != before.array[0, 0, 0]
     assert dict(again.counts) == {"stale": 1, "built": 1}
+    assert cache.get(path).array[0, 0, 0] == again.get(path).array[0, 0, 0]  # noticed by the other process too
+
+
+def test_an_emptied_cache_is_filled_again(scan, tmp_path):
+    cache = VolumeCache(tmp_path / "cache")
+    shape = cache.get(scan).array.shape
+    only_entry(cache).unlink()
+    assert cache.get(scan).array.shape == shape and cache.counts["built"] == 2
 
 
 def test_other_settings_have_entries_of_their_own(scan, tmp_path):
@@ -122,6 +130,27 @@ def test_many_processes_share_a_folder(scan, tmp_path):
         shapes = list(pool.map(_shape, [cache] * 16, [scan] * 16))
     assert set(shapes) == {cache.get(scan).array.shape}
     assert [path.suffix for path in cache.folder.iterdir() if path.name != "recipe.json"] == [".scan"]
+
+
+MANY = """
+import resource, sys
+from pathlib import Path
+from smart_nets.data.cache import VolumeCache
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+cache = VolumeCache(sys.argv[1])
+for _ in range(2):
+    for path in sorted(Path(sys.argv[2]).glob("*.nii")):
+        cache.get(path)
+print(dict(cache.counts))
+"""
+
+
+def test_many_scans_do_not_need_many_open_files(save, hu, affine, tmp_path):
+    for number in range(100):
+        save(hu, affine, f"scans/{number}.nii")
+    command = [sys.executable, "-c", MANY, str(tmp_path / "cache"), str(tmp_path / "scans")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.stdout.strip() == "{'built': 100}", done.stderr
 
 
 FULL_DISK = """

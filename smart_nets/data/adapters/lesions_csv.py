@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from smart_nets.data.paths import existing
 from smart_nets.errors import InputError
 
 NEEDED = ("patient_id", "image", "label")
@@ -119,8 +120,8 @@ class _Row:
         return self.cells[column]
 
     def file(self, column: str) -> str:
-        target = (self.path.parent / Path(self.text(column)).expanduser()).resolve()
-        if not target.exists():
+        target = existing(self.path.parent, self.text(column))
+        if target is None:
             raise self.error(column, "file does not exist", "a path relative to the table")
         return str(target)
 
