@@ -49,6 +49,9 @@ def check_data(
         data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict
     )  # fmt: skip
     print(f"{checked.given:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")
+    if checked.others:
+        kinds = ", ".join(f"{count:,} {kind}" for kind, count in checked.others.most_common())
+        print(f"other files, no images: {kinds}")
     print(f"datalist: {checked.manifest}")
     if checked.rejected:
         print(f"reasons:  {checked.manifest.with_name('rejected.json')}")

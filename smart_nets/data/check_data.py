@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,10 +29,11 @@ MANIFEST, REJECTED, PROGRESS = "manifest.json", "rejected.json", "checked.jsonl"
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of `check_data`: what is used, and what is refused with its reasons."""
+    """The result of `check_data`: what is used, what is refused with its reasons, and how many files are no images."""
 
     used: list[dict[str, Any]]
     rejected: list[dict[str, Any]]
+    others: Counter[str]
     manifest: Path
 
     @property
@@ -77,7 +79,8 @@ def check_data(
     rules = rules or Rules()
     if workers is not None and workers < 1:
         raise ConfigError("needs at least one process", where="workers", found=workers)
-    candidates = find(Path(source).expanduser(), key, salt, patient_pattern)
+    others: Counter[str] = Counter()
+    candidates = find(Path(source).expanduser(), key, salt, patient_pattern, others)
     folder = Path(output_dir).expanduser()
     with _journal(folder, rules) as (known, journal):
         todo = [candidate for candidate in candidates if _key(candidate) not in known]
@@ -91,10 +94,16 @@ def check_data(
         results = [{**candidate.item(), **known[_key(candidate)]} for candidate in candidates]
     used, rejected = _without_doubles(results)
     given = {"given": len(results), "used": len(used), "rejected": len(rejected)}
-    about = {**given, "source": str(source), "rules": asdict(rules), "patients_hashed_with": fingerprint(salt)}
+    about = {
+        **given,
+        "other_files": dict(others),
+        "source": str(source),
+        "rules": asdict(rules),
+        "patients_hashed_with": fingerprint(salt),
+    }
     _write(folder / MANIFEST, {"name": "checked scans", "modality": {"0": "CT"}, "checked": about, "training": used})
     _write(folder / REJECTED, {**given, "cases": rejected})
-    return Checked(used, rejected, folder / MANIFEST)
+    return Checked(used, rejected, others, folder / MANIFEST)
 
 
 def _key(candidate: Candidate) -> str:

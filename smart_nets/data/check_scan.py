@@ -48,6 +48,7 @@ class Rules:
 
 def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
     """The manifest's fields of a scan; or "reason", "fault" (the same without names) and "kind" (the error's class)."""
+    fault: SmartError
     try:
         if candidate.fault is not None:
             raise candidate.fault
@@ -55,8 +56,16 @@ def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
         corner, end = foreground_box(volume.array, WINDOW[0], volume.where)
         body = (end - corner) * volume.spacing  # mm
         _check_crop(body, rules, volume.where)
+        return _description(candidate, volume, body)
     except SmartError as error:
-        return {"reason": str(error), "fault": error.what, "kind": type(error).__name__}
+        fault = error
+    except (OSError, MemoryError) as error:
+        fault = InputError("cannot be read", where=candidate.name, expected="a readable scan that fits into memory",
+                           found=error, remedy="check disk and memory, or use fewer workers")  # fmt: skip
+    return {"reason": str(fault), "fault": fault.what, "kind": type(fault).__name__}
+
+
+def _description(candidate: Candidate, volume: Volume, body: np.ndarray) -> dict[str, Any]:
     sample = volume.array.ravel(order="K")[:: max(1, volume.array.size // 200_000)]
     levels = np.percentile(sample, PERCENTILES)
     return {

@@ -81,7 +81,7 @@ def list_series(folder: Path) -> dict[str, Series]:
     Raises:
         InputError: there is no DICOM file, or one is damaged.
     """
-    files = sorted(path for path in folder.iterdir() if is_dicom(path))
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and is_dicom(path))
     if not files:
         raise InputError(
             "holds no DICOM files",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -42,7 +43,9 @@ class Candidate:
         return item if self.series is None else {**item, "series": self.series}
 
 
-def find(source: Path, key: str = "training", salt: str = "", patient_pattern: str = "") -> list[Candidate]:
+def find(
+    source: Path, key: str = "training", salt: str = "", patient_pattern: str = "", others: Counter[str] | None = None
+) -> list[Candidate]:
     """All candidates of a folder (with everything below it), an image file, or a JSON datalist, in order.
 
     Args:
@@ -51,6 +54,7 @@ def find(source: Path, key: str = "training", salt: str = "", patient_pattern: s
         salt: secret that goes into the pseudonyms of patients.
         patient_pattern: regular expression; what it finds in a path tells the patient. Without it (and without a DICOM
             PatientID) every scan counts as a patient of its own.
+        others: counts the files that are no images, by extension.
 
     Raises:
         InputError: the source does not exist, or is empty or no datalist.
@@ -74,28 +78,56 @@ def find(source: Path, key: str = "training", salt: str = "", patient_pattern: s
         return [_from_entry(source, entry, place) for entry, place in _entries(source, key)]
     if source.is_file():
         return [_pseudonymous(Candidate(source.resolve()), salt, pattern)]
-    found = [_pseudonymous(candidate, salt, pattern) for candidate in _walk(source.resolve())]
+    found = [
+        _pseudonymous(candidate, salt, pattern)
+        for candidate in _walk(source.resolve(), Counter() if others is None else others)
+    ]
     if not found:
         raise InputError("holds no scans", where=source, expected=f"{', '.join(FILES)} or DICOM files",
                          found="none", remedy="give the folder above your scans")  # fmt: skip
     return found
 
 
-def _walk(folder: Path) -> Iterator[Candidate]:
-    for root, folders, names in os.walk(folder):
-        folders.sort()
+def _walk(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
+    closed: list[OSError] = []
+    seen: set[Path] = set()
+    for root, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
         here = Path(root)
-        paths = [here / name for name in sorted(names) if not name.startswith(".")]
-        images = [path for path in paths if path.name.lower().endswith(FILES)]
+        if here.resolve() in seen:  # links may lead around in circles
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders.sort()
+        paths = [here / name for name in sorted(names)]
+        images = [path for path in paths if path.name.lower().endswith(FILES) and not path.name.startswith(".")]
         yield from (Candidate(path) for path in images)
-        others = [path for path in paths if path not in images and not path.name.lower().endswith(NO_IMAGE)]
-        if any(is_dicom(path) for path in others):
+        rest = sorted(set(paths) - set(images))
+        slices = {path for path in rest if not path.name.lower().endswith(NO_IMAGE) and _may_be_dicom(path)}
+        if slices:
             yield from _series(here)
+        others.update(path.suffix.lower() or "no extension" for path in rest if path not in slices)
+    for error in closed:
+        yield Candidate(Path(error.filename), fault=_unreadable(error))
+
+
+def _may_be_dicom(path: Path) -> bool:
+    try:
+        return is_dicom(path)
+    except OSError:
+        return True  # reading the series will tell what is wrong
+
+
+def _unreadable(error: OSError) -> InputError:
+    return InputError("cannot be read", where=error.filename, expected="a readable folder", found=error.strerror,
+                      remedy="check its permissions and the disk")  # fmt: skip
 
 
 def _series(folder: Path) -> Iterator[Candidate]:
     try:
         groups = list_series(folder)
+    except OSError as error:
+        yield Candidate(folder, fault=_unreadable(error))
+        return
     except SmartError as error:
         yield Candidate(folder, fault=error)
         return

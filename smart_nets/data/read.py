@@ -22,6 +22,7 @@ NIFTI = (".nii", ".nii.gz")
 NRRD = (".nrrd", ".nhdr")
 METAIMAGE = (".mha", ".mhd")
 FILES = NIFTI + NRRD + METAIMAGE
+READERS = ((NIFTI, read_nifti), (NRRD, read_nrrd), (METAIMAGE, read_metaimage))
 Tilt = Literal["refuse", "correct"]
 
 
@@ -82,16 +83,14 @@ def read_stored(path: Path, series: str | None = None) -> Volume:
             found="nothing",
             remedy="check the path and that the disk is mounted",
         )
-    if path.is_dir():
-        return read_dicom(path, series)
-    name = path.name.lower()
-    if name.endswith(NIFTI):
-        return read_nifti(path)
-    if name.endswith(NRRD):
-        return read_nrrd(path)
-    if name.endswith(METAIMAGE):
-        return read_metaimage(path)
-    if is_dicom(path):
-        return read_dicom(path, series)
+    try:
+        if path.is_dir() or (is_dicom(path) and not path.name.lower().endswith(FILES)):
+            return read_dicom(path, series)
+        for endings, read in READERS:
+            if path.name.lower().endswith(endings):
+                return read(path)
+    except OSError as error:  # no permission, a failing disk, a share that went away
+        raise InputError("cannot be read", where=path, expected="a readable file", found=error.strerror or error,
+                         remedy="check its permissions and the disk") from error  # fmt: skip
     raise InputError("is no image format that is read here", where=path, expected=", ".join(FILES) + " or DICOM",
                      found=path.suffix or "no extension", remedy="convert it, or leave it out")  # fmt: skip

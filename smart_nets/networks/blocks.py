@@ -53,6 +53,11 @@ class DropPath(nn.Module):
         return keep.to(x.dtype) / (1 - self.rate)
 
 
+def drop_path_rates(last: float, depth: int) -> list[float]:
+    """Rates that grow linearly from 0 at the first of `depth` blocks to `last` at the last."""
+    return [last * i / max(1, depth - 1) for i in range(depth)]
+
+
 def add(x: Tensor, branch: Tensor, gate: Tensor | None) -> Tensor:
     """The residual sum, with the branch scaled per sample by a `DropPath.gate`."""
     return x + branch if gate is None else x + branch * gate

@@ -97,6 +97,17 @@ def check_size(sides: Sequence[int], stride: int) -> None:
         )
 
 
+def expand_mask(mask: Tensor, x: Tensor, cell: int) -> Tensor:
+    """The mask (B, N) of images (B, in_chans, D, H, W) on the grid of tokens of `cell` voxels a side: (B, d, h, w)."""
+    if mask.dtype is not torch.bool or mask.shape[0] != x.shape[0]:
+        raise ConfigError(
+            "not a mask of these images",
+            expected=f"bool ({x.shape[0]}, N), True = hidden",
+            found=f"{mask.dtype} {tuple(mask.shape)}",
+        )
+    return expand(mask, grid_of([int(side) for side in x.shape[2:]], cell))
+
+
 def fill_token(mask_token: Tensor, fill: Fill) -> Tensor:
     """What hidden tokens become; ConfigError for an unknown fill."""
     if fill not in ("mask_token", "zero"):
@@ -177,9 +188,7 @@ class SmartEncoder(Encoder):
     def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
         check_image(x, self.in_chans, self.stride)
         token = fill_token(self.mask_token, fill)
-        if mask is not None:
-            mask = expand(mask, grid_of([int(side) for side in x.shape[2:]], self.patch_size))
-        return self.swin(x, mask, token, stages)
+        return self.swin(x, None if mask is None else expand_mask(mask, x, self.patch_size), token, stages)
 
 
 def _tokens(feature_map: Tensor) -> Tensor:

@@ -81,7 +81,6 @@ class ImageHead(nn.Module):
         """(B, C, d, h, w) -> (B, out_chans, d * cell, h * cell, w * cell)."""
         _, _, d, h, w = deep.shape
         s = self.cell
-        x = self.proj(deep).view(
-            -1, self.out_chans, s, s, s, d, h, w
-        )  # (B, O * s^3, d, h, w) -> (B, O, s, s, s, d, h, w)
+        # (B, O * s^3, d, h, w) -> (B, O, s, s, s, d, h, w) -> (B, O, d, s, h, s, w, s)
+        x = self.proj(deep).reshape(-1, self.out_chans, s, s, s, d, h, w)
         return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(-1, self.out_chans, d * s, h * s, w * s)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.blocks import init_linear
+from smart_nets.networks.blocks import drop_path_rates
 from smart_nets.networks.swin_blocks import PatchEmbed, PatchMerging, SwinBlock
 from smart_nets.networks.window_attention import attention_map, reorder
 from smart_nets.networks.windows import WindowPlan, plan_windows
@@ -85,7 +85,7 @@ class SwinTransformer(nn.Module):
         use_checkpoint: recompute the blocks in the backward pass: less memory, more time.
 
     Raises:
-        ConfigError: not four stages, or heads that do not divide a stage's width.
+        ConfigError: not four stages, a size that is not positive, or heads that do not divide a stage's width.
     """
 
     def __init__(
@@ -104,8 +104,13 @@ class SwinTransformer(nn.Module):
         super().__init__()
         if len(depths) != 4 or len(num_heads) != 4:
             raise ConfigError("a Swin encoder has four stages", found=(tuple(depths), tuple(num_heads)))
+        if min(in_chans, embed_dim, *depths, window_size, patch_size) < 1:
+            raise ConfigError(
+                "channels, widths, depths, window and patch must be positive",
+                found=(in_chans, embed_dim, tuple(depths), window_size, patch_size),
+            )
         self.patch_embed = PatchEmbed(in_chans, embed_dim, patch_size)
-        rates = torch.linspace(0, drop_path_rate, sum(depths)).tolist()
+        rates = drop_path_rates(drop_path_rate, sum(depths))
         for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):
             first = sum(depths[:i])
             stage = Stage(
@@ -113,7 +118,12 @@ class SwinTransformer(nn.Module):
             )
             # A list of one, since these are the names in MONAI's checkpoints: layers1.0.blocks.0...
             setattr(self, f"layers{i + 1}", nn.ModuleList([stage]))
-        self.apply(init_linear)
+        for module in self.modules():
+            # Biases keep their random start. Were they zero, a region hidden whole would stay exactly zero from block
+            # to block, and the gradient of every LayerNorm at zero is 1 / sqrt(eps) = 316 times what it is elsewhere:
+            # the first gradients of masked training would have a norm of 7e5 instead of 1, all of it in the mask token.
+            if isinstance(module, nn.Linear):
+                nn.init.trunc_normal_(module.weight, std=0.02)
 
     @property
     def stages(self) -> list[Stage]:

@@ -10,7 +10,7 @@ from smart_nets.networks.blocks import DropPath, Mlp, add, head_dim
 from smart_nets.networks.window_attention import attend
 from smart_nets.networks.windows import WindowPlan, Windows, capturing
 
-CPU_SCORES = 2**20  # attention scores a block computes at once: 4 MB of float32, which stay in the cache
+CPU_SCORES = 2**19  # attention scores a block computes at once per thread: 2 MB of float32, which stay in the cache
 DEVICE_SCORES = 2**28  # on an accelerator: 1 GB, few large kernels
 
 
@@ -105,7 +105,7 @@ class SwinBlock(nn.Module):
         bias, n = self.attn.bias(plan.tokens), plan.tokens
         at_once = plan.windows
         if not capturing():
-            limit = CPU_SCORES if x.device.type == "cpu" else DEVICE_SCORES
+            limit = CPU_SCORES * torch.get_num_threads() if x.device.type == "cpu" else DEVICE_SCORES
             at_once = max(1, limit // (x.shape[0] * self.attn.heads * n * n))
         pieces = [  # of split(), since the gradient of a slice would be a tensor of full size
             self._windows(piece, plan.slice(i * at_once, at_once, self.shifted), bias, gates)

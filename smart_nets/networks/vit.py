@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.blocks import ViTBlock, init_linear
-from smart_nets.networks.encoder import Encoder, Encoding, Fill, check_image, fill_token
-from smart_nets.networks.grid import Grid, expand, grid_of
+from smart_nets.networks.blocks import ViTBlock, drop_path_rates, init_linear
+from smart_nets.networks.encoder import Encoder, Encoding, Fill, check_image, expand_mask, fill_token
+from smart_nets.networks.grid import Grid, grid_of
 
 
 class ViTEncoder(Encoder):
@@ -52,8 +52,9 @@ class ViTEncoder(Encoder):
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.cls_token = nn.Parameter(torch.zeros(1, 1, dim))
         self.pos_embed = nn.Parameter(torch.zeros(1, self.home[0] ** 3 + 1, dim))
-        rates = torch.linspace(0, drop_path_rate, depth).tolist()
-        self.blocks = nn.ModuleList(ViTBlock(dim, num_heads, mlp_ratio, drop_path=rate) for rate in rates)
+        self.blocks = nn.ModuleList(
+            ViTBlock(dim, num_heads, mlp_ratio, drop_path=rate) for rate in drop_path_rates(drop_path_rate, depth)
+        )
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         for token in (self.cls_token, self.pos_embed):
             nn.init.trunc_normal_(token, std=0.02)
@@ -81,7 +82,8 @@ class ViTEncoder(Encoder):
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
         tokens = self.patch_embed(x).flatten(2).transpose(1, 2)  # (B, C, d, h, w) -> (B, N, C)
         if mask is not None:
-            tokens = torch.where(expand(mask, grid).flatten(1).unsqueeze(-1), token.to(tokens.dtype), tokens)
+            hidden = expand_mask(mask, x, self.cell).flatten(1).unsqueeze(-1)  # (B, d, h, w) -> (B, N, 1)
+            tokens = torch.where(hidden, token.to(tokens.dtype), tokens)
         cls = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
         tokens = torch.cat([tokens, cls], dim=1) + self._positions(grid)
         for block in self.blocks[:-1]:

@@ -197,6 +197,7 @@ def _how(about: Mapping[str, Any]) -> str:
             "crop the body must half fill",
             f"{rules['crop']} voxels of {rules['spacing']:g} mm" if rules["crop"] else "–",
         ),
+        ("other files, no images", about["other_files"] or "none"),
         ("pseudonyms of patients", f"SHA-256, {about['patients_hashed_with']}"),
     ]
     return page.table(rows)

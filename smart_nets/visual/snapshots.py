@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
-from monai.data import Dataset
 from torch import Tensor
 
+from smart_nets.data.cache import VolumeCache
+from smart_nets.data.views import crop_or_pad
+from smart_nets.data.window import window_hu
 from smart_nets.networks.grid import expand, grid_of
 from smart_nets.training.co_distillation import CoDistillation
 from smart_nets.visual.report import write_report
@@ -114,9 +118,17 @@ def _grid(mask: Tensor, size: tuple[int, ...]) -> tuple[int, int, int]:
     return grid_of(size, cell)
 
 
-def probe_crops(dataset: Dataset, count: int) -> Tensor:
-    """The first view of the first `count` scans of a training set: (n, 1, D, H, W)."""
-    paths: dict[str, int] = {}
-    for index, item in enumerate(dataset.data):
-        paths.setdefault(f"{item['image']} {item.get('series', '')}", index)
-    return torch.stack([dataset[index]["views"][0] for index in list(paths.values())[:count]])  # n of (1, D, H, W)
+def probe_crops(
+    datalist: Sequence[Mapping[str, Any]],
+    cache: VolumeCache,
+    size: Sequence[int],
+    window: tuple[float, float],
+    count: int = 3,
+) -> Tensor:
+    """The middle of the first `count` scans, always the same: (n, 1, D, H, W) in [0, 1]."""
+    crops = []
+    for item in datalist[:count]:
+        scan = cache.get(item["image"], item.get("series")).array
+        start = (np.asarray(scan.shape) - np.asarray(size)) // 2
+        crops.append(window_hu(torch.from_numpy(crop_or_pad(scan, start, np.asarray(size)).copy()), *window))
+    return torch.stack(crops).unsqueeze(1)  # n of (D, H, W) -> (n, 1, D, H, W)

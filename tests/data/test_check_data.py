@@ -1,6 +1,7 @@
 """Given = used + rejected, always; stopped runs go on; nothing about a patient gets out."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def tree(save, hu, affine, tmp_path: Path) -> Path:
 def test_every_scan_is_used_or_refused_with_a_reason(tree, tmp_path):
     checked = check_data(tree, tmp_path / "out", workers=1)
     assert (checked.given, len(checked.used), len(checked.rejected), checked.exit_code) == (6, 2, 4, 3)
+    assert checked.others == {".txt": 1}
     assert {Path(case["image"]).name: case["fault"] for case in checked.rejected} == {
         "a_msk.nii.gz": "label map, not HU",
         "broken.nii.gz": "ends early",
@@ -185,3 +187,44 @@ def test_all_real_data_is_accounted_for(real: Path, tmp_path):
     assert len(checked.used) + len(checked.rejected) == checked.given
     assert faults.count("label map, not HU") == 600
     assert faults.count("same scan twice") >= 1
+
+
+def test_links_are_followed_once(save, hu, affine, tmp_path):
+    save(hu, affine, "elsewhere/a.nii.gz")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/circle").symlink_to(tmp_path / "tree")
+    assert check_data(tmp_path / "tree", tmp_path / "out", workers=1).given == 1
+
+
+def test_files_that_cannot_be_read_are_refused_and_the_rest_goes_on(tree, tmp_path, monkeypatch):
+    sound = Path.read_bytes
+
+    def closed(path: Path) -> bytes:
+        if path.name == "a.nii.gz":
+            raise PermissionError(13, "Permission denied", str(path))
+        return sound(path)
+
+    monkeypatch.setattr(Path, "read_bytes", closed)
+    checked = check_data(tree, tmp_path / "out", workers=1)
+    reasons = {Path(case["image"]).name: case["reason"] for case in checked.rejected}
+    assert "cannot be read (expected a readable file, found Permission denied)" in reasons["a.nii.gz"]
+    assert checked.given == 6
+
+
+def test_a_scan_too_large_for_memory_is_refused(tree, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 176. PiB")
+
+    monkeypatch.setattr(sys.modules["smart_nets.data.check_scan"], "read_volume", full)
+    checked = check_data(tree, tmp_path / "out", workers=1)
+    assert checked.exit_code == 3 and "fits into memory, found Unable to allocate" in checked.rejected[0]["reason"]
+
+
+def test_a_killed_worker_is_named_and_no_hang(tree, tmp_path, monkeypatch):
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(sys.modules["smart_nets.data.check_scan"], "read_volume", die)
+    with pytest.raises(InputError, match=r"2 workers: a checking process was killed"):
+        check_data(tree, tmp_path / "out", workers=2)

@@ -25,7 +25,7 @@ REJECTED = [
     {"image": "/data/z", "patient_id": "c", "fault": "1 slices are missing: gap after slice 9", "reason": "z"},
 ]
 RULES = {"min_depth": 2, "tilt": "refuse", "crop": 128, "spacing": 2.0}
-ABOUT = {"rules": RULES, "patients_hashed_with": "no salt"}
+ABOUT = {"rules": RULES, "patients_hashed_with": "no salt", "other_files": {".txt": 3}}
 
 
 def test_counts_reasons_and_measures_are_on_the_page():
@@ -33,7 +33,7 @@ def test_counts_reasons_and_measures_are_on_the_page():
     assert "7 of 10 scans can be used; 3 are refused" in html
     assert "n slices are missing: gap after slice n: 2; ends early: 1" in html
     assert "<td>n slices are missing: gap after slice n</td><td>2, 3</td>" in html
-    assert "128 voxels of 2 mm" in html
+    assert "128 voxels of 2 mm" in html and ".txt 3" in html
     for name in ("In-plane spacing", "Slice distance", "Height of the body"):
         assert name in html
 

@@ -1,0 +1,57 @@
+"""Image in, attention map out, with the weights of the encoder it shows."""
+
+import warnings
+
+import pytest
+import torch
+
+from smart_nets.errors import ConfigError
+from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.networks.vit import ViTEncoder
+
+SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
+
+
+def encoders():
+    return [SmartEncoder(**SMALL), SmartEncoder(**SMALL, sa_stage=2), ViTEncoder(64, dim=24, depth=2, num_heads=2)]
+
+
+@pytest.mark.parametrize("encoder", range(3))
+def test_a_map_of_mean_one_the_size_of_the_image(encoder):
+    net, x = AttentionNet(encoders()[encoder]).eval(), torch.rand(2, 1, 64, 96, 64)
+    shown = net(x)
+    assert shown.shape == x.shape and shown.dtype == torch.float32 and (shown >= 0).all()
+    torch.testing.assert_close(shown.mean((1, 2, 3, 4)), torch.ones(2), atol=1e-4, rtol=0)
+
+
+def test_the_centre_of_a_cell_shows_its_attention():
+    encoder, x = SmartEncoder(**SMALL).eval(), torch.rand(1, 1, 64, 64, 64)
+    satt = encoder(x).satt[0]
+    shown = AttentionNet(encoder)(x)[0, 0]
+    # a corner cell is held constant from its centre to the border
+    torch.testing.assert_close(shown[0, 0, 0], satt[0] / satt.mean())
+    torch.testing.assert_close(shown[-1, -1, -1], satt[-1] / satt.mean())
+
+
+@pytest.mark.parametrize("encoder", range(3))
+def test_weights_are_the_encoders_own(encoder):
+    source, target = encoders()[encoder], AttentionNet(encoders()[encoder])
+    assert list(target.state_dict()) == list(source.state_dict())
+    target.load_state_dict(source.state_dict(), strict=True)
+    x = torch.rand(1, 1, 64, 64, 64)
+    assert torch.equal(target.eval()(x), AttentionNet(source.eval())(x))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        target.load_state_dict({}, strict=True)
+
+
+def test_a_traced_map_equals_the_eager_one():
+    net, x = AttentionNet(SmartEncoder(**SMALL)).eval(), torch.rand(1, 1, 64, 64, 64)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        torch.testing.assert_close(torch.jit.trace(net, x)(x), net(x))
+
+
+def test_an_encoder_without_attention_is_refused():
+    with pytest.raises(ConfigError, match="no attention"):
+        AttentionNet(SmartEncoder(**SMALL, sa_stage=None))

@@ -1,0 +1,94 @@
+"""Prototypes and voxels: sizes of the paper, unit length, and voxels where they belong."""
+
+import copy
+
+import pytest
+import torch
+from einops import rearrange
+from torch.nn import functional as F
+
+from smart_nets.errors import ConfigError
+from smart_nets.networks.heads import ImageHead, ProjectionHead
+
+
+@pytest.mark.parametrize(("width", "parameters"), [(384, 7_614_720), (768, 8_401_152)])
+def test_parameters_of_a_projection_head(width, parameters):
+    with torch.device("meta"):
+        head = ProjectionHead(width)
+    assert sum(p.numel() for p in head.parameters()) == parameters
+    frozen = [p for p in head.parameters() if not p.requires_grad]
+    assert sum(p.numel() for p in frozen) == 8192 and sum(p.numel() for p in head.last.parameters()) == 8192 * 257
+
+
+def test_logits_are_cosines_to_the_prototypes():
+    head, x = ProjectionHead(6, out_dim=10, hidden=8, bottleneck=4), torch.randn(2, 3, 6)
+    expected = F.cosine_similarity(head.mlp(x).unsqueeze(-2), head.last.weight_v, dim=-1, eps=1e-6)
+    torch.testing.assert_close(head(x), expected)
+    assert head(x).shape == (2, 3, 10) and head(x[:, 0]).shape == (2, 10)
+
+
+def test_the_length_of_a_prototype_does_not_matter_and_its_gain_is_frozen():
+    head, x = ProjectionHead(6, 10, 8, 4), torch.randn(2, 6)
+    before = head(x)
+    head.last.weight_v.data.mul_(torch.rand(10, 1) + 0.5)
+    torch.testing.assert_close(head(x), before)
+    head(x).sum().backward()
+    assert head.last.weight_g.grad is None and head.last.weight_v.grad.abs().sum() > 0
+
+
+def test_one_layer_is_a_linear_projection():
+    head = ProjectionHead(6, 10, 8, 4, layers=1)
+    assert [type(step).__name__ for step in head.mlp] == ["Linear"]
+    assert [type(step).__name__ for step in ProjectionHead(6, 10, 8, 4, layers=3).mlp] == [
+        "Linear", "GELU", "Linear", "GELU", "Linear",
+    ]  # fmt: skip
+
+
+def test_normalisation_is_safe_under_bfloat16_autocast():
+    head = ProjectionHead(6, 10, 8, 4)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = head(torch.cat([torch.zeros(1, 6), torch.full((1, 6), 1e-6), torch.full((1, 6), 1e4)]))
+        logits.float().sum().backward()
+    assert logits.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in head.parameters() if p.requires_grad)
+
+
+def test_a_copy_is_a_teacher():
+    head, x = ProjectionHead(6, 10, 8, 4), torch.randn(2, 6)
+    teacher = copy.deepcopy(head)
+    assert torch.equal(teacher(x), head(x)) and list(teacher.state_dict()) == list(head.state_dict())
+    head.last.weight_v.data.neg_()
+    assert not torch.equal(teacher(x), head(x))
+
+
+def test_a_projection_head_exports():
+    head, x = ProjectionHead(6, 10, 8, 4), torch.randn(2, 6)
+    torch.testing.assert_close(torch.export.export(head, (x,)).module()(x), head(x))
+
+
+def test_parameters_of_the_image_head():
+    with torch.device("meta"):
+        assert sum(p.numel() for p in ImageHead(768, 32).parameters()) == 25_198_592
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_voxels_are_where_their_token_is(channels):
+    head, deep = ImageHead(5, cell=4, out_chans=channels), torch.randn(2, 5, 2, 3, 1)
+    expected = rearrange(head.proj(deep), "b (o i j k) d h w -> b o (d i) (h j) (w k)", o=channels, i=4, j=4, k=4)
+    assert torch.equal(head(deep), expected) and head(deep).shape == (2, channels, 8, 12, 4)
+    changed = deep.clone()
+    changed[:, :, 1, 2, 0] += 1
+    difference = (head(changed) - head(deep)).abs().sum((0, 1)).nonzero()
+    assert difference.min(0).values.tolist() == [4, 8, 0] and difference.max(0).values.tolist() == [7, 11, 3]
+
+
+@pytest.mark.parametrize("sizes", [{"layers": 0}, {"out_dim": 0}, {"hidden": 0}, {"bottleneck": -1}], ids=str)
+def test_projection_sizes_that_make_no_sense(sizes):
+    with pytest.raises(ConfigError):
+        ProjectionHead(6, **sizes)
+
+
+@pytest.mark.parametrize("sizes", [(0, 4, 1), (5, 0, 1), (5, 4, 0)])
+def test_image_sizes_that_make_no_sense(sizes):
+    with pytest.raises(ConfigError):
+        ImageHead(*sizes)
