@@ -16,7 +16,7 @@ from torch import Tensor
 
 from smart_nets.data.phantom import make_phantom, organ_centres
 from smart_nets.data.views import window_hu
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 from smart_nets.evaluation.probe import Accuracy, extract_features, knn_accuracy
 from smart_nets.networks.encoder import Encoder
 from smart_nets.training.run_record import update_record
@@ -91,36 +91,59 @@ def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[in
     return box
 
 
+def organ_accuracy(encoder: Encoder, crops: OrganCrops, k: int = 5) -> dict[str, Accuracy]:
+    """kNN accuracy of every feature the encoder gives: "pooled", and "cls" with semantic attention."""
+    features = extract_features(encoder, crops.crops)
+    return {name: knn_accuracy(value, crops.organs, crops.patients, k) for name, value in features.items()}
+
+
 class KnnProbe:
     """Handler: kNN accuracy of organ crops before and after training, written to the run record; rank 0 only.
 
     Args:
         encoder: the student's encoder.
         crops: see `phantom_organ_crops`.
-        record: run.json.
+        record: run.json, which gets the accuracies of `feature` as "knn" and of every feature by name.
+        feature: the one to report first, "cls" or "pooled".
     """
 
-    def __init__(self, encoder: Encoder, crops: OrganCrops, record: str | Path, k: int = 5, rank: int = 0) -> None:
+    def __init__(
+        self, encoder: Encoder, crops: OrganCrops, record: str | Path, feature: str = "cls", k: int = 5, rank: int = 0
+    ) -> None:
         self.encoder, self.crops, self.record, self.k, self.rank = encoder, crops, record, k, rank
+        self.feature = choose_feature(encoder, feature)
 
     def attach(self, engine: Engine) -> None:
         if self.rank == 0:
             engine.add_event_handler(Events.STARTED, self.measure, "before")
             engine.add_event_handler(Events.COMPLETED, self.measure, "after")
 
-    def measure(self, when: str) -> Accuracy:
-        features = extract_features(self.encoder, self.crops.crops)
-        result = knn_accuracy(features, self.crops.organs, self.crops.patients, self.k)
-        update_record(self.record, knn={when: result.as_dict()})
-        return result
+    def measure(self, when: str) -> None:
+        found = organ_accuracy(self.encoder, self.crops, self.k)
+        update_record(self.record, knn={when: found[self.feature].as_dict()}, knn_feature=self.feature)
+        for name, result in found.items():
+            update_record(self.record, **{f"knn_{name}": {when: result.as_dict()}})
+            logger.info("kNN of %s %s training: %s", name, when, result)
 
 
-def evaluate_organs(encoder: Encoder, crops: OrganCrops, path: str | Path, k: int = 5) -> Accuracy:
-    """kNN accuracy of a finished encoder, written to `path` as JSON and returned."""
-    result = knn_accuracy(extract_features(encoder, crops.crops), crops.organs, crops.patients, k)
-    update_record(path, **result.as_dict())
-    logger.info(
-        "kNN accuracy %.3f (95 %% interval %.3f-%.3f, chance %.3f) of %d crops, %d organs, %d patients -> %s",
-        result.accuracy, result.low, result.high, result.chance, result.crops, result.classes, result.patients, path,
-    )  # fmt: skip
-    return result
+def evaluate_organs(
+    encoder: Encoder, crops: OrganCrops, path: str | Path, feature: str = "cls", k: int = 5
+) -> dict[str, Accuracy]:
+    """kNN accuracy of a finished encoder, by feature, written to `path` as JSON and returned."""
+    feature = choose_feature(encoder, feature)
+    found = organ_accuracy(encoder, crops, k)
+    update_record(path, feature=feature, **{name: result.as_dict() for name, result in found.items()})
+    for name, result in found.items():
+        logger.info("kNN of %s: %s", name, result)
+    return found
+
+
+def choose_feature(encoder: Encoder, feature: str) -> str:
+    """The feature asked for; "pooled" for an encoder without [CLS].
+
+    Raises:
+        ConfigError: a name that is neither "cls" nor "pooled".
+    """
+    if feature not in ("cls", "pooled"):
+        raise ConfigError("is not known", where="probe_feature", expected="cls or pooled", found=feature)
+    return feature if encoder.has_attention else "pooled"

@@ -30,6 +30,12 @@ class Accuracy:
     classes: int
     patients: int
 
+    def __str__(self) -> str:
+        return (
+            f"{self.accuracy:.3f} (95 % interval {self.low:.3f} to {self.high:.3f}, chance {self.chance:.3f}; "
+            f"{self.crops} crops, {self.classes} classes, {self.patients} patients)"
+        )
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -92,11 +98,18 @@ def bootstrap_interval(
 
 
 @torch.no_grad()
-def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 4) -> NDArray[np.float32]:
-    """[CLS] (or pooled) features (n, C) of crops (n, 1, D, H, W) in [0, 1], in evaluation mode."""
+def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> dict[str, NDArray[np.float32]]:
+    """Features of crops (n, 1, D, H, W) in [0, 1], in evaluation mode.
+
+    Returns:
+        "pooled" (n, C), the mean of the last stage's tokens, and with semantic attention "cls" (n, C).
+    """
     was_training = encoder.training
     encoder.eval()
     device = next(encoder.parameters()).device
-    parts = [encoder(part.to(device)).feature.float().cpu() for part in crops.split(batch_size)]
+    parts = [encoder(part.to(device)) for part in crops.split(batch_size)]
     encoder.train(was_training)
-    return torch.cat(parts).numpy()
+    features = {"pooled": torch.cat([part.pooled for part in parts])}
+    if encoder.has_attention:
+        features["cls"] = torch.cat([part.cls for part in parts if part.cls is not None])
+    return {name: value.float().cpu().numpy() for name, value in features.items()}

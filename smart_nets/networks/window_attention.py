@@ -74,45 +74,46 @@ class _Attend(Function):
 
     @staticmethod
     def forward(ctx: Any, qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-        ctx.save_for_backward(qkv, bias, mask)
+        batch, windows, n, _, heads, width = qkv.shape
+        parts = qkv.permute(3, 0, 1, 4, 2, 5).contiguous()  # (3, B, windows, heads, n, d)
+        ctx.save_for_backward(parts, bias, mask)
         ctx.scale = scale
         with torch.autocast(qkv.device.type, enabled=False):
-            attention, _, _, v = _softmax(qkv, bias, mask, scale)
-            mixed = torch.bmm(attention, v)  # (B * windows * heads, n, d)
-        return _windows_first(mixed, qkv).to(qkv.dtype)
+            attention, _, _, v = _softmax(parts, bias, mask, scale)
+            mixed = torch.bmm(attention, v).view(batch, windows, heads, n, width)
+        return mixed.transpose(2, 3).to(qkv.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        qkv, bias, mask = ctx.saved_tensors
-        with torch.autocast(qkv.device.type, enabled=False):
-            return *_attend_backward(grad, qkv, bias, mask, ctx.scale), None, None
+        parts, bias, mask = ctx.saved_tensors
+        with torch.autocast(parts.device.type, enabled=False):
+            grad_parts, grad_bias = _attend_backward(grad, parts, bias, mask, ctx.scale)
+        return grad_parts.permute(1, 2, 4, 0, 3, 5).to(parts.dtype), grad_bias.to(bias.dtype), None, None
 
 
 def _attend_backward(
-    grad: Tensor, qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float
+    grad: Tensor, parts: Tensor, bias: Tensor, mask: Tensor | None, scale: float
 ) -> tuple[Tensor, Tensor]:
-    """From the gradient of the mixed values (B, windows, n, heads, d) to those of qkv and bias."""
-    _, _, n, _, heads, width = qkv.shape
-    attention, q, k, v = _softmax(qkv, bias, mask, scale)
+    """From the gradient of the mixed values (B, windows, n, heads, d) to those of q, k, v in `parts` and of the bias."""
+    _, _, _, heads, n, width = parts.shape
+    attention, q, k, v = _softmax(parts, bias, mask, scale)
     grad = grad.transpose(2, 3).to(v.dtype).reshape(-1, n, width)  # -> (B * windows * heads, n, d)
     scores = torch.bmm(grad, v.transpose(1, 2)).mul_(attention)
     scores.addcmul_(attention, scores.sum(-1, keepdim=True), value=-1)  # now the gradient of the scores
-    parts = (
-        torch.bmm(scores, k).mul_(scale),
-        torch.bmm(scores.transpose(1, 2), q).mul_(scale),
-        torch.bmm(attention.transpose(1, 2), grad),
-    )
-    grad_qkv = torch.stack([_windows_first(part, qkv) for part in parts], dim=3)
-    return grad_qkv.to(qkv.dtype), scores.view(-1, heads, n, n).sum(0).to(bias.dtype)
+    grad_parts = torch.empty_like(parts, dtype=v.dtype)
+    to_q, to_k, to_v = grad_parts.view(3, -1, n, width).unbind(0)
+    to_q.baddbmm_(scores, k, beta=0, alpha=scale)  # beta=0: what the empty tensor holds is not read
+    to_k.baddbmm_(scores.transpose(1, 2), q, beta=0, alpha=scale)
+    torch.bmm(attention.transpose(1, 2), grad, out=to_v)
+    return grad_parts, scores.view(-1, heads, n, n).sum(0)
 
 
-def _softmax(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Attention (B * windows * heads, n, n), and q, k, v (B * windows * heads, n, d), in float32 or wider."""
-    batch, windows, n, _, heads, width = qkv.shape
-    # (B, windows, n, 3, heads, d) -> (3, B, windows, heads, n, d) -> 3 x (B * windows * heads, n, d)
-    parts = qkv.permute(3, 0, 1, 4, 2, 5).to(_wide(qkv.dtype)).contiguous()
-    q, k, v = parts.view(3, -1, n, width).unbind(0)
+def _softmax(parts: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """From q, k, v together, (3, B, windows, heads, n, d): the attention (B * windows * heads, n, n) and q, k, v
+    (B * windows * heads, n, d), in float32 or wider."""
+    _, batch, windows, heads, n, width = parts.shape
+    q, k, v = parts.to(_wide(parts.dtype)).view(3, -1, n, width).unbind(0)
     scores = _offset(bias, mask).to(q.dtype).expand(batch, windows, heads, n, n).reshape(-1, n, n)
     return torch.baddbmm(scores, q, k.transpose(1, 2), alpha=scale).softmax(-1), q, k, v
 
@@ -121,12 +122,6 @@ def _offset(bias: Tensor, mask: Tensor | None) -> Tensor:
     """What is added to the scores: (1, heads, n, n), or (windows, heads, n, n) with a mask."""
     bias = bias.unsqueeze(0).to(_wide(bias.dtype))
     return bias if mask is None else bias + mask.unsqueeze(1)
-
-
-def _windows_first(x: Tensor, qkv: Tensor) -> Tensor:
-    """(B * windows * heads, n, d) -> (B, windows, n, heads, d)."""
-    batch, windows, n, _, heads, width = qkv.shape
-    return x.view(batch, windows, heads, n, width).transpose(2, 3)
 
 
 def _wide(dtype: torch.dtype) -> torch.dtype:

@@ -19,6 +19,8 @@ from smart_nets.visual.run_folder import Run, read_run
 
 COMMAND = "python -m monai.bundle run --config_file bundles/smart_pretrain/configs/train.json"
 
+FEATURES = {"cls": "[CLS]", "pooled": "mean of the last stage"}  # what downstream tasks may use of an encoder
+
 
 def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
     """Turn a run folder into one HTML file that needs no network, no script and no other file.
@@ -105,7 +107,7 @@ def _what_was_learned(run: Run) -> Iterator[str]:
         return
     before, after = knn["before"], knn["after"]
     yield (f"Asked to sort {after['crops']:,} labelled crops into {after['classes']} classes by their nearest "
-           f"neighbours, it was right in {_with_interval(before)} before and {_with_interval(after)} after training; "
+           f"neighbours{_by(run)}, it was right in {_with_interval(before)} before and {_with_interval(after)} after training; "
            f"chance is {_chance(after):.0%}.")  # fmt: skip
     if after["low"] <= _chance(after):
         yield "Even after training this is not clearly better than chance."
@@ -148,12 +150,12 @@ def _features(run: Run) -> str:
         "is trained for this test. Whiskers are 95% intervals; chance is always naming the commonest class."
     )
     rows = [
-        (f"{name} training", knn[name]["accuracy"], knn[name]["low"], knn[name]["high"])
-        for name in ("before", "after") if name in knn
+        (f"{label}{when} training", test[when]["accuracy"], test[when]["low"], test[when]["high"])
+        for label, test in _tests(run) for when in ("before", "after") if when in test
     ]  # fmt: skip
     svg = knn_chart(rows, _chance(result), "Nearest-neighbour accuracy with intervals")
     chart = page.chart(svg, "Nearest-neighbour accuracy", "share of crops given their right label")
-    only = "" if len(rows) == 2 else page.paragraph(f"Only the test {rows[0][0]} was made.", "quiet")
+    only = "" if len(knn) == 2 else page.paragraph(f"Only the test {next(iter(knn))} training was made.", "quiet")
     return page.paragraph(intro) + f'<div class="charts wide">{chart}</div>' + only
 
 
@@ -176,6 +178,20 @@ def _reproduce(run: Run) -> str:
     }
     tables = "".join(f"<div><h3>{name}</h3>{page.table(rows)}</div>" for name, rows in groups.items() if rows)
     return f'<pre>{page.escape(command)}</pre><div class="tables">{tables}</div>'
+
+
+def _by(run: Run) -> str:
+    feature = run.about.get("knn_feature")
+    return f" (by the {FEATURES[feature]} feature)" if feature in FEATURES else ""
+
+
+def _tests(run: Run) -> list[tuple[str, dict[str, dict[str, Any]]]]:
+    """The nearest-neighbour tests to draw, each with the name of its feature: the one reported above comes first."""
+    first = run.about.get("knn_feature")
+    if first not in FEATURES:
+        return [("", _knn(run))]
+    order = sorted(FEATURES, key=lambda name: name != first)
+    return [(f"{FEATURES[name]}, ", run.about[f"knn_{name}"]) for name in order if f"knn_{name}" in run.about]
 
 
 def _knn(run: Run) -> dict[str, dict[str, Any]]:

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from smart_nets.errors import InputError
 from smart_nets.visual.run_metrics import Series, are, count, read_metrics
 
+TESTS = ("knn", "knn_cls", "knn_pooled")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -76,10 +78,10 @@ def _read_about(path: Path, notes: list[str]) -> dict[str, Any]:
 
 def _check(about: dict[str, Any], path: Path) -> None:
     """Refuse a record whose parts have another form than a run writes."""
-    for name in ("settings", "versions", "data", "model", "weights", "knn"):
+    for name in ("settings", "versions", "data", "model", "weights", *TESTS):
         if not isinstance(about.get(name, {}), dict):
             raise InputError(f"{name} is not a table", where=path, expected="a JSON object", found=about[name])
-    for when, result in about.get("knn", {}).items():
+    for when, result in (pair for name in TESTS for pair in about.get(name, {}).items()):
         if not isinstance(result, dict):
             raise InputError(f"knn {when} is not a table", where=path, expected="a JSON object", found=result)
         for name in ("accuracy", "low", "high", "crops", "classes"):

@@ -17,7 +17,13 @@ from smart_nets.visual.panels import Array, Crop, middle
 from smart_nets.visual.planes import png
 from smart_nets.visual.run_folder import read_run
 
-COLUMNS = ("a scan's crop", "what the teacher saw", "what the student saw", "what the student painted", "where the model looks")
+COLUMNS = (
+    "a scan's crop",
+    "what the teacher saw",
+    "what the student saw",
+    "what the student painted",
+    "where the model looks",
+)
 
 
 def run_figure(run_dir: str | Path, crops: int = 2) -> Figure:

@@ -56,7 +56,7 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
     )
     record = json.loads((trained / "eval" / "run.json").read_text())
     assert record["weights"]["sha256"] == card["sha256"]
-    assert set(record["knn"]) == {"before", "after"}
+    assert set(record["knn"]) == set(record["knn_cls"]) == {"before", "after"}
     lines = [json.loads(line) for line in (trained / "eval" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]  # two scans, two visits, batches of two
     page = (trained / "eval" / "report.html").read_text()
@@ -103,9 +103,9 @@ def test_evaluation_writes_the_accuracy(trained, tmp_path):
     weights = str(trained / "models" / "model.pt")
     run(config_file=str(CONFIGS / "evaluate.json"), model_path=weights, output_dir=str(tmp_path), organ_patients=2)
     result = json.loads((tmp_path / "knn.json").read_text())
-    assert result["classes"] == 11
-    assert result["crops"] == 22
-    assert 0 <= result["low"] <= result["accuracy"] <= result["high"] <= 1
+    assert set(result) == {"feature", "cls", "pooled"}
+    assert (result["cls"]["classes"], result["cls"]["crops"]) == (11, 22)
+    assert 0 <= result["cls"]["low"] <= result["cls"]["accuracy"] <= result["cls"]["high"] <= 1
 
 
 def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
@@ -113,7 +113,7 @@ def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
         config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
         output_dir=str(tmp_path), dataset_dir=str(real_ct / "organ_crops_dev.npz"),
     )  # fmt: skip
-    assert json.loads((tmp_path / "knn.json").read_text())["crops"] == 31
+    assert json.loads((tmp_path / "knn.json").read_text())["cls"]["crops"] == 31
 
 
 def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
