@@ -40,7 +40,7 @@ def phantom_organ_crops(
     size: tuple[int, int, int],
     spacing: tuple[float, float, float],
     window: tuple[float, float],
-    shift: float = 20.0,
+    shift: float = 32.0,
     seed: int = 0,
 ) -> OrganCrops:
     """Crops of `size` voxels around the 11 organs of OrganMNIST3D in phantoms of their own.
