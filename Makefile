@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test lint bench figures clean
+.PHONY: install pretrain test lint bench clean
 
 install: $(INSTALLED)
 
@@ -20,7 +20,7 @@ pretrain: $(INSTALLED)
 	$(BIN)/python -m monai.bundle run --config_file bundles/smart_pretrain/configs/train.json
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .
@@ -30,6 +30,7 @@ lint: $(INSTALLED)
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/loading.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info bundles/*/models bundles/*/eval bundles/*/cache

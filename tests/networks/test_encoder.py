@@ -1,6 +1,5 @@
-"""The SMART encoder: shapes of the paper, the side branch, masks, precision and export."""
+"""The SMART encoder: shapes of the paper, the side branch, masks and precision."""
 
-import warnings
 from itertools import pairwise
 
 import pytest
@@ -199,43 +198,6 @@ def test_inference_first_does_not_spoil_training():
         net(image(96, batch=1))
     net(image(96, batch=1)).pooled.sum().backward()
     assert net.swin.patch_embed.proj.weight.grad.isfinite().all()
-
-
-class Flat(torch.nn.Module):
-    """What a deployed encoder gives: tensors only."""
-
-    def __init__(self, encoder):
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, x, mask):
-        seen = self.encoder(x, mask)
-        return seen.feature, seen.deep, seen.satt
-
-
-@pytest.mark.parametrize("size", [64, 96])
-def test_a_traced_encoder_equals_the_eager_one(size):
-    net, mask = (
-        Flat(stirred(SmartEncoder(**SMALL | {"depths": (2, 1, 1, 2)}))).eval(),
-        torch.rand(1, (size // 16) ** 3) < 0.7,
-    )
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes become constants, as they should
-        traced = torch.jit.trace(net, (image(size, batch=1), mask))
-        x, masks = image(size), mask.expand(2, -1)
-        for one, other in zip(net(x, masks), traced(x, masks), strict=True):
-            torch.testing.assert_close(one, other)
-
-
-def test_an_exported_encoder_equals_the_eager_one_for_any_batch():
-    net, mask = Flat(stirred(SmartEncoder(**SMALL | {"depths": (2, 1, 1, 1)}))).eval(), torch.rand(2, 64) < 0.7
-    batch = torch.export.Dim("batch", min=1, max=8)
-    program = torch.export.export(net, (image(), mask), dynamic_shapes=({0: batch}, {0: batch}))
-    with torch.no_grad():
-        x = image(batch=1)
-        for one, other in zip(net(x, mask[:1]), program.module()(x, mask[:1]), strict=True):
-            torch.testing.assert_close(one, other)
-        assert net(x, mask[:1])[0].isfinite().all()  # and the eager network still works after
 
 
 def test_stages_get_smaller():

@@ -47,11 +47,11 @@ def test_parameter_counts(bias, parameters):
     ("size", "embed_dim", "depths"),
     [
         ((64, 64, 64), 48, (2, 2, 8, 2)),
-        ((96, 96, 96), 48, (2, 2, 2, 2)),  # stage 4 is 6^3, padded to 8^3
+        ((96, 96, 96), 48, (2, 1, 1, 2)),  # stage 4 is 6^3, padded to 8^3
         ((128, 128, 128), 16, (1, 2, 1, 1)),
-        ((32, 64, 96), 48, (2, 2, 3, 2)),  # windows of 2 x 4 x 4 and shifts along some sides only
-        ((48, 48, 48), 48, (2, 2, 2, 2)),  # stage 4 is 3^3: merging pads odd sides
-        ((33, 40, 31), 48, (2, 1, 2, 1)),  # patches are padded too
+        ((32, 64, 96), 16, (2, 2, 3, 2)),  # windows of 2 x 4 x 4 and shifts along some sides only
+        ((48, 48, 48), 16, (2, 2, 2, 2)),  # stage 4 is 3^3: merging pads odd sides
+        ((33, 40, 31), 16, (2, 1, 2, 1)),  # patches are padded too
     ],
 )
 @torch.no_grad()

@@ -1,0 +1,58 @@
+"""Encoders leave Python for deployment, traced or exported, and give the same numbers there."""
+
+import warnings
+
+import pytest
+import torch
+
+from smart_nets.networks.encoder import SmartEncoder
+
+SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
+
+
+def stirred(net):
+    """The network with every parameter away from its initial value, so that nothing is equal by chance."""
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return net
+
+
+def image(size=64, batch=2):
+    return torch.rand(batch, 1, size, size, size)
+
+
+class Flat(torch.nn.Module):
+    """What a deployed encoder gives: tensors only."""
+
+    def __init__(self, encoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, x, mask):
+        seen = self.encoder(x, mask)
+        return seen.feature, seen.deep, seen.satt
+
+
+@pytest.mark.parametrize("size", [64, 96])
+def test_a_traced_encoder_equals_the_eager_one(size):
+    net, mask = (
+        Flat(stirred(SmartEncoder(**SMALL | {"depths": (2, 1, 1, 2)}))).eval(),
+        torch.rand(1, (size // 16) ** 3) < 0.7,
+    )
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # sizes become constants, as they should
+        traced = torch.jit.trace(net, (image(size, batch=1), mask))
+        x, masks = image(size), mask.expand(2, -1)
+        for one, other in zip(net(x, masks), traced(x, masks), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_an_exported_encoder_equals_the_eager_one_for_any_batch():
+    net, mask = Flat(stirred(SmartEncoder(**SMALL | {"depths": (2, 1, 1, 1)}))).eval(), torch.rand(2, 64) < 0.7
+    batch = torch.export.Dim("batch", min=1, max=8)
+    program = torch.export.export(net, (image(), mask), dynamic_shapes=({0: batch}, {0: batch}))
+    with torch.no_grad():
+        x = image(batch=1)
+        for one, other in zip(net(x, mask[:1]), program.module()(x, mask[:1]), strict=True):
+            torch.testing.assert_close(one, other)
+        assert net(x, mask[:1])[0].isfinite().all()  # and the eager network still works after
