@@ -77,7 +77,7 @@ def test_inference_maps_a_scan_on_its_own_grid(trained, scans, tmp_path):
     assert values.min() >= 0
     assert values.mean() == pytest.approx(1.0, abs=0.2)  # relative to uniform
     embedding = np.load(tmp_path / "phantom-0000_embedding.npy")
-    assert embedding.shape == (192,)
+    assert embedding.shape == (96,)
     assert np.isfinite(embedding).all()
 
 
