@@ -101,18 +101,19 @@ class Progress:
 class JsonLines:
     """Handler: one line of JSON per step, complete on disk before the next step begins.
 
-    A restart appends; a line that a kill has cut off is closed first, so that it spoils no other. Numbers that JSON
-    does not know (NaN, infinity) become null.
+    A new run starts a new file; a resumed one appends, and a line that a kill has cut off is closed first, so that it
+    spoils no other. Numbers that JSON does not know (NaN, infinity) become null.
 
     Args:
         path: of the file; its folder is made at the start of training.
+        resume: append to what an earlier part of the same run wrote.
 
     Raises:
         InputError: the file cannot be written, told before the first step.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, resume: bool = False) -> None:
+        self.path, self.resume = Path(path), resume
 
     def attach(self, engine: Engine) -> None:
         if _rank() == 0:
@@ -123,7 +124,9 @@ class JsonLines:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("ab+") as file:
-                if file.tell():
+                if not self.resume and file.tell():
+                    file.truncate(0)
+                elif file.tell():
                     file.seek(-1, os.SEEK_END)
                     file.write(b"" if file.read(1) == b"\n" else b"\n")
         except OSError as error:

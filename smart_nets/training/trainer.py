@@ -15,6 +15,7 @@ import torch.distributed as dist
 from monai.engines import SupervisedTrainer
 from torch import Tensor
 
+from smart_nets.data.window import WINDOW, window_hu
 from smart_nets.errors import ConfigError, TrainingHealthError
 from smart_nets.training.co_distillation import LOSSES, CoDistillation
 from smart_nets.training.optimisation import clip_each, freeze_last_layers, set_rates
@@ -30,6 +31,7 @@ class CoDistillationUpdate:
         clip: largest gradient norm of a single tensor (3.0; 0 switches it off).
         freeze_epochs: how long the heads' last layers rest.
         autocast: "bf16" computes convolutions and matrices in bfloat16 (softmax and losses stay fp32), "off" in fp32.
+        window: HU that become 0 and 1, for views that come as int16 HU: half the bytes to move, windowed on the device.
         patience: non-finite steps in a row that are skipped before training stops.
     """
 
@@ -41,6 +43,7 @@ class CoDistillationUpdate:
         freeze_epochs: float = 1,
         autocast: str = "off",
         patience: int = 5,
+        window: tuple[float, float] = WINDOW,
     ) -> None:
         if autocast not in ("bf16", "off"):
             raise ConfigError("is not known", where="autocast", expected="bf16 or off", found=autocast,
@@ -49,7 +52,7 @@ class CoDistillationUpdate:
             raise ConfigError("must be at least 1", where="accumulation_steps", found=accumulation_steps)
         self.schedules, self.accumulation_steps, self.clip = schedules, accumulation_steps, clip
         self.freeze_epochs, self.autocast, self.patience = freeze_epochs, autocast, patience
-        self.skipped_in_a_row = 0
+        self.window, self.skipped_in_a_row = window, 0
         self._clock = time.perf_counter()
 
     def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> dict[str, Any]:
@@ -60,6 +63,7 @@ class CoDistillationUpdate:
         in_epoch = (state.iteration - 1) % state.epoch_length + 1
         last = in_epoch % self.accumulation_steps == 0 or in_epoch == state.epoch_length
         views = two_views(batch["views"].to(state.device, non_blocking=True))
+        views = views if views.is_floating_point() else window_hu(views, *self.window)
 
         network: Any = engine.network.train()
         sync = (

@@ -50,7 +50,7 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
     assert card["architecture"]["name"] == "SmartEncoder"
     assert (card["orientation"], card["spacing"], card["hu_window"], card["epochs"]) == (
         "RAS",
-        [2, 2, 2],
+        [4, 4, 4],
         [-175, 250],
         1,
     )

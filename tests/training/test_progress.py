@@ -155,11 +155,20 @@ def test_a_restart_appends_and_spoils_no_line(tmp_path: Path, before: str, kept:
     path = tmp_path / "m.jsonl"
     path.write_text(before)
     engine = trainer()
-    JsonLines(path).attach(engine)
+    JsonLines(path, resume=True).attach(engine)
     engine.run(batches(2), max_epochs=1)
     rows = path.read_text().splitlines()
     assert len(rows) == kept + 2 and rows[:kept] == before.splitlines()
     assert [json.loads(row)["step"] for row in rows[kept:]] == [1, 2]
+
+
+def test_a_new_run_does_not_mix_with_an_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    path.write_text('{"step": 1, "loss": 99}\n{"step": 2, "loss": 99}\n{"step": 3, "loss": 99}\n')
+    engine = trainer()
+    JsonLines(path).attach(engine)
+    engine.run(batches(2), max_epochs=1)
+    assert [row["step"] for row in lines(path)] == [1, 2]
 
 
 def test_an_unwritable_log_stops_before_the_first_step(tmp_path: Path) -> None:

@@ -79,6 +79,16 @@ def test_a_poisoned_batch_is_skipped_and_changes_nothing(make_trainer):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
+def test_views_in_hu_are_windowed_on_the_device(make_trainer):
+    hu = torch.randint(-1024, 1024, VIEWS.shape, dtype=torch.int16, generator=torch.Generator().manual_seed(1))
+    losses = []
+    for views in (hu, ((hu.float() + 175) / 425).clamp(0, 1)):
+        trainer = make_trainer([{"views": views}])
+        trainer.run()
+        losses.append(trainer.state.output["loss"])
+    assert torch.allclose(*losses, atol=1e-5)
+
+
 def test_too_many_bad_steps_stop_the_run(make_trainer):
     poisoned = torch.full_like(VIEWS, float("nan"))
     trainer = make_trainer([{"views": poisoned}] * 4, patience=2)
