@@ -15,6 +15,7 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
 
+from smart_nets.data.check_data import check_data
 from smart_nets.data.phantom import make_dataset
 from smart_nets.errors import SmartError, cause
 
@@ -114,6 +115,16 @@ def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
         output_dir=str(tmp_path), dataset_dir=str(real_ct / "organ_crops_dev.npz"),
     )  # fmt: skip
     assert json.loads((tmp_path / "knn.json").read_text())["cls"]["crops"] == 31
+
+
+def test_a_checked_manifest_is_a_data_set(trained, scans, tmp_path):
+    checked = check_data(scans, tmp_path / "checked", workers=1)
+    content = json.loads(checked.manifest.read_text())
+    content["training"][0]["notes"] = ["padding became air", "two voxels repaired"]  # items need not look alike
+    checked.manifest.write_text(json.dumps(content))
+    options = {**QUICK, "dataset_dir": str(checked.manifest), "cache_dir": str(trained / "cache")}
+    run(config_file=str(CONFIGS / "train.json"), output_dir=str(tmp_path / "run"), **options)
+    assert json.loads((tmp_path / "run" / "eval" / "run.json").read_text())["data"]["used"] == 2
 
 
 def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
