@@ -31,6 +31,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/loading.py
+	$(BIN)/python benchmarks/manifest.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info bundles/*/models bundles/*/eval bundles/*/cache

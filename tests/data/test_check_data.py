@@ -165,7 +165,7 @@ def test_bad_workers(tree, tmp_path):
 
 
 def test_1000_tiny_scans_with_5_percent_bad_are_counted_exactly(tmp_path):
-    """The same at 10,000 takes 27 s on two cores; here every 20th of 1,000 is damaged in one of four ways."""
+    """As benchmarks/manifest.py does at 10,000; here every 20th of 1,000 is damaged in one of four ways."""
     rng = np.random.default_rng(0)
     (tmp_path / "tree").mkdir()
     for number in range(1000):
