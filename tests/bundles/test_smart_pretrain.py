@@ -179,6 +179,9 @@ def test_the_command_prints_the_sentence_and_fails(tmp_path):
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"InputError: {tmp_path / 'nowhere'}: does not exist")
     assert not list(tmp_path.iterdir())
+    done = subprocess.run([*command, "--dataset_dri", "/my/cts"], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "perhaps --dataset_dir is meant" in done.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize("where", ["repository", "bundle", "elsewhere"])
