@@ -11,7 +11,9 @@ import torch
 from smart_nets.errors import ConfigError
 
 logger = logging.getLogger(__name__)
-BASE_NEEDS_GB = 22  # measured peak of one 128^3 scan (two views) in bf16, with room for the optimiser
+# One scan of 128^3 peaks at 5.3 GB in bf16 on a CPU (benchmarks/results/memory.json), some 4 GB of it per scan; the preset
+# takes 8. An estimate: no GPU has measured it yet.
+BASE_NEEDS_GB = 38
 
 
 def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
