@@ -17,10 +17,10 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from smart_nets.data.cache import file_identity
 from smart_nets.data.check_scan import VERSION, Rules, check_scan
 from smart_nets.data.find import Candidate, find
 from smart_nets.data.pseudonym import fingerprint
+from smart_nets.data.store import file_identity
 from smart_nets.errors import ConfigError, InputError
 
 ALL_USED, SOME_REFUSED = 0, 3  # exit codes

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from monai.transforms import MapTransform, Randomizable
 
-from smart_nets.data.cache import CachedScan, VolumeCache
+from smart_nets.data.cache import VolumeCache
+from smart_nets.data.store import CachedScan
 from smart_nets.data.volume import AIR
 from smart_nets.data.window import WINDOW, window_hu
 from smart_nets.errors import ConfigError, InputError

@@ -14,7 +14,8 @@ import pytest
 from monai.transforms import Compose, CropForegroundd, LoadImaged, Orientationd, Spacingd
 
 from smart_nets.data import gz
-from smart_nets.data.cache import HEADER_BYTES, VolumeCache
+from smart_nets.data.cache import VolumeCache
+from smart_nets.data.store import HEADER_BYTES
 from smart_nets.errors import ConfigError, InputError
 
 
@@ -116,7 +117,7 @@ def test_an_emptied_cache_is_filled_again(scan, tmp_path):
 def test_other_settings_have_entries_of_their_own(scan, tmp_path):
     fine, coarse = (VolumeCache(tmp_path / "cache", spacing=(s, s, s)) for s in (1, 3))
     assert fine.get(scan).array.shape != coarse.get(scan).array.shape
-    assert fine.recipe_hash != coarse.recipe_hash
+    assert fine.folder != coarse.folder
     assert json.loads((fine.folder / "recipe.json").read_text())["spacing"] == [1, 1, 1]
 
 

@@ -9,7 +9,8 @@ from monai.data import DataLoader, Dataset
 from monai.transforms import Compose
 from monai.utils import set_determinism
 
-from smart_nets.data.cache import CachedScan, VolumeCache
+from smart_nets.data.cache import VolumeCache
+from smart_nets.data.store import CachedScan
 from smart_nets.data.views import LoadCachedd, TwoViewsd, crop_or_pad
 from smart_nets.data.window import window_hu
 from smart_nets.errors import ConfigError, InputError
