@@ -31,7 +31,7 @@ def split_by_patient(
     if not len(shares) or (shares <= 0).any() or abs(shares.sum() - 1) > 1e-6:
         raise ConfigError("fractions must be positive and sum to 1", where="fractions", found=dict(fractions))
     part_of: dict[str, str] = {}
-    for patients in _strata(items, label, seed):
+    for patients in patient_strata(items, label, seed):
         bounds = np.rint(np.cumsum(shares) * len(patients)).astype(int)
         for position, patient in enumerate(patients):
             part_of[patient] = list(fractions)[int(np.searchsorted(bounds, position, side="right"))]
@@ -46,7 +46,7 @@ def k_folds(items: Items, k: int, seed: int = 0, label: str | None = None) -> li
     Raises:
         ConfigError: k below 2 or above the number of patients, or a fold would lack a class.
     """
-    patients = [patient for stratum in _strata(items, label, seed) for patient in stratum]
+    patients = [patient for stratum in patient_strata(items, label, seed) for patient in stratum]
     if not 2 <= k <= len(patients):
         raise ConfigError(
             "cannot make that many folds", where="k", expected=f"2 to {len(patients)} (patients)", found=k
@@ -62,7 +62,7 @@ def k_folds(items: Items, k: int, seed: int = 0, label: str | None = None) -> li
     return folds
 
 
-def _strata(items: Items, label: str | None, seed: int) -> list[list[str]]:
+def patient_strata(items: Items, label: str | None, seed: int) -> list[list[str]]:
     """Patients in random order, one list per class of their highest label."""
     highest: dict[str, Any] = {}
     for item in items:

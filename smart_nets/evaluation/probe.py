@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from smart_nets.errors import InputError
+from smart_nets.evaluation.bootstrap import bootstrap_interval
 from smart_nets.networks.encoder import Encoder
 
 
@@ -76,25 +76,6 @@ def knn_accuracy(
     low, high = bootstrap_interval(lambda rows: float(right[rows].mean()), groups, seed=seed)
     chance = float(max(np.mean(y == name) for name in np.unique(y)))
     return Accuracy(float(right.mean()), low, high, chance, len(y), len(np.unique(y)), len(names))
-
-
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.intp]], float],
-    patients: Sequence[str] | NDArray[Any],
-    rounds: int = 1000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % percentile interval of a statistic of row numbers, drawing whole patients with replacement.
-
-    Rounds in which the statistic is not defined (NaN) are left out.
-    """
-    groups = np.asarray(patients)
-    rows = [np.flatnonzero(groups == name) for name in np.unique(groups)]
-    rng = np.random.default_rng(seed)
-    draws = (np.concatenate([rows[i] for i in rng.integers(len(rows), size=len(rows))]) for _ in range(rounds))
-    values = [value for value in map(statistic, draws) if not math.isnan(value)]
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.encoder import Encoder, Encoding
 
 
 class AttentionNet(nn.Module):
@@ -36,11 +36,16 @@ class AttentionNet(nn.Module):
     def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """The attention map (B, 1, D, H, W) and the [CLS] embedding (B, C) of a crop."""
         encoding = self.encoder(image)
-        satt = encoding.satt.float()
-        relative = satt / satt.mean(dim=1, keepdim=True)
-        coarse = relative.reshape(-1, 1, *encoding.grid)  # (B, N) -> (B, 1, d, h, w)
-        size = [int(side) for side in image.shape[2:]]
-        return F.interpolate(coarse, size=size, mode="trilinear", align_corners=False), encoding.feature
+        return attention_map(encoding, image), encoding.feature
+
+
+def attention_map(encoding: Encoding, image: Tensor) -> Tensor:
+    """Attention on the voxels of the image: (B, 1, D, H, W) float32, 1 = uniform. ConfigError without attention."""
+    satt = encoding.satt.float()
+    relative = satt / satt.mean(dim=1, keepdim=True)
+    coarse = relative.reshape(-1, 1, *encoding.grid)  # (B, N) -> (B, 1, d, h, w)
+    size = [int(side) for side in image.shape[2:]]
+    return F.interpolate(coarse, size=size, mode="trilinear", align_corners=False)
 
 
 def _without_prefix(module: nn.Module, state: dict[str, Tensor], prefix: str, metadata: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the student encoder for others, and its own state to go on from.
+"""What a run leaves behind: its network for others, and its own state to go on from.
 
 Both are attached in the configuration's `run`, since a handler inside the trainer's list cannot refer to the trainer.
 """
@@ -19,18 +19,17 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from smart_nets.errors import CheckpointError
-from smart_nets.networks.encoder import Encoder
 from smart_nets.training.run_record import update_record
 from smart_nets.weights.io import save_weights
 
 logger = logging.getLogger(__name__)
 
 
-class EncoderSaver:
-    """Handler: after every `every` epochs and at the end, the student encoder and its card; rank 0 only.
+class WeightsSaver:
+    """Handler: after every `every` epochs and at the end, a network and its card; rank 0 only.
 
     Args:
-        encoder: the student's encoder.
+        network: whose weights are kept: the student's encoder, a classifier.
         path: of the weights, e.g. models/model.pt; the card lies beside it.
         card: what is known before training; the epoch is added.
         record: run.json, which learns the weights' name and hash.
@@ -38,14 +37,14 @@ class EncoderSaver:
 
     def __init__(
         self,
-        encoder: Encoder,
+        network: nn.Module,
         path: str | Path,
         card: Mapping[str, Any],
         record: str | Path,
         every: int = 10,
         rank: int = 0,
     ) -> None:
-        self.encoder, self.path, self.card, self.record = encoder, Path(path), dict(card), Path(record)
+        self.network, self.path, self.card, self.record = network, Path(path), dict(card), Path(record)
         self.every, self.rank = every, rank
 
     def attach(self, engine: Engine) -> None:
@@ -54,7 +53,7 @@ class EncoderSaver:
             engine.add_event_handler(Events.COMPLETED, self.save)
 
     def save(self, engine: Engine) -> None:
-        digest = save_weights(self.encoder, self.path, {**self.card, "epochs": engine.state.epoch})
+        digest = save_weights(self.network, self.path, {**self.card, "epochs": engine.state.epoch})
         update_record(self.record, weights={"file": self.path.name, "sha256": digest})
 
 

@@ -16,6 +16,9 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 
+from smart_nets.weights.io import read_card
+
+Items = Sequence[Mapping[str, Any]]
 PACKAGES = ("smart-nets", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk", "pydicom")
 
 
@@ -57,7 +60,7 @@ def hardware() -> str:
     return f"CPU {platform.machine()}, {torch.get_num_threads()} threads"
 
 
-def data_facts(datalist: Sequence[Mapping[str, Any]], source: str | None) -> dict[str, Any]:
+def data_facts(datalist: Items, source: str | None) -> dict[str, Any]:
     """What a run trained on: the folder's last name, the number of scans, and a hash of the list."""
     text = json.dumps([{k: item[k] for k in ("image", "series") if k in item} for item in datalist], sort_keys=True)
     return {
@@ -65,6 +68,28 @@ def data_facts(datalist: Sequence[Mapping[str, Any]], source: str | None) -> dic
         "used": len(datalist),
         "manifest_sha256": hashlib.sha256(text.encode()).hexdigest(),
     }
+
+
+def lesion_facts(training: Items, held_out: Items, given: int) -> dict[str, Any]:
+    """How many lesions, patients and lesions of class 1 each part has, of how many that were given."""
+    parts = {"training": training, "validation": held_out}
+    counts = {
+        name: {
+            "lesions": len(items),
+            "patients": len({str(item["patient_id"]) for item in items}),
+            "positives": sum(item["label"] == 1 for item in items),
+        }
+        for name, items in parts.items()
+    }
+    return {"given": given, "used": len(training) + len(held_out), **counts}
+
+
+def encoder_facts(weights: str | Path | None) -> str | dict[str, Any]:
+    """Which encoder a run started from: file name, hash and what it was pretrained on; or "from scratch"."""
+    if weights is None:
+        return "from scratch"
+    card = read_card(weights)
+    return {"file": Path(weights).name, **{name: card.get(name) for name in ("sha256", "epochs", "data")}}
 
 
 class RunRecord:

@@ -44,6 +44,7 @@ def line_chart(
     smooth: bool = True,
     from_zero: bool = False,
     reference: tuple[float, str] | None = None,
+    axis: str = "step",
 ) -> str:
     """A chart over optimiser steps: raw values faint, their moving average strong, gaps where a value is no number.
 
@@ -54,11 +55,12 @@ def line_chart(
         smooth: off for what is smooth by nature (schedules).
         from_zero: the axis starts at 0, unless a spike makes it logarithmic.
         reference: a value to mark by a dashed line, with its text.
+        axis: what the steps count.
 
     Returns:
         an <svg> element without ids or references that could clash with other charts of the page.
     """
-    figure, axes = _axes(wide)
+    figure, axes = empty_chart(wide)
     values = np.concatenate([line.series.values for line in lines])
     values = values[np.isfinite(values)]
     log = bool(len(values)) and values.min() > 0 and values.max() > 30 * np.median(values)
@@ -73,13 +75,13 @@ def line_chart(
         axes.axhline(reference[0], color=PALETTE["muted"][0], linewidth=1, linestyle=(0, (4, 3)))
         axes.annotate(reference[1], (1, reference[0]), (0, 3), xycoords=("axes fraction", "data"), ha="right",
                       textcoords="offset points", color=PALETTE["muted"][0], fontsize=8.5)  # fmt: skip
-    axes.set_xlabel("step", loc="right", labelpad=1)
-    return _svg(figure, name, label)
+    axes.set_xlabel(axis, loc="right", labelpad=1)
+    return inline_svg(figure, name, label)
 
 
 def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, label: str) -> str:
     """Horizontal bars of accuracy with intervals; rows are (name, accuracy, low, high), all in [0, 1]."""
-    figure, axes = _axes(wide=True, height=0.7 + 0.4 * len(rows), top=0.24, left=1.05)
+    figure, axes = empty_chart(wide=True, height=0.7 + 0.4 * len(rows), top=0.24, left=1.05)
     axes.grid(axis="y", visible=False)
     for i, (_, accuracy, low, high) in enumerate(rows):
         colour = PALETTE["amip" if i == len(rows) - 1 else "plain"][0]
@@ -93,7 +95,7 @@ def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, la
     axes.set(xlim=(0, 1.12), yticks=[-i for i in range(len(rows))], yticklabels=[row[0] for row in rows])
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
     axes.spines["left"].set_visible(False)
-    return _svg(figure, "knn", label)
+    return inline_svg(figure, "knn", label)
 
 
 def thin(series: Series, points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -125,7 +127,7 @@ def moving_average(values: NDArray[np.float64], window: int) -> NDArray[np.float
     return np.where(finite, mean, np.nan)
 
 
-def _axes(wide: bool, height: float = 1.85, top: float = 0.08, left: float = 0.5) -> tuple[Figure, Axes]:
+def empty_chart(wide: bool, height: float = 1.85, top: float = 0.08, left: float = 0.5) -> tuple[Figure, Axes]:
     """An empty chart whose margins are given in inches, so that the charts of a row line up."""
     figure = Figure(figsize=(4.3 if wide else 3.3, height))
     width, right = figure.get_figwidth(), 0.14
@@ -166,7 +168,7 @@ def _draw(axes: Axes, line: Line, smooth: bool, log: bool, dashes: Any) -> None:
               transform=axes.get_xaxis_transform())  # fmt: skip
 
 
-def _svg(figure: Figure, name: str, label: str) -> str:
+def inline_svg(figure: Figure, name: str, label: str) -> str:
     """The figure as an inline <svg>: page fonts, CSS variables for colours, short numbers, no foreign names."""
     buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
+from pathlib import Path
 
+from smart_nets.errors import InputError
 from smart_nets.visual.style import colours, rules
 
 POLICY = (
@@ -67,8 +71,8 @@ def picture(uri: str, caption: str, letters: tuple[str, str] | None = None) -> s
 
 
 def frame(uri: str, alt: str, letters: tuple[str, str] | None = None) -> str:
-    marks = f'<i class="l">{letters[0]}</i><i class="t">{letters[1]}</i>' if letters else ""
     """The picture alone; letters as in `picture`."""
+    marks = f'<i class="l">{letters[0]}</i><i class="t">{letters[1]}</i>' if letters else ""
     return f'<div class="frame"><img src="{uri}" alt="{escape(alt)}">{marks}</div>'
 
 
@@ -81,6 +85,44 @@ def scale(gradient: str, low: str, high: str) -> str:
 def table(rows: Iterable[tuple[str, object]]) -> str:
     body = "".join(f"<tr><td>{escape(name)}</td><td>{escape(plain(value))}</td></tr>" for name, value in rows)
     return f'<div class="scroll"><table>{body}</table></div>'
+
+
+def grid(head: Sequence[str], rows: Iterable[Sequence[str | tuple[str, str]]]) -> str:
+    """A table with a head; a cell is a text, or a text with a remark below it."""
+    top = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table class="grid"><tr>{top}</tr>{body}</table></div>'
+
+
+def _cell(cell: str | tuple[str, str]) -> str:
+    text, remark = (cell, "") if isinstance(cell, str) else cell
+    return f"<td>{escape(text)}{f'<small>{escape(remark)}</small>' if remark else ''}</td>"
+
+
+def notes(sentences: Iterable[str]) -> str:
+    """What a reader must know before the numbers; nothing if there is nothing."""
+    items = "".join(f"<li>⚠ {escape(sentence)}</li>" for sentence in sentences)
+    return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def verdict(kind: str, sentence: str) -> str:
+    """A sentence marked "good", "watch", "bad" or "quiet"."""
+    return f'<p class="verdict {kind}"><span>{escape(sentence)}</span></p>'
+
+
+def save(html: str, target: Path) -> Path:
+    """Write a page; an old one stays until the new one is complete. InputError if it cannot be written."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(html, encoding="utf-8")
+        os.replace(temporary, target)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # there may be nothing to remove
+            temporary.unlink()
+        raise InputError("cannot be written", where=target, found=error.strerror,
+                         remedy="choose another path or make room") from error  # fmt: skip
+    return target
 
 
 def plain(value: object) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from smart_nets.errors import InputError
 from smart_nets.visual import page
 from smart_nets.visual.curves import knn_chart
 from smart_nets.visual.report_pictures import looks_section, seen_section
@@ -37,18 +34,7 @@ def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
     """
     run = read_run(Path(run_dir))
     target = Path(path) if path is not None else Path(run_dir) / "report.html"
-    html = render(run)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # there may be nothing to remove
-            temporary.unlink()
-        raise InputError("cannot be written", where=target, found=error.strerror,
-                         remedy="choose another path or make room") from error  # fmt: skip
-    return target
+    return page.save(render(run), target)
 
 
 def render(run: Run) -> str:
@@ -70,8 +56,7 @@ def render(run: Run) -> str:
 def _headline(run: Run) -> str:
     sentences = [" ".join(part) for part in (_what_ran(run), _what_fell(run), _what_was_learned(run))]
     lead = "".join(page.paragraph(text, "lead") for text in sentences if text)
-    notes = "".join(f"<li>⚠ {page.escape(note)}</li>" for note in run.notes)
-    return lead + page.tiles(_tiles(run)) + (f'<ul class="notes">{notes}</ul>' if notes else "")
+    return lead + page.tiles(_tiles(run)) + page.notes(run.notes)
 
 
 def _what_ran(run: Run) -> Iterator[str]:
@@ -161,10 +146,16 @@ def _features(run: Run) -> str:
 
 def _reproduce(run: Run) -> str:
     about = run.about
-    data, model, weights = (about.get(name, {}) for name in ("data", "model", "weights"))
+    data = about.get("data", {})
     command = COMMAND + (f" --preset {shlex.quote(str(about['preset']))}" if about.get("preset") else "")
     if data.get("source") and "phantom" not in str(data["source"]).lower():
         command += f" --dataset_dir {shlex.quote('/path/to/' + str(data['source']))}"
+    return f"<pre>{page.escape(command)}</pre>{record_tables(about)}"
+
+
+def record_tables(about: dict[str, Any]) -> str:
+    """Everything run.json knows that is needed to make a run again: data, weights, model, settings, versions."""
+    data, model, weights = (about.get(name, {}) for name in ("data", "model", "weights"))
     data_names = {"source": "source", "given": "scans given", "used": "scans used", "rejected": "scans rejected",
                   "manifest_sha256": "SHA-256 of the manifest"}  # fmt: skip
     facts = [(text, data[name]) for name, text in data_names.items() if name in data]
@@ -177,7 +168,7 @@ def _reproduce(run: Run) -> str:
         "Versions": list(about.get("versions", {}).items()),
     }
     tables = "".join(f"<div><h3>{name}</h3>{page.table(rows)}</div>" for name, rows in groups.items() if rows)
-    return f'<pre>{page.escape(command)}</pre><div class="tables">{tables}</div>'
+    return f'<div class="tables">{tables}</div>'
 
 
 def _by(run: Run) -> str:

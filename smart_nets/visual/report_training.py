@@ -107,7 +107,6 @@ def _loss_chart(run: Run, name: str, uniform: float) -> str:
 
 def _health(run: Run, uniform: float) -> str:
     kind, _, sentence = entropy_verdict(last_entropies(run), uniform)
-    verdict = f'<p class="verdict {kind}"><span>{page.escape(sentence)}</span></p>'
     explained = page.paragraph(
         "Entropy says how sure the teacher is of its answer. It cannot tell whether the answer differs between scans: "
         "the neighbour test below does.", "quiet")  # fmt: skip
@@ -124,7 +123,7 @@ def _health(run: Run, uniform: float) -> str:
         remark = "share of the top cells chosen alike with and without the teacher's noise"
         charts.append(page.chart(svg, "Mask overlap", remark, _from_to(series)))
     grid = f'<div class="charts wide">{"".join(charts)}</div>' if charts else ""
-    return verdict + grid + explained
+    return page.verdict(kind, sentence) + grid + explained
 
 
 def _optimiser(run: Run) -> str:

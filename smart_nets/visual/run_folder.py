@@ -55,11 +55,12 @@ def read_run(folder: Path) -> Run:
         raise InputError("is no run folder", where=folder, remedy="give the folder that holds metrics.jsonl")
     notes: list[str] = []
     series = read_metrics(folder / "metrics.jsonl", notes)
-    about = _read_about(folder / "run.json", notes)
+    about = read_about(folder / "run.json", notes)
     return Run(folder, series, about, _read_snapshots(folder / "snapshots.npz", notes), notes)
 
 
-def _read_about(path: Path, notes: list[str]) -> dict[str, Any]:
+def read_about(path: Path, notes: list[str]) -> dict[str, Any]:
+    """run.json without folder names, {} and a note if there is none; InputError if it is damaged."""
     if not path.is_file():
         notes.append("There is no run.json: settings, versions, hardware and data of this run are not known.")
         return {}
@@ -115,15 +116,21 @@ def _last_name(path: str) -> str:
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1]
 
 
-def _read_snapshots(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz file, {} if there is no file; InputError if it is damaged."""
     if not path.is_file():
         return {}
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError("cannot be read", where=path, found=error, remedy="delete it or take the snapshots again") \
-            from error  # fmt: skip
+        raise InputError("cannot be read", where=path, found=error, remedy="delete it or make it again") from error
+
+
+def _read_snapshots(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
+    arrays = read_arrays(path)
+    if not arrays:
+        return {}
     image = arrays.get("image")
     if image is None or image.ndim != 4 or 0 in image.shape:
         raise InputError("has no probe crops", where=path, expected="image (n, D, H, W)",

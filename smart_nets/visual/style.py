@@ -83,6 +83,11 @@ table{border-collapse:collapse;width:100%;font-size:.9rem}
 td{padding:6px 14px 6px 0;border-bottom:1px solid var(--grid);vertical-align:top;overflow-wrap:anywhere}
 td:first-child{color:var(--muted);width:38%}
 td:last-child{font-variant-numeric:tabular-nums}
+th{text-align:left;font-weight:500;font-size:.84rem;color:var(--muted);padding:6px 14px 6px 0;
+  border-bottom:1px solid var(--grid);vertical-align:bottom}
+.grid{max-width:760px}.grid td:first-child{color:var(--ink);width:auto}
+.grid td+td{white-space:nowrap;font-variant-numeric:tabular-nums;width:8.5em}.grid td+td small{white-space:normal}
+td small{display:block;color:var(--muted);font-size:.84rem;line-height:1.4;max-width:64ch}
 .tables{columns:2 380px;column-gap:44px}.tables>div{break-inside:avoid;padding-top:1px}
 pre{background:var(--card);border:1px solid var(--grid);border-radius:8px;padding:12px 14px;
   white-space:pre-wrap;overflow-wrap:anywhere;

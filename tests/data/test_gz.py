@@ -20,6 +20,12 @@ def test_unpack_gives_back_what_was_packed():
     assert gz.unpack(gzip.compress(CONTENT, mtime=0), len(CONTENT), WHERE) == CONTENT
 
 
+def test_pack_is_gzip_and_the_same_every_time():
+    packed = gz.pack(CONTENT)
+    assert gzip.decompress(packed) == CONTENT and gz.pack(CONTENT) == packed
+    assert packed[4:8] == bytes(4)  # no time of writing
+
+
 def test_several_members_are_one_stream():
     packed = gzip.compress(CONTENT[:7000]) + gzip.compress(CONTENT[7000:])
     assert gz.unpack(packed, len(CONTENT), WHERE) == CONTENT

@@ -2,10 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from smart_nets.data.adapters.lidc import group_readings, label_nodules, malignancy_label, read_lidc_xml
+from smart_nets.data.adapters.lidc import Reading, group_readings, label_nodules, malignancy_label
+from smart_nets.data.adapters.lidc_xml import read_lidc_xml, xml_series
 from smart_nets.errors import ConfigError, InputError
+
+PIXELS = np.diag([0.7, 0.7, 1, 1])  # of 0.7 mm, and nothing moved
+SERIES = "<ResponseHeader><SeriesInstanceUid>1.2.3</SeriesInstanceUid></ResponseHeader>"
 
 
 def nodule(name: str, x: int, y: int, z: float, rating: str | None, size: int = 5) -> str:
@@ -23,7 +28,9 @@ def nodule(name: str, x: int, y: int, z: float, rating: str | None, size: int = 
 def annotation(folder: Path, *sessions: str) -> Path:
     body = "".join(f"<readingSession>{session}</readingSession>" for session in sessions)
     path = folder / "069.xml"
-    path.write_text(f'<?xml version="1.0"?><LidcReadMessage xmlns="http://www.nih.gov">{body}</LidcReadMessage>')
+    path.write_text(
+        f'<?xml version="1.0"?><LidcReadMessage xmlns="http://www.nih.gov">{SERIES}{body}</LidcReadMessage>'
+    )
     return path
 
 
@@ -35,7 +42,7 @@ def test_drawings_of_one_nodule_are_grouped_whatever_they_are_called(tmp_path):
         nodule("x", 99, 101, -50, "4") + nodule("y", 301, 201, -80, "1"),
         nodule("IL1", 100, 102, -50, "3"),
     )
-    readings = read_lidc_xml(path, (0.7, 0.7))
+    readings = read_lidc_xml(path, PIXELS)
     assert readings[0].centre == (70.0, 70.0, -50.0) and readings[0].reach == 3.5
     groups = group_readings(readings)
     assert sorted(sorted(reading.nodule for reading in group) for group in groups) == [
@@ -47,10 +54,48 @@ def test_drawings_of_one_nodule_are_grouped_whatever_they_are_called(tmp_path):
     assert without == {"fewer than 3 readers": 1}
 
 
+def test_drawings_lie_where_the_series_lies(tmp_path):
+    to_ras = np.array([[-0.5, 0, 0, 100], [0, -0.8, 0.1, 200], [0, 0, 1, 0], [0, 0, 0, 1.0]])
+    (reading,) = read_lidc_xml(annotation(tmp_path, nodule("A", 10, 20, -50, "4")), to_ras)
+    # x: 100 - 0.5 * 10; y: 200 - 0.8 * 20 - 0.1 * 50; half extent in y: 0.8 * 5 + 0.1 * 2.5 at opposite corners
+    np.testing.assert_allclose(reading.centre, [95, 179, -50])
+    assert reading.reach == pytest.approx(4.25)
+
+
+def drawing(reader: int | None, x: float, reach: float = 4.0) -> Reading:
+    return Reading(reader, "n", 3, (x, 0.0, 0.0), reach)
+
+
+@pytest.mark.parametrize(
+    ("drawings", "sizes"),
+    [
+        ([drawing(1, 0), drawing(2, 3.9)], [2]),
+        ([drawing(1, 0), drawing(2, 4.1)], [1, 1]),
+        ([drawing(1, 0), drawing(1, 2)], [1, 1]),  # nobody draws one nodule twice
+        ([drawing(1, 0, 1.0), drawing(2, 2.9, 0.5)], [2]),  # small ones are one up to 3 mm
+        ([drawing(None, x / 10) for x in range(4)], [4]),
+        ([drawing(None, x / 10) for x in range(6)], [4, 2]),  # readers unknown, but there were four
+        ([drawing(None, 0), drawing(None, 9), drawing(None, 1)], [2, 1]),
+        ([], []),
+    ],
+)
+def test_what_is_one_nodule(drawings, sizes):
+    assert [len(group) for group in group_readings(drawings)] == sizes
+
+
+def test_the_series_an_annotation_is_of(tmp_path):
+    assert xml_series(annotation(tmp_path, nodule("A", 9, 9, 9, "3"))) == "1.2.3"
+    radiograph = tmp_path / "070.xml"
+    radiograph.write_text(f'<IdriReadMessage xmlns="http://www.nih.gov/idri">{SERIES}</IdriReadMessage>')
+    assert xml_series(radiograph) is None
+    radiograph.write_text("<LidcReadMessage><readingSession/></LidcReadMessage>")
+    assert xml_series(radiograph) is None
+
+
 def test_points_of_small_nodules_are_no_drawings(tmp_path):
     point = "<roi><imageZposition>1</imageZposition><edgeMap><xCoord>5</xCoord><yCoord>5</yCoord></edgeMap></roi>"
     path = annotation(tmp_path, f"<unblindedReadNodule><noduleID>p</noduleID>{point}</unblindedReadNodule>")
-    assert read_lidc_xml(path, (1, 1)) == []
+    assert read_lidc_xml(path, PIXELS) == []
 
 
 @pytest.mark.parametrize(
@@ -80,11 +125,27 @@ def test_unknown_rule():
 @pytest.mark.parametrize("rating", ["0", "6", "high"])
 def test_a_rating_out_of_range(tmp_path, rating):
     with pytest.raises(InputError, match=r"069.xml, nodule A: rating is out of range"):
-        read_lidc_xml(annotation(tmp_path, nodule("A", 9, 9, 9, rating)), (1, 1))
+        read_lidc_xml(annotation(tmp_path, nodule("A", 9, 9, 9, rating)), PIXELS)
 
 
 @pytest.mark.parametrize(("text", "message"), [("<a", "is no XML"), ("<a/>", "is no LIDC annotation")])
 def test_other_files(tmp_path, text, message):
     (tmp_path / "a.xml").write_text(text)
     with pytest.raises(InputError, match=message):
-        read_lidc_xml(tmp_path / "a.xml", (1, 1))
+        read_lidc_xml(tmp_path / "a.xml", PIXELS)
+
+
+@pytest.mark.parametrize("text", ["", "<LidcReadMessage><a", None])
+def test_a_damaged_annotation_has_no_series(tmp_path, text):
+    if text is not None:
+        (tmp_path / "a.xml").write_text(text)
+    with pytest.raises(InputError, match=r"a.xml: is no XML"):
+        xml_series(tmp_path / "a.xml")
+
+
+@pytest.mark.parametrize("text", ["", "here", "nan"])
+def test_an_outline_without_a_place(tmp_path, text):
+    path = annotation(tmp_path, nodule("A", 9, 9, 9, "3"))
+    path.write_text(path.read_text().replace("<xCoord>4</xCoord>", f"<xCoord>{text}</xCoord>"))
+    with pytest.raises(InputError, match=r"069.xml, nodule A: outline has a point that is no place"):
+        read_lidc_xml(path, PIXELS)

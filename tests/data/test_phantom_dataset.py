@@ -43,7 +43,9 @@ def test_a_finished_folder_is_reused(tmp_path):
     assert state(tmp_path) == before
 
 
-@pytest.mark.parametrize("change", [{"count": 1}, {"seed": 1}, {"nodules": 1}, {"spacing": (9.0, 8.0, 8.0)}])
+@pytest.mark.parametrize(
+    "change", [{"count": 1}, {"seed": 1}, {"nodules": 1}, {"spacing": (9.0, 8.0, 8.0)}, {"task": "response"}]
+)
 def test_other_settings_make_the_folder_anew(tmp_path, change):
     make_dataset(tmp_path, **{"count": 2, **SMALL})
     records = make_dataset(tmp_path, **{"count": 2, **SMALL, **change})
@@ -51,6 +53,35 @@ def test_other_settings_make_the_folder_anew(tmp_path, change):
     assert found == {Path(one["image"]).name for one in records}  # nothing of the old ones is left
     settings = json.loads((tmp_path / "phantoms.json").read_text())
     assert all(settings[name] == (list(v) if isinstance(v, tuple) else v) for name, v in change.items())
+
+
+def test_a_folder_made_before_there_were_tasks_is_reused_for_nodules_only(tmp_path):
+    make_dataset(tmp_path, 2, **SMALL)
+    settings = json.loads((tmp_path / "phantoms.json").read_text())
+    assert settings.pop("task") == "malignancy" and settings["nodules"] == 2
+    (tmp_path / "phantoms.json").write_text(json.dumps(settings))
+    before = state(tmp_path)
+    make_dataset(tmp_path, 2, **SMALL)
+    assert state(tmp_path) == before
+    make_dataset(tmp_path, 2, task="response", **SMALL)
+    assert state(tmp_path)["phantom-0000.nii.gz"] != before["phantom-0000.nii.gz"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "3"])
+def test_settings_that_cannot_be_read_mean_making_the_folder_anew(tmp_path, content):
+    make_dataset(tmp_path, 1, **SMALL)
+    whole = (tmp_path / "phantoms.json").read_text()
+    (tmp_path / "phantoms.json").write_text(content)
+    make_dataset(tmp_path, 1, **SMALL)
+    assert (tmp_path / "phantoms.json").read_text() == whole
+
+
+def test_response_gives_one_tumour_per_patient_and_both_classes(tmp_path):
+    make_dataset(tmp_path, 4, task="response", **CHEST)
+    rows = list(csv.DictReader((tmp_path / "lesions.csv").open()))
+    assert [row["label"] for row in rows] == ["0", "1", "0", "1"]
+    assert len({row["patient_id"] for row in rows}) == 4
+    assert all(20 <= float(row["diameter_mm"]) <= 36 for row in rows)
 
 
 @pytest.mark.parametrize("missing", ["phantoms.json", "lesions.csv", "phantom-0001.nii.gz"])
@@ -89,7 +120,8 @@ def test_dicom(tmp_path):
     "settings, field",
     [({"count": 0}, "count"), ({"count": 2.5}, "count"), ({"count": 10_001}, "count"), ({"format": "png"}, "format"),
      ({"spacing": (0.01, 2, 2)}, "spacing"), ({"seed": -1}, "seed"),
-     ({"region": "leg"}, "region"), ({"workers": 0}, "workers")],
+     ({"region": "leg"}, "region"), ({"workers": 0}, "workers"), ({"task": "stage"}, "task"),
+     ({"task": "response", "nodules": 3}, "nodules")],
 )  # fmt: skip
 def test_bad_settings_are_named_and_nothing_is_written(tmp_path, settings, field):
     with pytest.raises(ConfigError, match=field):

@@ -76,6 +76,8 @@ def test_identifiers_follow_from_the_seed(small, series, tmp_path):
     assert uids(write_dicom(small, tmp_path / "again")) == uids(series)
     other = make_phantom(8, spacing=(5.0, 4.0, 7.5), region="chest")
     assert not set(uids(write_dicom(other, tmp_path / "other"))) & set(uids(series))
+    tumour = make_phantom(7, spacing=(5.0, 4.0, 7.5), region="chest", task="response")
+    assert not set(uids(write_dicom(tumour, tmp_path / "tumour"))) & set(uids(series))  # other pixels, other names
 
 
 def test_a_shorter_series_leaves_no_slices_of_a_longer_one(small, tmp_path):

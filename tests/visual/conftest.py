@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,8 +14,49 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, zoom
 
+from smart_nets.evaluation.classify import evaluate
+from smart_nets.evaluation.predictions import Predictions
+
 ENTROPY = {"ampd": 0.62, "aitd": 0.45, "gitd": 0.5}  # end of the run, as a share of ln K
 KNN = {"low": 0.35, "high": 0.47, "crops": 330, "classes": 11, "patients": 30}
+
+
+VOID = {"meta", "img", "br", "path", "use", "rect"}
+
+
+class Page(HTMLParser):
+    """Text, and a check that every tag is closed by its own."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.images: list[str] = []
+        self.feed(html)
+        assert self.open == []
+        self.text = re.sub(r"\s+", " ", " ".join(self.texts))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self.open.append(tag)
+        self.images += [value or "" for name, value in attrs if tag == "img" and name == "src"]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.texts.append(data)
+
+
+@pytest.fixture
+def page_of() -> Callable[[Path], Page]:
+    """A function that reads a page and checks that it is well-formed."""
+    return lambda path: Page(path.read_text(encoding="utf-8"))
 
 
 class MakeRun(Protocol):
@@ -113,4 +157,98 @@ RUN: dict[str, Any] = {
     "knn": {"before": {**KNN, "accuracy": 0.41}, "after": {**KNN, "accuracy": 0.63, "low": 0.57, "high": 0.69}},
     "weights": {"file": "models/model.pt",
                 "sha256": "0f343b0931126a20f133d67c2b018a3b5d3a7d6f1e5d9c8b7a69584736251403"},
+}  # fmt: skip
+
+
+class MakeClassifyRun(Protocol):
+    def __call__(self, cases: int = ..., examples: int = ..., sizes: bool = ..., **about: Any) -> Path: ...
+
+
+@pytest.fixture
+def make_classify_run(tmp_path: Path) -> MakeClassifyRun:
+    """A function that writes a classification run and returns its folder; examples=0 leaves the pictures out, sizes=False
+    the diameters, about replaces entries of run.json."""
+
+    def make(cases: int = 90, examples: int = 4, sizes: bool = True, **about: Any) -> Path:
+        folder = tmp_path / "classification"
+        (folder / "eval").mkdir(parents=True, exist_ok=True)
+        predictions = make_predictions(cases, sizes)
+        predictions.write(folder / "eval" / "predictions.csv")
+        (folder / "eval" / "metrics.json").write_text(json.dumps(evaluate(predictions, rounds=100)))
+        (folder / "eval" / "run.json").write_text(json.dumps({**CLASSIFY_RUN, **about}))
+        write_classify_log(folder / "eval" / "metrics.jsonl")
+        if examples:
+            crops = np.stack([1400 * blobs(seed, 24) - 1000 for seed in range(examples)])
+            write_examples(folder / "eval" / "examples.npz", crops, sizes)
+        return folder
+
+    return make
+
+
+def make_predictions(cases: int, sizes: bool = True, skill: float = 1.5, seed: int = 0) -> Predictions:
+    """A third of the lesions malignant, two lesions in some patients, malignant ones larger; `skill` in units of noise."""
+    rng = np.random.default_rng(seed)
+    labels = (np.arange(cases) % 3 == 0).astype(int)
+    diameters = np.exp(rng.normal(2.1 + 0.45 * labels, 0.4))
+    scores = skill * labels + 0.8 * (np.log(diameters) - 2.1) / 0.4 + np.random.default_rng(99).normal(size=cases) - 1.6
+    patients = np.array([f"{number:012x}" for number in rng.permutation(cases) * 3 // 4])
+    return Predictions(
+        np.arange(cases), patients, np.zeros(cases, int), labels, 1 / (1 + np.exp(-scores)),
+        diameters if sizes else np.full(cases, np.nan),
+    )  # fmt: skip
+
+
+def write_classify_log(path: Path, steps: int = 120) -> None:
+    rng = np.random.default_rng(0)
+    with path.open("w") as file:
+        for step in range(1, steps + 1):
+            done, noise = step / steps, rng.normal(size=2)
+            file.write(json.dumps({
+                "step": step, "epoch": 1 + (step - 1) * 20 // steps, "loss": 0.2 + 0.5 * math.exp(-3 * done) + 0.04 * noise[0],
+                "accuracy": float(np.clip(0.9 - 0.35 * math.exp(-3 * done) + 0.05 * noise[1], 0, 1)), "grad_norm": 1.5,
+                "lr_encoder": 2e-4 * (0.5 + 0.5 * math.cos(math.pi * done)), "lr_head": 1e-3 * (1 - done),
+            }) + "\n")  # fmt: skip
+
+
+def write_examples(path: Path, crops: np.ndarray, sizes: bool = True) -> None:
+    """crops (n, D, H, W) in HU: the first half are mistakes, the others right answers; attention peaks in the middle."""
+    n, side = len(crops), crops.shape[1]
+    far = np.linalg.norm(np.indices((side,) * 3) - (side - 1) / 2, axis=0) / side  # 0 in the middle
+    label = np.arange(n) % 2
+    sure = np.linspace(0.97, 0.7, n)
+    right = np.arange(n) >= n // 2
+    np.savez(
+        path,
+        crop=crops.astype(np.int16),
+        attention=np.stack([5 * np.exp(-((far / 0.16) ** 2)) + 0.3] * n).astype(np.float32),
+        label=label,
+        probability=np.where(right == (label == 1), sure, 1 - sure),
+        row=np.arange(n) * 7 + 3,
+        size_mm=np.linspace(6, 18, n) if sizes else np.full(n, np.nan),
+        spacing=np.array([1.5, 1.5, 1.5]),
+        window=np.array([-175.0, 250.0]),
+    )
+
+
+CLASSIFY_RUN: dict[str, Any] = {
+    "title": "Lesion classification",
+    "preset": "base",
+    "started": "2026-11-20T08:15:00+00:00",
+    "seconds": 7260.0,
+    "classify": {"name": "fine-tuned", "train_fraction": 1.0, "fold": 0, "subset_seed": 0, "split_mode": "patient"},
+    "classes": ["benign", "malignant"],
+    "versions": {"python": "3.11.9", "torch": "2.13.0", "monai": "1.6.1"},
+    "hardware": "1 x NVIDIA A100",
+    "data": {"source": "/home/doctor/cohorts/lidc", "used": 270, "manifest_sha256": "6f1ed002ab55"},
+    "lesions": {
+        "given": 300, "used": 270, "training": {"lesions": 180, "patients": 130, "positives": 61},
+        "validation": {"lesions": 90, "patients": 66, "positives": 30},
+        "left_out": {"fewer than 3 readers": 22, "scan cannot be read": 8},
+    },
+    "encoder": {"file": "model.pt", "sha256": "0f343b0931126a20", "epochs": 800, "data": {"used": 10412}},
+    "model": {"parameters": 31234567, "crop": [128, 128, 128], "spacing": [1, 1, 1], "window": [-175, 250]},
+    "settings": {
+        "max_epochs": 1000, "learning_rate": 2e-4, "split_mode": "patient", "folds": 3, "fold": 0, "train_fraction": 1.0,
+        "spacing": [1.0, 1.0, 1.0], "frozen": False, "dataset_dir": "/home/doctor/cohorts/lidc",
+    },
 }  # fmt: skip

@@ -5,7 +5,6 @@ import os
 import re
 import time
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -18,44 +17,17 @@ from smart_nets.visual.report import write_report
 from smart_nets.visual.report_training import entropy_verdict
 
 MakeRun = Callable[..., Path]
-VOID = {"meta", "img", "br", "path", "use", "rect"}
+PageOf = Callable[[Path], Any]
+Report = Callable[[Path], Any]
 LN_K = math.log(8192)
 
 
-class Page(HTMLParser):
-    """Text, and a check that every tag is closed by its own."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.texts: list[str] = []
-        self.images: list[str] = []
-        self.feed(html)
-        assert self.open == []
-        self.text = re.sub(r"\s+", " ", " ".join(self.texts))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in VOID:
-            self.open.append(tag)
-        self.images += [value or "" for name, value in attrs if tag == "img" and name == "src"]
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        pass
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.texts.append(data)
+@pytest.fixture
+def report(page_of: PageOf) -> Report:
+    return lambda folder: page_of(write_report(folder))
 
 
-def report(folder: Path) -> Page:
-    return Page(write_report(folder).read_text(encoding="utf-8"))
-
-
-def test_a_whole_report(make_run: MakeRun) -> None:
+def test_a_whole_report(make_run: MakeRun, report: Report) -> None:
     page = report(make_run(steps=200, crops=1))
     for heading in ("How training went", "What the student saw", "Where the model looks", "How good are the features",
                     "How to reproduce"):  # fmt: skip
@@ -71,11 +43,12 @@ def test_a_whole_report(make_run: MakeRun) -> None:
     assert len(page.images) == 5 + 9  # one strip, three rows of three planes
 
 
-def test_nothing_is_fetched_or_run(make_run: MakeRun) -> None:
-    html = write_report(make_run()).read_text()
+def test_nothing_is_fetched_or_run(make_run: MakeRun, page_of: PageOf) -> None:
+    path = write_report(make_run())
+    html = path.read_text()
     assert "http" not in re.sub(r"http-equiv", "", html)
     assert "<script" not in html and "@import" not in html and "<link" not in html
-    assert all(uri.startswith("data:image/png;base64,") for uri in Page(html).images)
+    assert all(uri.startswith("data:image/png;base64,") for uri in page_of(path).images)
     assert "default-src 'none'" in html
 
 
@@ -110,7 +83,7 @@ NAMES = ["mask", "dropped", "reconstruction", "attention_before", "attention_aft
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_missing_picture_is_said_and_the_rest_is_shown(make_run: MakeRun, name: str) -> None:
+def test_a_missing_picture_is_said_and_the_rest_is_shown(make_run: MakeRun, name: str, report: Report) -> None:
     folder = make_run()
     with np.load(folder / "snapshots.npz") as file:
         np.savez(folder / "snapshots.npz", **{key: array for key, array in file.items() if key != name})
@@ -123,7 +96,7 @@ def test_a_missing_picture_is_said_and_the_rest_is_shown(make_run: MakeRun, name
     assert len(page.images) == expected[0] and expected[1] in page.text
 
 
-def test_a_run_with_metrics_only(make_run: MakeRun) -> None:
+def test_a_run_with_metrics_only(make_run: MakeRun, report: Report) -> None:
     folder = make_run(crops=0)
     (folder / "run.json").unlink()
     page = report(folder)
@@ -132,18 +105,18 @@ def test_a_run_with_metrics_only(make_run: MakeRun) -> None:
         assert sentence in page.text
 
 
-def test_more_crops_than_fit_are_counted(make_run: MakeRun) -> None:
+def test_more_crops_than_fit_are_counted(make_run: MakeRun, report: Report) -> None:
     page = report(make_run(crops=5))
     assert "The first 4 of 5 crops are shown." in page.text and len(page.images) == 4 * 14
 
 
-def test_losses_that_were_off_are_named(make_run: MakeRun) -> None:
+def test_losses_that_were_off_are_named(make_run: MakeRun, report: Report) -> None:
     folder = make_run(crops=0)
     (folder / "metrics.jsonl").write_text('{"step": 1, "loss": 0.3, "amip": 0.3}\n')
     assert "Switched off in this run: AMPD, AITD, GITD." in report(folder).text
 
 
-def test_kills_and_nan_are_told(make_run: MakeRun) -> None:
+def test_kills_and_nan_are_told(make_run: MakeRun, report: Report) -> None:
     folder = make_run(crops=0)
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"step": 61, "amip": null}\n{"step": 62, "am')
@@ -151,7 +124,7 @@ def test_kills_and_nan_are_told(make_run: MakeRun) -> None:
     assert "was cut off" in text and "amip: no number at 1 step (first: step 61), shown as a gap." in text
 
 
-def test_a_run_without_any_number_in_amip(make_run: MakeRun) -> None:
+def test_a_run_without_any_number_in_amip(make_run: MakeRun, report: Report) -> None:
     folder = make_run(crops=0)
     (folder / "metrics.jsonl").write_text('{"step": 1, "loss": NaN, "amip": NaN}\n')
     assert "Its error in hidden parts of the image has no number." in report(folder).text
@@ -166,13 +139,15 @@ def test_a_run_without_any_number_in_amip(make_run: MakeRun) -> None:
         ({"accuracy": 0.6, "low": 0.55, "high": 0.7, "chance": 0.58}, "not clearly better than chance"),
     ],
 )
-def test_the_neighbour_test_is_not_oversold(make_run: MakeRun, after: dict[str, float], sentence: str) -> None:
+def test_the_neighbour_test_is_not_oversold(
+    make_run: MakeRun, after: dict[str, float], sentence: str, report: Report
+) -> None:
     counts = {"crops": 100, "classes": 10}
     before = {"accuracy": 0.4, "low": 0.35, "high": 0.45, **counts}
     assert sentence in report(make_run(crops=0, knn={"before": before, "after": {**after, **counts}})).text
 
 
-def test_a_test_made_only_before(make_run: MakeRun) -> None:
+def test_a_test_made_only_before(make_run: MakeRun, report: Report) -> None:
     before = {"accuracy": 0.4, "low": 0.35, "high": 0.45, "crops": 100, "classes": 10}
     text = report(make_run(crops=0, knn={"before": before})).text
     assert "Only the test before training was made." in text and "intervals overlap" not in text

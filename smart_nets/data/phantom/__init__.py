@@ -2,7 +2,17 @@
 
 from smart_nets.data.phantom.dataset import make_dataset
 from smart_nets.data.phantom.make import make_phantom, organ_centres
-from smart_nets.data.phantom.model import ORGANS, Lesion, Phantom
+from smart_nets.data.phantom.model import ORGANS, TASKS, Lesion, Phantom
 from smart_nets.data.phantom.write import write_dicom, write_nifti
 
-__all__ = ["ORGANS", "Lesion", "Phantom", "make_dataset", "make_phantom", "organ_centres", "write_dicom", "write_nifti"]
+__all__ = [
+    "ORGANS",
+    "TASKS",
+    "Lesion",
+    "Phantom",
+    "make_dataset",
+    "make_phantom",
+    "organ_centres",
+    "write_dicom",
+    "write_nifti",
+]

@@ -26,20 +26,21 @@ MOST = 10_000
 
 
 def make_dataset(
-    folder: str | Path, count: int, seed: int = 0, spacing: Vector = (2.0, 2.0, 2.0), nodules: int = 2,
+    folder: str | Path, count: int, seed: int = 0, spacing: Vector = (2.0, 2.0, 2.0), nodules: int | None = None,
     format: str = "nifti", workers: int = 1, region: str = "trunk", size_mm: Vector | None = None, labels: bool = False,
+    task: str = "malignancy",
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Make, or find again, ``count`` phantoms in a folder; other seeds are other patients.
 
     Returns one ``{"image": path, "patient_id": ...}`` per phantom, with ``"labels"`` when asked (NIfTI, uint8), and
-    writes ``lesions.csv``: patient_id, image (relative to the folder), label (1 malignant), x, y, z (RAS, mm),
-    diameter_mm.
+    writes ``lesions.csv``: patient_id, image (relative to the folder), label (1 malignant, or for the task "response" 1
+    durable clinical benefit), x, y, z (RAS, mm), diameter_mm. Arguments are those of ``make_phantom``.
 
     Raises:
         ConfigError: settings out of range.
         InputError: the folder has content that is not phantoms; nothing is deleted.
     """
-    check_settings(seed, spacing, nodules, region, size_mm)
+    nodules = check_settings(seed, spacing, nodules, region, size_mm, task)
     if format not in FORMATS:
         raise ConfigError("unknown format", where="format", expected=" or ".join(FORMATS), found=format)
     if not isinstance(count, int) or not 1 <= count <= MOST:
@@ -50,6 +51,7 @@ def make_dataset(
     settings = {
         "version": VERSION, "count": count, "seed": seed, "spacing": list(spacing), "nodules": nodules,
         "format": format, "region": region, "size_mm": list(size_mm) if size_mm else None, "labels": labels,
+        "task": task,
     }  # fmt: skip
     records = [record(folder, seed * MOST + i, format, labels) for i in range(count)]
     if is_complete(folder, settings, records):
@@ -64,6 +66,7 @@ def make_dataset(
         size_mm=size_mm,
         format=format,
         labels=labels,
+        task=task,
     )
     seeds = [seed * MOST + i for i in range(count)]
     if workers > 1:
@@ -110,6 +113,8 @@ def is_complete(folder: Path, settings: dict[str, Any], records: list[dict[str, 
         found = json.loads((folder / SETTINGS_FILE).read_text())
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError):
         return False
+    if isinstance(found, dict):
+        found.setdefault("task", "malignancy")  # folders made before there were tasks hold nodules
     files = [Path(one[key]) for one in records for key in ("image", "labels") if key in one]
     return found == settings and (folder / LESION_FILE).is_file() and all(path.exists() for path in files)
 

@@ -10,11 +10,14 @@ from threadpoolctl import threadpool_limits
 from smart_nets.data.phantom import abdomen, bowel, heart, lungs, pelvis, ribs, spine, vessels
 from smart_nets.data.phantom.canvas import Canvas
 from smart_nets.data.phantom.lattice import Axes, Bounds
-from smart_nets.data.phantom.model import ORGANS, Phantom, Vector
-from smart_nets.data.phantom.nodules import paint_nodule, place_nodules, to_world
+from smart_nets.data.phantom.model import ORGANS, TASKS, Lesion, Phantom, Vector
+from smart_nets.data.phantom.nodules import CLEARANCE_MM, draw_kinds, paint_nodule
 from smart_nets.data.phantom.patient import REGIONS, Patient, draw_patient
+from smart_nets.data.phantom.placement import place_lesions, to_world
 from smart_nets.data.phantom.texture import scan
 from smart_nets.data.phantom.trunk import paint_flesh, paint_skin
+from smart_nets.data.phantom.tumours import CLEARANCE_MM as TUMOUR_CLEARANCE_MM
+from smart_nets.data.phantom.tumours import draw_tumour, paint_tumour
 from smart_nets.errors import ConfigError
 
 SPACING_MM = (0.4, 10.0)
@@ -28,35 +31,36 @@ def patient_name(seed: int) -> str:
 
 
 def make_phantom(
-    seed: int, spacing: Vector = (2.0, 2.0, 2.0), nodules: int = 2, region: str = "trunk", size_mm: Vector | None = None
-) -> Phantom:
+    seed: int, spacing: Vector = (2.0, 2.0, 2.0), nodules: int | None = None, region: str = "trunk",
+    size_mm: Vector | None = None, task: str = "malignancy",
+) -> Phantom:  # fmt: skip
     """A synthetic CT of a patient who does not exist; the same arguments give the same voxels.
 
     Args:
-        seed: chooses the patient, 0 or more. The anatomy does not depend on the other arguments; nodules are placed
+        seed: chooses the patient, 0 or more. The anatomy does not depend on the other arguments; lesions are placed
             inside the field of view, and those for which it has no room are left out.
         spacing: voxel size (x, y, z) in mm, each in [0.4, 10].
-        nodules: how many lung nodules, 0 to 8. Their labels alternate between benign and malignant.
+        nodules: how many lung nodules, 0 to 8 (2 when not given). Their labels alternate between benign and malignant.
         region: "trunk" (360 x 264 x 600 mm), "chest" (260 mm high) or "abdomen" (290 mm high).
         size_mm: a smaller field of view (x, y, z) in mm around the middle of the region.
+        task: "malignancy" for nodules, or "response" for one tumour of 20 to 36 mm that is necrotic (0, no benefit) or
+            even (1, durable clinical benefit): a toy rule, no medical claim. Labels alternate from seed to seed.
 
     Raises:
         ConfigError: an argument outside these ranges.
     """
-    check_settings(seed, spacing, nodules, region, size_mm)
+    nodules = check_settings(seed, spacing, nodules, region, size_mm, task)
     patient = draw_patient(seed)
     view = field_of_view(region, size_mm)
     canvas = Canvas(voxel_centres(view, spacing), patient.warp)
     with threadpool_limits(1):  # many small matrix products: threads would only wait for each other
         paint_anatomy(canvas, patient)
-        lesions = place_nodules(canvas.warp, seed, nodules, view) if nodules else []
-        for number, lesion in enumerate(lesions):
-            paint_nodule(canvas, lesion, number)
+        lesions = paint_lesions(canvas, patient, view, nodules, task)
         image = scan(canvas, patient)
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = [axis[0] + shift for axis, shift in zip(canvas.axes, patient.shift, strict=True)]
     world = tuple(to_world(lesion, patient.shift) for lesion in lesions)
-    return Phantom(image, canvas.labels, affine, world, patient_name(seed), seed)
+    return Phantom(image, canvas.labels, affine, world, patient_name(seed), seed, task)
 
 
 def paint_anatomy(canvas: Canvas, patient: Patient) -> None:
@@ -81,8 +85,24 @@ def paint_anatomy(canvas: Canvas, patient: Patient) -> None:
     spine.paint_spine(canvas, patient)
 
 
-def check_settings(seed: int, spacing: Vector, nodules: int, region: str, size_mm: Vector | None) -> None:
-    """Refuse what cannot be drawn, before any time is spent on it."""
+def paint_lesions(canvas: Canvas, patient: Patient, view: Bounds, nodules: int, task: str) -> list[Lesion]:
+    """Place and draw what the task asks for; centres are in patient mm."""
+    if task == "response":
+        tumours = place_lesions(canvas.warp, patient.seed, [draw_tumour(patient.seed)], view, TUMOUR_CLEARANCE_MM)
+        for tumour in tumours:
+            paint_tumour(canvas, tumour, patient.contrast)
+        return tumours
+    kinds = draw_kinds(patient.seed, nodules)
+    lesions = place_lesions(canvas.warp, patient.seed, kinds, view, CLEARANCE_MM) if kinds else []
+    for number, lesion in enumerate(lesions):
+        paint_nodule(canvas, lesion, number)
+    return lesions
+
+
+def check_settings(
+    seed: int, spacing: Vector, nodules: int | None, region: str, size_mm: Vector | None, task: str
+) -> int:
+    """Refuse what cannot be drawn, before any time is spent on it; returns the number of nodules or tumours."""
     if not isinstance(seed, int) or seed < 0:
         raise ConfigError("the seed must be a whole number", where="seed", expected="0 or more", found=seed)
     low, high = SPACING_MM
@@ -90,12 +110,18 @@ def check_settings(seed: int, spacing: Vector, nodules: int, region: str, size_m
         raise ConfigError(
             "spacing out of range", where="spacing", expected=f"3 values in [{low}, {high}] mm", found=spacing
         )
-    if not isinstance(nodules, int) or not 0 <= nodules <= MOST_NODULES:
-        raise ConfigError("cannot place that many", where="nodules", expected=f"0 to {MOST_NODULES}", found=nodules)
+    if task not in TASKS:
+        raise ConfigError("unknown task", where="task", expected=" or ".join(TASKS), found=task)
+    least, most, usual = (1, 1, 1) if task == "response" else (0, MOST_NODULES, 2)
+    count = usual if nodules is None else nodules
+    if not isinstance(count, int) or not least <= count <= most:
+        allowed = "1 tumour (task response)" if task == "response" else f"0 to {most}"
+        raise ConfigError("cannot place that many", where="nodules", expected=allowed, found=nodules)
     if region not in REGIONS:
         raise ConfigError("unknown region", where="region", expected=" or ".join(REGIONS), found=region)
     if size_mm is not None and (len(size_mm) != 3 or not all(s >= SMALLEST_VIEW_MM for s in size_mm)):
         raise ConfigError("field of view too small", where="size_mm", expected="3 values >= 40 mm", found=size_mm)
+    return count
 
 
 def field_of_view(region: str, size_mm: Vector | None) -> Bounds:

@@ -1,4 +1,4 @@
-"""What a phantom is: an image, its labels, its place in the world and its lung nodules."""
+"""What a phantom is: an image, its labels, its place in the world and its lesions in the lungs."""
 
 from __future__ import annotations
 
@@ -20,21 +20,23 @@ ORGANS: dict[str, int] = {
 }  # fmt: skip
 """Label values. 0 is outside the patient; "body" is everything inside that has no name of its own."""
 
+TASKS: dict[str, tuple[str, str]] = {
+    "malignancy": ("benign", "malignant"),
+    "response": ("no benefit", "durable clinical benefit"),
+}
+"""What lesions are labelled for, and the names of label 0 and 1."""
+
 Vector = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Lesion:
-    """A lung nodule: 0 benign or 1 malignant, centre in the world (RAS), diameter of the sphere of its volume."""
+    """A lung nodule or tumour: its label (see ``TASKS``), centre in the world (RAS), diameter of its volume's sphere."""
 
     label: int
     centre_mm: Vector
     diameter_mm: float
     organ: str
-
-    @property
-    def malignant(self) -> bool:
-        return self.label == 1
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Phantom:
     lesions: tuple[Lesion, ...]
     patient_id: str
     seed: int
+    task: str = "malignancy"
 
     @property
     def spacing(self) -> Vector:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from smart_nets.data.phantom.canvas import Canvas
-from smart_nets.data.phantom.lattice import Array, Axes, Bounds, Noise, Points, Warp
-from smart_nets.data.phantom.model import Lesion, Vector
-from smart_nets.data.phantom.trunk import CHEST, lungs, midline
+from smart_nets.data.phantom.lattice import Array, Axes, Bounds, Noise, Points
+from smart_nets.data.phantom.model import Lesion
 
 DIAMETERS_MM = (8.0, 24.0)
 CLEARANCE_MM = 8.0  # from the surface of a nodule to the pleura, room enough for the spicules
-SEARCH_STEP_MM, TRIES = 4.0, 200
 ROUGHNESS = (0.02, 0.12)  # of the surface, as a share of the radius: benign, malignant
 UNEVEN = (3.0, 22.0)  # HU, standard deviation inside
 SHARPNESS = (0.6, 1.0)  # a benign nodule has a soft margin
@@ -28,54 +25,30 @@ def draw_kinds(seed: int, nodules: int) -> list[tuple[int, float]]:
     return [((seed + i) % 2, float(rng.uniform(*DIAMETERS_MM))) for i in range(nodules)]
 
 
-def place_nodules(warp: Warp, seed: int, nodules: int, view: Bounds) -> list[Lesion]:
-    """Lesions inside the lungs and the view, clear of the pleura and of each other. Centres are in patient mm.
-
-    A nodule for which the view has no room is left out.
-    """
-    rng = np.random.default_rng([seed, 3])
-    x, y, z = (
-        np.arange(low * s - 15, high * s + 15, SEARCH_STEP_MM, dtype=np.float32)
-        for (low, high), s in zip(CHEST, warp.scale, strict=True)
-    )
-    place = warp.place((x, y, z))
-    right = midline(place) > 0
-    depth = distance_transform_edt(np.pad(lungs(place) < 0, 1), sampling=SEARCH_STEP_MM)[1:-1, 1:-1, 1:-1]
-    low, high = np.asarray(view).T
-    lesions: list[Lesion] = []
-    for label, diameter in draw_kinds(seed, nodules):
-        room = np.argwhere(depth > diameter / 2 + CLEARANCE_MM)
-        centres = np.column_stack([x[room[:, 0]], y[room[:, 1]], z[room[:, 2]]]).astype(float)
-        inside = ((centres - low > diameter / 2) & (high - centres > diameter / 2)).all(axis=1)
-        for k in rng.permutation(np.flatnonzero(inside))[:TRIES]:
-            apart = [np.linalg.norm(centres[k] - other.centre_mm) for other in lesions]
-            needed = [(diameter + other.diameter_mm) / 2 + 2 * CLEARANCE_MM for other in lesions]
-            if all(a > n for a, n in zip(apart, needed, strict=True)):
-                a, b, c = centres[k].tolist()
-                side = "lung_right" if right[tuple(room[k])] else "lung_left"
-                lesions.append(Lesion(label, (a, b, c), diameter, side))
-                break
-    return lesions
-
-
 def paint_nodule(canvas: Canvas, lesion: Lesion, number: int) -> None:
     """Draw one nodule, ``number`` among its patient's; the centre is in patient mm."""
     seed = [canvas.warp.seed, 4, number]
     rng = np.random.default_rng(seed)
     centre, radius = np.asarray(lesion.centre_mm), lesion.diameter_mm / 2
-    stretch = np.exp(rng.normal(0, 0.09, 3))
-    stretch /= np.prod(stretch) ** (1 / 3)
+    stretch = draw_stretch(rng)
     solid = float(rng.normal(35, 10))  # HU, of the same distribution for both kinds
     form = Form(centre, radius, stretch, ROUGHNESS[lesion.label], seed)
     box = canvas.box(form.bounds)
     if box is None:
         return
-    if lesion.malignant:
+    if lesion.label == 1:
         paint_spicules(canvas, centre, radius, solid, rng)
     axes = canvas.axes_in(box)
     distance = form.distance(axes)
     tissue = solid + np.float32(UNEVEN[lesion.label]) * Noise([*seed, 1], 4.0, form.bounds).on(axes)
     canvas.cover(box, distance * np.float32(SHARPNESS[lesion.label]), tissue, "nodule")
+
+
+def draw_stretch(rng: np.random.Generator) -> Points:
+    """How much longer than a sphere a nodule is along x, y, z; the volume stays."""
+    stretch = np.exp(rng.normal(0, 0.09, 3))
+    out = stretch / np.prod(stretch) ** (1 / 3)
+    return out
 
 
 class Form:
@@ -103,16 +76,13 @@ class Form:
         return out
 
 
-def paint_spicules(canvas: Canvas, centre: Points, radius: float, tissue: float, rng: np.random.Generator) -> None:
-    """Fine strands that run from the nodule into the lung; they are no part of its label."""
-    count = int(rng.uniform(0.8, 1.2) * (22 + 2.6 * radius))  # about as many per area on large and small nodules
+def paint_spicules(
+    canvas: Canvas, centre: Points, radius: float, tissue: float, rng: np.random.Generator, share: float = 1.0
+) -> None:
+    """Fine strands that run from the nodule into the lung, a ``share`` of the usual number; no part of its label."""
+    count = int(rng.uniform(0.8, 1.2) * (22 + 2.6 * radius) * share)  # about as many per area on large and small ones
     ways = rng.standard_normal((count, 3))
     ways /= np.linalg.norm(ways, axis=1, keepdims=True)
     length = radius + rng.uniform(2.5, 7.5, (count, 1))
     thin = np.full(count, 0.5)
     canvas.segments(centre + 0.6 * radius * ways, centre + length * ways, np.full(count, 1.7), thin, tissue)
-
-
-def to_world(lesion: Lesion, shift: Vector) -> Lesion:
-    x, y, z = (c + s for c, s in zip(lesion.centre_mm, shift, strict=True))
-    return Lesion(lesion.label, (x, y, z), lesion.diameter_mm, lesion.organ)

@@ -10,6 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from smart_nets.data.gz import pack
 from smart_nets.data.phantom.model import Phantom
 
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root, free to use
@@ -35,7 +36,7 @@ def save(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
     part = path.with_name(f".part-{path.name}")  # nobody ever reads half a file
-    nib.save(image, part)
+    part.write_bytes(pack(image.to_bytes()))
     part.replace(path)
     return path
 
@@ -49,8 +50,9 @@ def write_dicom(phantom: Phantom, folder: str | Path) -> Path:
     series = Path(folder) / phantom.patient_id
     series.mkdir(parents=True, exist_ok=True)
     shape = phantom.image.shape
+    others = [] if phantom.task == "malignancy" else [phantom.task]  # the same patient with another disease
     study_uid, series_uid, frame_uid = (
-        generate_uid(UID_ROOT, [kind, str(phantom.seed), str(shape), str(phantom.spacing)])
+        generate_uid(UID_ROOT, [kind, str(phantom.seed), str(shape), str(phantom.spacing), *others])
         for kind in ("study", "series", "frame")
     )
     stored = (phantom.image - RESCALE_INTERCEPT).astype(np.uint16)

@@ -1,0 +1,148 @@
+"""Features of a frozen encoder, one row per lesion, kept in a .npz so that probes never need the scans again.
+
+The file has arrays "cls" (n, C) and/or "pooled" (n, C), "row" (n,), "patient" (n,) pseudonyms, "size_mm" (n,), where
+known "label" (n,), and "card", a JSON object that tells where the features come from. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_nets.errors import InputError
+
+KINDS = ("cls", "pooled")
+NEEDED = ("row", "patient", "size_mm", "card")
+# what the zip and array formats raise for damaged data
+FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError, RuntimeError)
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Features of n lesions.
+
+    Attributes:
+        vectors: "cls" and/or "pooled", each (n, C) float32.
+        rows: (n,) position in the list of lesions.
+        patients: (n,) pseudonyms.
+        sizes: (n,) diameter in mm; NaN where unknown.
+        labels: (n,) 0 or 1, or None where nobody knows them.
+        card: the encoder (its file's sha256), spacing, crop size, window: what JSON can hold.
+
+    Raises:
+        InputError: shapes differ, there is nothing, or a value is out of range or not finite.
+    """
+
+    vectors: Mapping[str, NDArray[np.float32]]
+    rows: NDArray[np.int64]
+    patients: NDArray[np.str_]
+    sizes: NDArray[np.float64]
+    labels: NDArray[np.int64] | None
+    card: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        vectors = {name: np.asarray(value, np.float32) for name, value in self.vectors.items()}
+        object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "patients", np.asarray(self.patients, np.str_))
+        object.__setattr__(self, "sizes", np.asarray(self.sizes, np.float64))
+        for name, values in (("rows", self.rows), ("labels", self.labels)):
+            if values is not None:
+                object.__setattr__(self, name, whole_numbers(name, values))
+        check(self)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def whole_numbers(name: str, values: Any) -> NDArray[np.int64]:
+    """Values as integers, refused when they are none; 1.0 is one, 0.5 is not."""
+    given = np.asarray(values, np.float64)
+    if not np.isfinite(given).all() or (given != np.floor(given)).any():
+        raise InputError("are no whole numbers", where=name)
+    return given.astype(np.int64)
+
+
+def check(table: Features) -> None:
+    """Refuse what no probe could use."""
+    if not table.vectors or set(table.vectors) - set(KINDS):
+        raise InputError("kinds of features are not known", expected=" and/or ".join(KINDS), found=[*table.vectors])
+    n = len(table.rows)
+    columns = {"rows": table.rows, "patients": table.patients, "sizes": table.sizes}
+    if table.labels is not None:
+        columns["labels"] = table.labels
+    shapes = {name: value.shape for name, value in columns.items()}
+    if not n or any(shape != (n,) for shape in shapes.values()):
+        raise InputError("columns differ in length or are empty", expected="one value per lesion", found=shapes)
+    for name, value in table.vectors.items():
+        if value.ndim != 2 or len(value) != n or not value.shape[1]:
+            raise InputError("features have the wrong shape", where=name, expected=f"({n}, C)", found=value.shape)
+        broken = int((~np.isfinite(value)).any(axis=1).sum())
+        if broken:
+            raise InputError("features are not finite", where=name, found=f"{broken} of {n} rows",
+                             remedy="look at the encoder's weights")  # fmt: skip
+    for name, good, expected in (
+        ("rows", (table.rows >= 0).all() and len(np.unique(table.rows)) == n, "different numbers from 0"),
+        ("patients", (table.patients != "").all(), "a pseudonym for each"),
+        ("sizes", (np.isnan(table.sizes) | ((table.sizes > 0) & (table.sizes < np.inf))).all(), "mm above 0, or NaN"),
+        ("labels", table.labels is None or np.isin(table.labels, (0, 1)).all(), "0 or 1"),
+    ):
+        if not good:
+            raise InputError("values cannot be", where=name, expected=expected)
+
+
+def save_features(path: str | Path, features: Features) -> None:
+    """Write the .npz, so that a reader never sees half of it."""
+    path = Path(path)
+    arrays: dict[str, Any] = {
+        **features.vectors, "row": features.rows, "patient": features.patients, "size_mm": features.sizes,
+        "card": np.array(json.dumps(dict(features.card))),
+    }  # fmt: skip
+    if features.labels is not None:
+        arrays["label"] = features.labels
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    os.replace(temporary, path)
+
+
+def read_features(path: str | Path) -> Features:
+    """Read what `save_features` wrote; every array is compared with its checksum.
+
+    Raises:
+        InputError: the file is missing, damaged, or holds something else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("there is no such file", where=path, remedy="extract features first")
+    try:
+        arrays = read_arrays(path)
+        card = json.loads(str(arrays.get("card", "{}")))
+    except FAULTS as error:
+        raise InputError("is damaged, or no file of features", where=path, expected="a .npz of features", found=error,
+                         remedy="extract the features again") from error  # fmt: skip
+    lacking = [name for name in NEEDED if name not in arrays]
+    if lacking or not isinstance(card, dict):
+        raise InputError("is no file of features", where=path, expected=", ".join(NEEDED), found=", ".join(arrays))
+    vectors = {name: arrays[name] for name in KINDS if name in arrays}
+    try:
+        return Features(vectors, arrays["row"], arrays["patient"], arrays["size_mm"], arrays.get("label"), card)
+    except (InputError, ValueError) as error:  # ValueError: text where numbers should be
+        raise InputError("is no file of features", where=path, found=error) from error
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of a .npz. A zip checks an entry's checksum at its end, so each is read whole before it is parsed."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
+    return {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in entries.items()}

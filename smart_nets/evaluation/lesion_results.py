@@ -1,0 +1,134 @@
+"""What a classifier says about held-out lesions, on disk: predictions.csv, metrics.json, and examples.npz to look at."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from monai.data import DataLoader, Dataset
+from numpy.typing import NDArray
+from torch import nn
+
+from smart_nets.data.lesion_crops import LesionCrops
+from smart_nets.data.pseudonym import pseudonym
+from smart_nets.data.window import window_hu
+from smart_nets.evaluation.classify import evaluate
+from smart_nets.evaluation.predictions import Predictions
+from smart_nets.networks.classifier import Classifier
+from smart_nets.training.run_record import update_record, write_json
+
+logger = logging.getLogger(__name__)
+Items = Sequence[Mapping[str, Any]]
+EXAMPLES = 4  # wrong answers and right ones to show, each
+
+
+@torch.no_grad()
+def predict(network: nn.Module, dataset: Dataset, batch_size: int = 32) -> NDArray[np.float64]:
+    """Probability (n,) of class 1 for every "image" of a dataset, in its order, in evaluation mode."""
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    parts = [network(batch["image"].to(device)).softmax(dim=1)[:, 1] for batch in DataLoader(dataset, batch_size=batch_size)]
+    network.train(was_training)
+    return torch.cat(parts).double().cpu().numpy()
+
+
+def lesion_predictions(items: Items, probabilities: NDArray[np.float64], fold: int) -> Predictions:
+    """Prepared items (`LesionCrops.prepare`) and their probabilities, with pseudonyms for patients."""
+    return Predictions(
+        rows=np.array([item["row"] for item in items]),
+        patients=np.array([pseudonym(str(item["patient_id"])) for item in items]),
+        folds=np.full(len(items), fold),
+        labels=np.array([item["label"] for item in items]),
+        probabilities=probabilities,
+        sizes=np.array([item["size_mm"] for item in items], dtype=float),
+    )
+
+
+@torch.no_grad()
+def examples(
+    network: Classifier, items: Items, probabilities: NDArray[np.float64], crops: LesionCrops,
+    crop_size: Sequence[int], window: tuple[float, float],
+) -> dict[str, NDArray[Any]]:  # fmt: skip
+    """The most confident mistakes, then the most confident right answers, with what was seen and where it was looked.
+
+    Returns:
+        "crop" int16 HU (n, D, H, W), "attention" float32 of the same shape (1 = uniform; absent without semantic
+        attention), "label", "probability", "row", "size_mm" (n,), "spacing" (3,), "window" (2,).
+    """
+    labels = np.array([item["label"] for item in items])
+    surprise = np.abs(probabilities - labels)
+    order = np.argsort(-surprise, kind="stable")
+    wrong = [index for index in order if surprise[index] > 0.5][:EXAMPLES]
+    right = [index for index in order[::-1] if surprise[index] <= 0.5][:EXAMPLES]
+    chosen = wrong + right
+    size = np.array(crop_size)
+    cubes = []
+    for index in chosen:
+        array = crops.get(items[index]).array
+        first = (np.array(array.shape) - size) // 2
+        cubes.append(array[tuple(slice(a, a + n) for a, n in zip(first, size, strict=True))])
+    crop = np.stack(cubes)
+    was_training = network.training
+    network.eval()
+    image = window_hu(crop, *window)[:, None].to(next(network.parameters()).device)  # (n, D, H, W) -> (n, 1, D, H, W)
+    shown = network.look(image)[1]
+    network.train(was_training)
+    found = {
+        "crop": crop, "label": labels[chosen], "probability": probabilities[chosen],
+        "row": np.array([items[index]["row"] for index in chosen]),
+        "size_mm": np.array([items[index]["size_mm"] for index in chosen], dtype=float),
+        "spacing": np.array(crops.spacing), "window": np.array(window),
+    }  # fmt: skip
+    return found if shown is None else found | {"attention": shown[:, 0].float().cpu().numpy()}
+
+
+class LesionResults:
+    """Handler and function: predict the held-out lesions, write and log the results; rank 0 only.
+
+    Args:
+        network: the classifier, not wrapped.
+        items: held-out lesions, prepared.
+        dataset: the same lesions as "image" (1, D, H, W) in [0, 1], in the same order, nothing random.
+        crops, crop_size, window: how they were cut and windowed.
+        folder: where predictions.csv, metrics.json and examples.npz go.
+        fold: written beside every prediction.
+    """
+
+    def __init__(
+        self, network: Classifier, items: Items, dataset: Dataset, crops: LesionCrops, crop_size: Sequence[int],
+        window: tuple[float, float], folder: str | Path, fold: int = 0, rank: int = 0,
+    ) -> None:  # fmt: skip
+        self.network, self.items, self.dataset, self.crops = network, items, dataset, crops
+        self.crop_size, self.window, self.folder, self.fold, self.rank = crop_size, window, Path(folder), fold, rank
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0:
+            engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def write(self) -> dict[str, Any]:
+        """Measure now; returns what metrics.json holds."""
+        probabilities = predict(self.network, self.dataset)
+        predictions = lesion_predictions(self.items, probabilities, self.fold)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        predictions.write(self.folder / "predictions.csv")
+        found = evaluate(predictions)
+        write_json(self.folder / "metrics.json", found)
+        looks = examples(self.network, self.items, probabilities, self.crops, self.crop_size, self.window)
+        np.savez_compressed(self.folder / "examples.npz", **looks)  # type: ignore[arg-type]
+        update_record(self.folder / "run.json", auc=found["metrics"]["auc"])
+        logger.info("held-out lesions: %s", in_words(found))
+        return found
+
+
+def in_words(found: Mapping[str, Any]) -> str:
+    """One line: how many, the AUC with its interval, and what the size alone gives."""
+    auc = found["metrics"]["auc"]
+    line = f"{found['cases']} of {found['patients']} patients, AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
+    size = found.get("size_only")
+    return line if not size else f"{line}; by size alone {size['auc']['value']:.3f}"

