@@ -45,7 +45,7 @@ def evaluate(
     for name, value in (("threshold", threshold), ("sensitivity", sensitivity)):
         if not 0 < value <= 1:
             raise ConfigError("is out of range", where=name, expected="above 0, up to 1", found=value)
-    ordered = predictions.where(np.lexsort((predictions.rows, predictions.folds)))  # so that no order of rows matters
+    ordered = predictions.sorted()  # so that no order of rows matters
     for fold in np.unique(ordered.folds):
         if len(np.unique(ordered.labels[ordered.folds == fold])) < 2:
             raise InputError("has lesions of one class only, so that there is no AUC", where=f"fold {fold}",
@@ -132,5 +132,9 @@ def _curves(predictions: Predictions, bootstrap: PatientBootstrap) -> dict[str, 
     names = {"roc": ("fpr", "tpr"), "pr": ("recall", "precision")}
     for curve, (value, low, high) in bands(statistics, bootstrap).items():
         x, y = names[curve]
-        told[curve] = {x: GRID.tolist(), y: value.tolist(), "low": low.tolist(), "high": high.tolist()}
+        told[curve] = {x: GRID.tolist(), y: value.tolist(), "low": _listed(low), "high": _listed(high)}
     return told
+
+
+def _listed(numbers: Floats) -> list[float | None]:
+    return [None if np.isnan(number) else float(number) for number in numbers]

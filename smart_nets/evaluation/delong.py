@@ -13,8 +13,7 @@ from scipy.stats import rankdata
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.bootstrap import Z
-
-Floats = NDArray[np.float64]
+from smart_nets.evaluation.resampling import Floats, patient_strata
 
 
 def delong(
@@ -28,7 +27,9 @@ def delong(
 
     With one lesion per patient this is the test of DeLong et al. (Biometrics 1988), by the midranks of Sun and Xu (IEEE
     Signal Process. Lett. 2014). Lesions of a patient go together: then it is the clustered form of Obuchowski (Biometrics
-    1997). Over folds the AUC is the mean of the folds' AUCs, for scores of different models cannot be compared.
+    1997). Over folds the AUC is the mean of the folds' AUCs, for scores of different models cannot be compared; folds
+    without a patient in common are independent. With few patients the interval is a little narrow
+    (benchmarks/coverage.py).
 
     Args:
         labels: (n,) 0 or 1.
@@ -41,8 +42,8 @@ def delong(
         0 and says nothing: both scores are perfect, perfectly wrong or constant, but not alike.
 
     Raises:
-        InputError: lengths differ, a score is not finite, a label is not 0 or 1, a fold lacks a class, or there are too
-            few patients of a class: each fold needs one and all together one more than there are folds.
+        InputError: lengths differ, a score is not finite, a label is not 0 or 1, a fold lacks a class, or a class
+            has less than two patients in a fold.
     """
     y, a, b = np.asarray(labels), np.asarray(scores_a, dtype=np.float64), np.asarray(scores_b, dtype=np.float64)
     owner = np.arange(len(y)) if patients is None else np.unique(np.asarray(patients), return_inverse=True)[1]
@@ -50,7 +51,7 @@ def delong(
     _check(y, {"scores_a": a, "scores_b": b, "patients": owner, "folds": fold})
     auc_a, share_a = _placements(y, a, fold)
     auc_b, share_b = _placements(y, b, fold)
-    variance = _variance(y == 1, share_a - share_b, owner, len(np.unique(fold)))
+    variance = _variance(y == 1, share_a - share_b, owner, fold)
     difference = auc_a - auc_b
     told = {"auc_a": auc_a, "auc_b": auc_b, "difference": difference}
     if variance < 1e-20:  # 0, but for rounding
@@ -63,6 +64,8 @@ def delong(
 
 
 def _check(labels: NDArray[Any], others: dict[str, NDArray[Any]]) -> None:
+    if not labels.size:
+        raise InputError("there are no lesions to compare scores on", expected="lesions of both classes")
     for name, values in others.items():
         if values.shape != labels.shape or labels.ndim != 1:
             raise InputError("differs in length from labels", where=name, expected=labels.shape, found=values.shape)
@@ -76,11 +79,6 @@ def _check(labels: NDArray[Any], others: dict[str, NDArray[Any]]) -> None:
         if len(np.unique(labels[others["folds"] == fold])) < 2:
             raise InputError("has lesions of one class only, so that there is no AUC", where=f"fold {fold:g}",
                              remedy="use fewer folds, stratified by label")  # fmt: skip
-    for label in (0, 1):
-        count = len(np.unique(others["patients"][labels == label]))
-        if count <= len(folds):
-            raise InputError(f"too few patients of class {label} for a test", expected=f"more than {len(folds)}",
-                             found=count, remedy="test on more patients")  # fmt: skip
 
 
 def _placements(labels: NDArray[Any], scores: Floats, folds: NDArray[Any]) -> tuple[float, Floats]:
@@ -105,15 +103,16 @@ def _placements(labels: NDArray[Any], scores: Floats, folds: NDArray[Any]) -> tu
     return float(np.mean(aucs)), added
 
 
-def _variance(positive: NDArray[np.bool_], added: Floats, owner: NDArray[np.intp], folds: int) -> float:
-    """Obuchowski's S10 / M + S01 / N + 2 S11 / (M N), from sums over each patient's lesions."""
-    count = int(owner.max()) + 1
-    of_positives = np.bincount(owner, added * positive, count)
-    of_negatives = np.bincount(owner, added * ~positive, count)
-    patients, with_positive, with_negative = (len(np.unique(owner[m])) for m in (positive | True, positive, ~positive))
-    # within each fold the contributions sum to 0, which takes one degree of freedom
-    return float(
-        with_positive / (with_positive - folds) * (of_positives @ of_positives)
-        + with_negative / (with_negative - folds) * (of_negatives @ of_negatives)
-        + 2 * patients / (patients - folds) * (of_positives @ of_negatives)
-    )
+def _variance(positive: NDArray[np.bool_], added: Floats, owner: NDArray[np.intp], folds: NDArray[Any]) -> float:
+    """Obuchowski's S10 / M + S01 / N + 2 S11 / (M N), from sums over each patient's lesions; strata are independent."""
+    of_positives, of_negatives = np.bincount(owner, added * positive), np.bincount(owner, added * ~positive)
+    has_positive, has_negative = np.bincount(owner, positive) > 0, np.bincount(owner, ~positive) > 0
+    variance = 0.0
+    for stratum in patient_strata(owner, folds):
+        x, y = of_positives[stratum], of_negatives[stratum]
+        m, n, count = int(has_positive[stratum].sum()), int(has_negative[stratum].sum()), len(stratum)
+        if min(m, n) < 2:
+            raise InputError("too few patients for a test", expected="2 or more of each class in each fold",
+                             found=f"{m} of class 1, {n} of class 0", remedy="test on more patients")  # fmt: skip
+        variance += m / (m - 1) * (x @ x) + n / (n - 1) * (y @ y) + 2 * count / (count - 1) * (x @ y)
+    return float(variance)

@@ -77,7 +77,10 @@ def average_precision(hits: Floats, alarms: Floats) -> Floats:
 def roc_curve(hits: Floats, alarms: Floats, grid: Floats) -> Floats:
     """True positive rate at the false positive rates of the grid, (r, k): the highest one where the curve is upright."""
     tpr, fpr = ratio(hits, hits[:, -1:]), ratio(alarms, alarms[:, -1:])
-    return np.stack([np.interp(grid, x, y) for x, y in zip(fpr, tpr, strict=True)])
+    curves = np.full((len(hits), len(grid)), np.nan)
+    for line in _both_classes(hits, alarms):
+        curves[line] = np.interp(grid, fpr[line], tpr[line])
+    return curves
 
 
 def precision_curve(hits: Floats, alarms: Floats, grid: Floats) -> Floats:
@@ -87,12 +90,17 @@ def precision_curve(hits: Floats, alarms: Floats, grid: Floats) -> Floats:
     """
     precision = ratio(hits, hits + alarms)
     curves = np.full((len(hits), len(grid)), np.nan)
-    for curve, found, right in zip(curves, hits, precision, strict=True):
-        if found[-1] > 0:
-            # half a lesion or less below the recall asked for is rounding; recall 0 needs some hit as well
-            wanted = np.maximum(grid * found[-1], found[found > 0][0]) - 1e-9 * found[-1]
-            curve[:] = right[np.searchsorted(found, wanted)]
+    for line in _both_classes(hits, alarms):
+        found, most = hits[line], hits[line, -1]
+        # recall 0 needs some hit as well; a billionth of a lesion is rounding
+        wanted = np.maximum(grid * most, found[found > 0][0]) - 1e-9 * most
+        curves[line] = precision[line, np.searchsorted(found, wanted)]
     return curves
+
+
+def _both_classes(hits: Floats, alarms: Floats) -> NDArray[np.intp]:
+    """Weightings in which both classes have lesions, so that there are curves."""
+    return np.flatnonzero((hits[:, -1] > 0) & (alarms[:, -1] > 0))
 
 
 def decision_rates(labels: NDArray[Any], called: NDArray[np.bool_], weights: Floats) -> dict[str, Floats]:

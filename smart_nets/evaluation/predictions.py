@@ -60,6 +60,10 @@ class Predictions:
         """Those that a mask (n,) or row numbers pick."""
         return Predictions(*(getattr(self, field.name)[keep] for field in fields(self)))
 
+    def sorted(self) -> Predictions:
+        """By fold, then by row."""
+        return self.where(np.lexsort((self.rows, self.folds)))
+
     def patient_count(self, chosen: NDArray[np.bool_]) -> int:
         """Number of patients with a prediction that a mask (n,) chooses."""
         return len(np.unique(self.patients[chosen]))

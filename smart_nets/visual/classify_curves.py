@@ -25,6 +25,7 @@ LOOKS: tuple[tuple[str, Any, str], ...] = tuple(
 """How lines are told apart: colour of the palette, dashes for matplotlib and for a legend's SVG."""
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 GUIDE: dict[str, Any] = {"color": PALETTE["muted"][0], "linewidth": 1, "linestyle": (0, (4, 3))}
+GUIDE_KEY = ("muted", "4 3")  # the same line in a legend
 CLASS_COLOURS = ("plain", "ampd")  # of label 0 and label 1
 
 
@@ -47,15 +48,13 @@ def share_chart(
         strokes: drawn in their order, each with its band.
         label: what a screen reader says.
         axes_names: of the horizontal and the vertical axis.
-        chance: level of a horizontal line of chance; None draws the diagonal.
+        chance: level of a horizontal line of chance; None draws the diagonal. The legend has to name it, see GUIDE_KEY.
     """
     figure, axes = _square(axes_names)
     if chance is None:
         axes.plot([0, 1], [0, 1], **GUIDE)
-        _remark(axes, "chance", (0.6, 0.6), "left", (8, -10))
     else:
         axes.axhline(chance, **GUIDE)
-        _remark(axes, f"chance {chance:.2f}", (0.01, chance), "left", (0, 4))
     for stroke in strokes:
         _draw(axes, stroke)
     return inline_svg(figure, name, label)
@@ -146,7 +145,6 @@ def few_shot_chart(strokes: Sequence[Stroke], label: str, size_alone: float | No
     lowest = min([0.5, *values[np.isfinite(values)]])
     axes.set_ylim(max(0.0, lowest - 0.03), 1.0)
     axes.axhline(0.5, **GUIDE)
-    _remark(axes, "chance", (0.01, 0.5), "left", (2, 4))
     if size_alone is not None:
         axes.axhline(size_alone, **{**GUIDE, "linestyle": (0, (1, 2)), "linewidth": 1.4})
     fractions = sorted({float(x) for stroke in strokes for x in stroke.curve.x})
@@ -210,7 +208,3 @@ def _draw(axes: Axes, stroke: Stroke) -> None:
         axes.vlines(curve.x, curve.low, curve.high, color=colour, linewidth=1, alpha=0.6)
     axes.plot(curve.x, curve.y, color=colour, linewidth=1.8, linestyle=dashes, marker="o" if stroke.marked else "",
               markersize=4.5)  # fmt: skip
-
-
-def _remark(axes: Axes, text: str, place: tuple[float, float], side: str, shift: tuple[float, float]) -> None:
-    axes.annotate(text, place, shift, textcoords="offset points", ha=side, fontsize=8.5, color=PALETTE["muted"][0])

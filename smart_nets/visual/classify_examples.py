@@ -45,7 +45,7 @@ def examples_section(run: ClassifyRun) -> str:
         f"The lesion is in the middle of every picture, and the planes run through it. {_windows_in_words(run)}"
         "Sides are the patient's, as a radiologist hangs pictures: the patient's right is on the left."
     )
-    html = page.paragraph(intro) + _attention_in_words(top)
+    html = page.paragraph(intro) + _attention_in_words(examples, top)
     for title, right in (("Most confident mistakes", False), ("Most confident right answers", True)):
         html += f"<h3>{title}</h3>{_list([one for one in examples if one.right == right], run, top, right)}"
     return html
@@ -85,7 +85,13 @@ def _windows_in_words(run: ClassifyRun) -> str:
     return f"Windows: {', '.join(parts)}. "
 
 
-def _attention_in_words(top: float) -> str:
+def concentration(attention: Array) -> float:
+    """Share of the attention (D, H, W) that the most attended tenth of the voxels holds; 0.1 if it is even."""
+    ranked = np.sort(attention, axis=None)[::-1]
+    return float(ranked[: max(1, round(len(ranked) / 10))].sum() / max(float(ranked.sum()), 1e-12))
+
+
+def _attention_in_words(examples: list[Example], top: float) -> str:
     if not math.isfinite(top):
         return page.paragraph(
             "This run kept no attention maps; a network without semantic attention has none.", "quiet"
@@ -94,6 +100,8 @@ def _attention_in_words(top: float) -> str:
         "Colours show how much each part of a crop contributed to the summary that is judged ([CLS] attention, mean "
         "over heads). They do not show that a finding is there, or that it was the reason."
     )
+    share = np.mean([concentration(one.attention) for one in examples if one.attention is not None])
+    text += f" A tenth of a crop holds {share:.0%} of the attention in these examples; an even spread would give 10%."
     return page.paragraph(text) + page.scale(attention_scale(), "an even share (clear)", f"{top:g} times that or more")
 
 

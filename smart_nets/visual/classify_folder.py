@@ -105,6 +105,10 @@ def _check(about: dict[str, Any], path: Path) -> None:
         part = (about.get("lesions") or {}).get(name) or {}
         if not isinstance(part, dict) or not all(_is_count(number) for number in part.values()):
             raise InputError(f"lesions {name} is not a table of counts", where=path, found=part)
+    for name in ("given", "used"):
+        number = (about.get("lesions") or {}).get(name, 0)
+        if not _is_count(number):
+            raise InputError(f"lesions {name} is not a count", where=path, found=number)
     names = about.get("classes", CLASSES)
     if not isinstance(names, (list, tuple)) or len(names) != 2 or not all(isinstance(name, str) for name in names):
         raise InputError("classes are not two names", where=path, expected='["benign", "malignant"]', found=names)

@@ -61,7 +61,8 @@ def data_section(run: ClassifyRun) -> str:
         blocks.append(("Folds tested", _folds(run.predictions, run.classes[1])))
     html = "".join(f"<div><h3>{name}</h3>{table}</div>" for name, table in blocks)
     absent = [] if rows else ["run.json does not tell how the lesions were chosen."]
-    absent += ["Why lesions were left out is not recorded."] if rows and "left_out" not in lesions else []
+    if lesions.get("used", 0) < lesions.get("given", 0) and "left_out" not in lesions:
+        absent.append("Why the others were left out is not recorded.")
     absent += [] if run.predictions else ["There is no predictions.csv, so the folds cannot be counted."]
     note = page.paragraph(" ".join(absent), "quiet") if absent else ""
     return (f'<div class="tables">{html}</div>' if blocks else "") + note
@@ -78,10 +79,13 @@ def _folds(table: Predictions, positive: str) -> str:
 
 def again_section(run: ClassifyRun) -> str:
     """Inner HTML of "Do it again"."""
-    classify, encoder = run.facts("classify"), run.about.get("encoder")
-    kind = [("encoder", encoder), *classify.items()] if encoder or classify else []
-    block = f'<div class="tables"><div><h3>Kind of run</h3>{page.table(kind)}</div></div>' if kind else ""
-    return f"<pre>{page.escape(_command(run))}</pre>{block}{record_tables(run.about)}"
+    name, encoder = run.facts("classify").get("name"), run.about.get("encoder")
+    facts = [("kind of run", name)] if name else []
+    if isinstance(encoder, dict):
+        facts += [(f"encoder, {part}", value) for part, value in encoder.items() if value is not None]
+    elif encoder:
+        facts.append(("encoder", encoder))
+    return f"<pre>{page.escape(_command(run))}</pre>{record_tables(run.about, facts)}"
 
 
 def _command(run: ClassifyRun) -> str:

@@ -66,6 +66,7 @@ class Results:
     """What one evaluation found.
 
     Attributes:
+        folds: numbers of those tested, () if not recorded.
         metrics: name ("auc", "precision") -> Measure.
         operating: "threshold", "sensitivity", "specificity", "precision" -> Measure; {} if none was chosen.
         rule: how the operating point was chosen.
@@ -79,6 +80,7 @@ class Results:
     cases: int
     patients: int
     positives: int
+    folds: tuple[int, ...]
     metrics: dict[str, Measure]
     operating: dict[str, Measure]
     rule: str
@@ -110,6 +112,7 @@ def read_results(content: Any, where: Path) -> Results:
         cases=_count(content, "cases", where),
         patients=_count(content, "patients", where),
         positives=_count(content, "positives", where),
+        folds=read_folds(content.get("folds"), where),
         metrics=_measures(_table(content.get("metrics"), "metrics", where), where),
         operating=_measures(operating, where, ("threshold", "sensitivity", "specificity", "precision")),
         rule=str(operating.get("rule", "")),
@@ -141,6 +144,12 @@ def read_curve(value: Any, x: str, y: str, where: Path) -> Curve | None:
     if len({len(column) for column in columns}) > 1:
         raise InputError(f"curve {y} has columns of unlike length", where=where, found=[len(c) for c in columns])
     return Curve(*columns)
+
+
+def read_folds(value: Any, where: Path) -> tuple[int, ...]:
+    """Fold numbers, () if there are none; InputError if they are not numbers."""
+    found = np.array([], dtype=np.float64) if value is None else _column(value, "folds", where)
+    return tuple(int(fold) for fold in found[np.isfinite(found)])
 
 
 def measure(value: Any, name: str, where: Path) -> Measure:

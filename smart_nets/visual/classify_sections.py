@@ -6,7 +6,7 @@ import numpy as np
 
 from smart_nets.visual import classify_curves as curves
 from smart_nets.visual import page
-from smart_nets.visual.classify_curves import CLASS_COLOURS, Stroke
+from smart_nets.visual.classify_curves import CLASS_COLOURS, GUIDE_KEY, Stroke
 from smart_nets.visual.classify_folder import ClassifyRun
 from smart_nets.visual.classify_results import Measure, Results
 from smart_nets.visual.classify_words import matched, size_verdict
@@ -33,6 +33,7 @@ def _roc(run: ClassifyRun) -> str:
     if alone is not None:
         strokes.insert(0, Stroke(alone, 6))
         keys.append(("size alone", "ampd", "8 3"))
+    keys.append(("chance", *GUIDE_KEY))
     names = (f"share of {run.classes[0]} called {run.classes[1]} (1 − specificity)", "sensitivity")
     svg = curves.share_chart("roc", strokes, label="ROC curve with band", axes_names=names)
     remark = "sensitivity at every rate of false alarms" + (
@@ -47,7 +48,7 @@ def _pr(results: Results) -> str:
     svg = curves.share_chart("pr", [Stroke(results.pr)], label="Precision-recall curve with band",
                              axes_names=("recall (sensitivity)", "precision"), chance=chance)  # fmt: skip
     value = f"average precision {results.measure('average_precision').number()}"
-    keys = page.keys([("this network", "amip", "none")])
+    keys = page.keys([("this network", "amip", "none"), (f"chance {chance:.2f}", *GUIDE_KEY)])
     return page.chart(svg, "Precision-recall curve", "precision at every sensitivity", value, keys)
 
 
@@ -87,7 +88,7 @@ def calibration_section(run: ClassifyRun) -> str:
         html = page.paragraph(text) + page.paragraph(fit)
         svg = curves.calibration_chart(results.bins, "Calibration with intervals and counts")
         error = f"error {results.measure('calibration_error').number()}"
-        keys = page.keys([("this network", "amip", "none"), ("perfect", "muted", "4 3")])
+        keys = page.keys([("this network", "amip", "none"), ("perfect", *GUIDE_KEY)])
         cards = page.chart(svg, "Calibration", "whiskers: 95% intervals; n: lesions per bin", error, keys)
     if table is not None:
         svg = curves.class_histogram("probabilities", table.labels, table.probabilities, label="Probabilities by class",

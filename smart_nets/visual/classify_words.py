@@ -11,7 +11,8 @@ from smart_nets.visual.classify_results import Measure, Results
 from smart_nets.visual.run_metrics import count
 
 CLEAR = 0.05  # p below this is told as a difference
-FEW = 30  # cases of a class below which curves and intervals are rough
+FEW = 30  # cases of a class, or patients, below which curves and intervals are rough
+CHANCE = 0.5  # the AUC of guessing
 
 
 def what_ran(run: ClassifyRun) -> str:
@@ -38,7 +39,8 @@ def headline(results: Results) -> str:
         return f"Its AUC has {auc.text()}."
     alone = results.size.get("auc", Measure())
     beside = f"the lesions' size alone reaches {alone.text()}" if alone.known else "of size alone nothing is known"
-    return f"Its AUC is {_spelt(auc)}; {beside}. {matched(results)}"
+    doubt = ", not clearly better than chance" if auc.low <= CHANCE else ""
+    return f"Its AUC is {_spelt(auc)}{doubt}; {beside}. {matched(results)}"
 
 
 def matched(results: Results) -> str:
@@ -51,7 +53,7 @@ def matched(results: Results) -> str:
     cases = results.matched.get("cases", Measure())
     which = f"the {cases.value:,.0f} lesions" if cases.known else "lesions"
     beside = f"; size alone reaches {alone.text()} there" if alone.known else ""
-    chance = "clearly" if auc.low > 0.5 else "not clearly"
+    chance = "clearly" if auc.low > CHANCE else "not clearly"
     return f"Among {which} of {low:g} to {high:g} mm its AUC is {auc.text()}, {chance} better than chance{beside}."
 
 
@@ -99,6 +101,8 @@ def warnings(run: ClassifyRun) -> Iterator[str]:
     for name, number in zip(names, (results.cases - results.positives, results.positives), strict=True):
         if number < FEW:
             yield f"Few cases: only {count(number, 'lesion')} of the class “{name}”. Curves are rough and intervals wide."
+    if results.patients < FEW:
+        yield f"Few patients: only {count(results.patients, 'patient')}, however many lesions they have."
     if run.about.get("encoder") == "from scratch":
         yield "The network was trained from scratch, because no pretrained encoder was given: this is a baseline."
     if "phantom" in str(run.facts("data").get("source", "")).lower():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smart_nets.visual import classify_curves as curves
 from smart_nets.visual import page
-from smart_nets.visual.classify_curves import Stroke, looks
+from smart_nets.visual.classify_curves import GUIDE_KEY, Stroke, looks
 from smart_nets.visual.classify_folder import read_json
 from smart_nets.visual.classify_results import Measure, Results
 from smart_nets.visual.classify_words import CLEAR, p_text
@@ -50,11 +50,22 @@ def _summary(comparison: Comparison) -> str:
         return page.paragraph("No model has an AUC.", "lead")
     results = comparison.models[known[0][1]][fraction]
     told = ", ".join(f"“{name}” {auc.text()}" for auc, name in known)
-    lead = (f"Trained on {fraction:.0%} of the training lesions and tested on the same {results.cases:,} lesions of "
-            f"{results.patients:,} patients: AUC (95% interval): {told}.")  # fmt: skip
+    lead = f"Trained on {fraction:.0%} of the training lesions, AUC (95% interval): {told}."
+    if len(_tested(comparison, fraction)) == 1:
+        lead += f" All were tested on the same {results.cases:,} lesions of {results.patients:,} patients."
     alone = results.size.get("auc", Measure())
     size = f"The lesions' size alone reaches {alone.text()}." if alone.known else "Of size alone nothing is known."
-    return page.paragraph(lead, "lead") + page.paragraph(size, "lead") + _winner(comparison, [n for _, n in known])
+    unlike = [f"{part:.0%}" for part in comparison.fractions if len(_tested(comparison, part)) > 1]
+    note = (f"Not all models trained on {' and '.join(unlike)} were tested in the same folds. Their AUCs are of different "
+            "lesions; compare them by the differences below, which are of the folds both have.")  # fmt: skip
+    text = page.paragraph(lead, "lead") + page.paragraph(size, "lead")
+    return text + _winner(comparison, [name for _, name in known]) + page.notes([note] if unlike else [])
+
+
+def _tested(comparison: Comparison, fraction: float) -> set[tuple[int, tuple[int, ...]]]:
+    """What the models of a fraction were tested on: number of lesions and folds."""
+    results = [found[fraction] for found in comparison.models.values() if fraction in found]
+    return {(one.cases, one.folds) for one in results}
 
 
 def _winner(comparison: Comparison, names: list[str]) -> str:
@@ -97,7 +108,8 @@ def _few_shot(comparison: Comparison) -> str:
     alone = _first(comparison.models, max(comparison.fractions)).size.get("auc", Measure())
     svg = curves.few_shot_chart(strokes, "AUC over the share of training lesions", alone.value if alone.known else None)
     names = [(name, *places[name][1:]) for name in comparison.few_shot]
-    keys = page.keys([*names, (f"size alone {alone.number()}", "muted", "1 3")] if alone.known else names)
+    names += [(f"size alone {alone.number()}", "muted", "1 3")] if alone.known else []
+    keys = page.keys([*names, ("chance", *GUIDE_KEY)])
     return page.chart(svg, "Few-shot curve", "the same tested lesions at every share; bands: 95%", keys=keys)
 
 
@@ -109,7 +121,7 @@ def _rocs(comparison: Comparison) -> str:
         return page.paragraph("This comparison kept no ROC curves.")
     names = ("false positive rate (1 − specificity)", "sensitivity")
     svg = curves.share_chart("roc", strokes, label="ROC curves of all models", axes_names=names)
-    keys = page.keys((name, *places[name][1:]) for name, roc in drawn.items() if roc)
+    keys = page.keys([*((name, *places[name][1:]) for name, roc in drawn.items() if roc), ("chance", *GUIDE_KEY)])
     absent = [name for name in comparison.models if not drawn.get(name)]
     remark = "bands: 95%, point by point" + (f"; no curve of {', '.join(absent)}" if absent else "")
     return page.chart(svg, f"ROC curves, trained on {fraction:.0%}", remark, keys=keys)
@@ -129,8 +141,8 @@ def _differences(comparison: Comparison) -> str:
                  f"{CLEAR / tests:.2g} count.")  # fmt: skip
     rows = [
         (
-            (f"{one.a} − {one.b}", f"trained on {one.fraction:.0%}"),
-            (_signed(one.gain), one.gain.interval()),
+            (f"{one.a} − {one.b}", f"trained on {one.fraction:.0%}{_in_folds(one.folds)}"),
+            (_signed(one.gain), one.gain.interval() if one.gain.known else one.gain.why),
             p_text(one.p),
         )
         for one in sorted(differences, key=lambda one: -one.fraction)
@@ -144,6 +156,10 @@ def _cell(auc: Measure) -> tuple[str, str]:
 
 def _signed(gain: Measure) -> str:
     return ("+" if gain.known and gain.value >= 0 else "") + gain.number()
+
+
+def _in_folds(folds: tuple[int, ...]) -> str:
+    return f"; fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, folds))}" if folds else ""
 
 
 def _first(models: Models, fraction: float) -> Results:

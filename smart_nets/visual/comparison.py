@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import InputError
-from smart_nets.visual.classify_results import Curve, Measure, Results, measure, read_curve, read_results
+from smart_nets.visual.classify_results import Curve, Measure, Results, measure, read_curve, read_folds, read_results
 
 Models = dict[str, dict[float, Results]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """AUC of a less AUC of b on the same lesions, both trained on the same fraction."""
+    """AUC of a less AUC of b on the same lesions, both trained on the same fraction and tested in the same folds."""
 
     a: str
     b: str
     fraction: float
     gain: Measure
     p: float
+    folds: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,7 @@ def _fraction(text: Any, where: Path) -> float:
 def _difference(entry: Mapping[str, Any], where: Path) -> Difference:
     if not isinstance(entry.get("a"), str) or not isinstance(entry.get("b"), str):
         raise InputError("a difference does not name its models", where=where, found=dict(entry))
-    gain = measure(
-        {"value": entry.get("difference"), "low": entry.get("low"), "high": entry.get("high")}, "difference", where
-    )
+    parts = {"value": entry.get("difference"), **{name: entry.get(name) for name in ("low", "high", "why")}}
     p = measure(entry.get("p"), "p", where).value
-    return Difference(entry["a"], entry["b"], _fraction(entry.get("fraction"), where), gain, p)
+    fraction, folds = _fraction(entry.get("fraction"), where), read_folds(entry.get("folds"), where)
+    return Difference(entry["a"], entry["b"], fraction, measure(parts, "difference", where), p, folds)

@@ -153,12 +153,12 @@ def _reproduce(run: Run) -> str:
     return f"<pre>{page.escape(command)}</pre>{record_tables(about)}"
 
 
-def record_tables(about: dict[str, Any]) -> str:
-    """Everything run.json knows that is needed to make a run again: data, weights, model, settings, versions."""
+def record_tables(about: dict[str, Any], more: list[tuple[str, Any]] | None = None) -> str:
+    """Everything run.json knows that is needed to make a run again: data (and `more` there), model, settings, versions."""
     data, model, weights = (about.get(name, {}) for name in ("data", "model", "weights"))
     data_names = {"source": "source", "given": "scans given", "used": "scans used", "rejected": "scans rejected",
                   "manifest_sha256": "SHA-256 of the manifest"}  # fmt: skip
-    facts = [(text, data[name]) for name, text in data_names.items() if name in data]
+    facts = (more or []) + [(text, data[name]) for name, text in data_names.items() if name in data]
     facts += [(f"weights, {name}", value) for name, value in weights.items()]
     facts += [(name, about[name]) for name in ("started", "hardware") if name in about]
     groups = {

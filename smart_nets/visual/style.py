@@ -85,7 +85,7 @@ td:first-child{color:var(--muted);width:38%}
 td:last-child{font-variant-numeric:tabular-nums}
 th{text-align:left;font-weight:500;font-size:.84rem;color:var(--muted);padding:6px 14px 6px 0;
   border-bottom:1px solid var(--grid);vertical-align:bottom}
-.grid{max-width:760px}.grid td:first-child{color:var(--ink);width:auto}
+.grid{max-width:760px}.grid td{overflow-wrap:break-word}.grid td:first-child{color:var(--ink);width:auto}
 .grid td+td{white-space:nowrap;font-variant-numeric:tabular-nums;width:8.5em}.grid td+td small{white-space:normal}
 td small{display:block;color:var(--muted);font-size:.84rem;line-height:1.4;max-width:64ch}
 .tables{columns:2 380px;column-gap:44px}.tables>div{break-inside:avoid;padding-top:1px}

@@ -172,7 +172,7 @@ def make_classify_run(tmp_path: Path) -> MakeClassifyRun:
     def make(cases: int = 90, examples: int = 4, sizes: bool = True, **about: Any) -> Path:
         folder = tmp_path / "classification"
         (folder / "eval").mkdir(parents=True, exist_ok=True)
-        predictions = make_predictions(cases, sizes)
+        predictions = invent_predictions(cases, sizes)
         predictions.write(folder / "eval" / "predictions.csv")
         (folder / "eval" / "metrics.json").write_text(json.dumps(evaluate(predictions, rounds=100)))
         (folder / "eval" / "run.json").write_text(json.dumps({**CLASSIFY_RUN, **about}))
@@ -185,7 +185,12 @@ def make_classify_run(tmp_path: Path) -> MakeClassifyRun:
     return make
 
 
-def make_predictions(cases: int, sizes: bool = True, skill: float = 1.5, seed: int = 0) -> Predictions:
+@pytest.fixture
+def make_predictions() -> Callable[..., Predictions]:
+    return invent_predictions
+
+
+def invent_predictions(cases: int, sizes: bool = True, skill: float = 1.5, seed: int = 0) -> Predictions:
     """A third of the lesions malignant, two lesions in some patients, malignant ones larger; `skill` in units of noise."""
     rng = np.random.default_rng(seed)
     labels = (np.arange(cases) % 3 == 0).astype(int)
@@ -198,16 +203,15 @@ def make_predictions(cases: int, sizes: bool = True, skill: float = 1.5, seed: i
     )  # fmt: skip
 
 
-def write_classify_log(path: Path, steps: int = 120) -> None:
-    rng = np.random.default_rng(0)
+def write_classify_log(path: Path, steps: int = 60) -> None:
+    noise = np.random.default_rng(0).normal(size=steps)
     with path.open("w") as file:
         for step in range(1, steps + 1):
-            done, noise = step / steps, rng.normal(size=2)
-            file.write(json.dumps({
-                "step": step, "epoch": 1 + (step - 1) * 20 // steps, "loss": 0.2 + 0.5 * math.exp(-3 * done) + 0.04 * noise[0],
-                "accuracy": float(np.clip(0.9 - 0.35 * math.exp(-3 * done) + 0.05 * noise[1], 0, 1)), "grad_norm": 1.5,
-                "lr_encoder": 2e-4 * (0.5 + 0.5 * math.cos(math.pi * done)), "lr_head": 1e-3 * (1 - done),
-            }) + "\n")  # fmt: skip
+            done = step / steps
+            loss = 0.2 + 0.5 * math.exp(-3 * done) + 0.04 * noise[step - 1]
+            file.write(
+                json.dumps({"step": step, "epoch": 1 + step // 10, "loss": loss, "lr_head": 1e-3 * (1 - done)}) + "\n"
+            )
 
 
 def write_examples(path: Path, crops: np.ndarray, sizes: bool = True) -> None:
