@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from pathlib import Path
+from typing import Literal
 
 import fire
 
@@ -11,6 +13,14 @@ from smart_nets.data.check_data import check_data as check
 from smart_nets.data.check_scan import Rules
 from smart_nets.data.read import Tilt
 from smart_nets.errors import show_one_sentence
+from smart_nets.evaluation.compare import compare
+from smart_nets.evaluation.extract import features_of
+from smart_nets.evaluation.features import save_features
+from smart_nets.evaluation.lesion_results import in_words
+from smart_nets.evaluation.probe_features import probe_features
+from smart_nets.training.run_record import write_json
+from smart_nets.visual.classify_report import write_classify_report
+from smart_nets.visual.compare_report import write_compare_report
 from smart_nets.visual.data_report import write_data_report
 
 
@@ -60,8 +70,71 @@ def check_data(
     sys.exit(checked.exit_code)
 
 
+def features(
+    data: str,
+    model: str,
+    output: str,
+    spacing: float | None = None,
+    crop: int | None = None,
+    cache_dir: str | None = None,
+    rule: str = "median",
+) -> None:
+    """Write the frozen features of lesions, or of whole scans, to one .npz file.
+
+    Args:
+        data: a table or collection of lesions, or a folder or manifest of scans.
+        model: weights of a pretrained encoder or of a classifier, with the card beside them.
+        output: the file to write, e.g. features.npz.
+        spacing: voxel size in mm; default that of the model's card.
+        crop: voxels of a crop; default that of the model's card.
+        cache_dir: for prepared voxels; default a folder beside the output.
+        rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
+    """
+    cache = cache_dir or str(Path(output).with_suffix("")) + "_cache"
+    found = features_of(data, model, cache, [spacing] * 3 if spacing else None, [crop] * 3 if crop else None, rule)
+    save_features(output, found)
+    kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
+    print(f"{len(found.rows):,} rows of {len(set(found.patients.tolist())):,} patients: {kinds}\nfeatures: {output}")
+
+
+def probe(
+    features: str,
+    output_dir: str,
+    kind: Literal["linear", "knn"] = "linear",
+    feature: str | None = None,
+    folds: int = 3,
+    seed: int = 0,
+) -> None:
+    """Probe frozen features with cross-validation by patient; write predictions.csv, metrics.json and report.html.
+
+    Args:
+        features: a file that the verb `features` wrote of labelled lesions.
+        output_dir: where to write.
+        kind: "linear" (logistic regression) or "knn".
+        feature: "cls" or "pooled"; default [CLS] where there is one.
+        folds: how many, stratified and grouped by patient.
+        seed: of the folds.
+    """
+    found = probe_features(features, output_dir, kind, feature, folds, seed)
+    print(in_words(found))
+    print(f"report: {write_classify_report(output_dir)}")
+
+
+def compare_runs(*runs: str, output_dir: str) -> None:
+    """Compare finished classification runs: compare.json and compare.html with the few-shot curve.
+
+    Args:
+        runs: output folders of training runs; those of the same name are joined over folds.
+        output_dir: where to write.
+    """
+    target = Path(output_dir) / "compare.json"
+    write_json(target, compare(runs))
+    print(f"report: {write_compare_report(target)}")
+
+
 def main() -> None:
     """Run the verb that the command line names."""
     show_one_sentence()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    fire.Fire({"check-data": check_data}, name="smart_nets")
+    verbs = {"check-data": check_data, "features": features, "probe": probe, "compare": compare_runs}
+    fire.Fire(verbs, name="smart_nets")

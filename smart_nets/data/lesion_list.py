@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from smart_nets.data.adapters.lesions_csv import read_lesions
 from smart_nets.data.adapters.lidc_idri import read_lidc_idri
@@ -62,6 +65,46 @@ def lesion_list(
     for line in _counts(items, without):
         logger.info("%s: %s", path.name, line)
     return items
+
+
+def lesions_to_predict(
+    source: str | Path, centre: Sequence[float] | None = None, mask: str | Path | None = None
+) -> list[dict[str, Any]]:
+    """What an inference looks at: all lesions of a source of `lesion_list`, or one lesion of one scan.
+
+    Args:
+        source: a scan (a file or DICOM folder), or a source of lesions; its labels are not used.
+        centre: (x, y, z) of the lesion in RAS mm, when the source is a scan.
+        mask: of the lesion, when the source is a scan. Without either the middle of the scan is looked at, which is right
+            for a scan that was cut around its lesion.
+
+    Raises:
+        InputError: the source is neither, or the mask does not exist.
+        ConfigError: a centre or mask for a source that has its own.
+    """
+    path = Path(source).expanduser()
+    if is_lesion_source(path):
+        if centre is not None or mask is not None:
+            raise ConfigError("this source has its lesions' places already", where="centre, mask", found=path,
+                              remedy="leave both out, or give one scan")  # fmt: skip
+        return [{**item, "row": row} for row, item in enumerate(lesion_list(path))]
+    item: dict[str, Any] = {"image": str(path)}
+    if centre is not None:
+        if len(centre) != 3 or not np.isfinite(np.asarray(centre, dtype=float)).all():
+            raise ConfigError("is no point", where="centre", expected="[x, y, z] in RAS mm", found=centre)
+        item["centre_mm"] = [float(value) for value in centre]
+    if mask is not None:
+        if not Path(mask).is_file():
+            raise InputError("does not exist", where=mask, expected="a mask of the lesion", remedy="check the path")
+        item["mask"] = str(mask)
+    if centre is None and mask is None:
+        logger.warning("no centre and no mask: the middle of %s is taken for the lesion", path.name)
+    return [item]
+
+
+def is_lesion_source(path: Path) -> bool:
+    """Whether a path is a table or a known collection of labelled lesions, rather than one scan."""
+    return (path.is_file() and path.suffix.lower() in TABLES) or is_lidc_vois(path) or any(path.glob("LIDC-IDRI-*"))
 
 
 def check_lesions(items: list[dict[str, Any]], source: Path) -> None:

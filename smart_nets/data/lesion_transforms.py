@@ -36,7 +36,8 @@ class LoadLesiond(MapTransform):
 class CropLesiond(MapTransform):
     """Cut the cube around one lesion out of a loaded scan, for inference, and remember the scan's own grid.
 
-    The item's "centre_mm" or "mask" tells where, as in `lesion_place`. Its "scan_grid" gets {"affine", "shape", "source"}.
+    The item's "centre_mm" or "mask" tells where, as in `lesion_place`. Its "scan_grid" gets {"affine", "shape", "source",
+    "centre_mm", "row"}; row is -1 for the only lesion of a scan.
 
     Args:
         keys: of the scan, HU (1, X, Y, Z) with its affine.
@@ -57,7 +58,9 @@ class CropLesiond(MapTransform):
             cube = crop_lesion(scan, centre, self.size, self.spacing)
             voxels = torch.from_numpy(cube.array)[None]  # (D, H, W) -> (1, D, H, W)
             item[key] = MetaTensor(voxels, affine=torch.from_numpy(cube.affine), meta={"filename_or_obj": source})
-            item["scan_grid"] = {"affine": scan.affine, "shape": scan.array.shape, "source": source}
+            item["scan_grid"] = {"affine": scan.affine, "shape": np.array(scan.array.shape), "source": source,
+                                 "centre_mm": np.array(centre), "row": int(item.get("row", -1))}  # fmt: skip
+
         return item
 
 
@@ -75,12 +78,12 @@ class ToScanGridd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
         grid = item["scan_grid"]
+        affine, shape = np.asarray(grid["affine"]), [int(side) for side in grid["shape"]]
+        meta = {"filename_or_obj": grid["source"]} | (
+            {"patch_index": int(grid["row"])} if int(grid["row"]) >= 0 else {}
+        )
         for key in self.keys:
             cube = Volume(torch.as_tensor(item[key])[0].cpu().numpy(), item[self.image].affine.numpy(), grid["source"])
-            voxels = sample_on(cube, grid["affine"], grid["shape"], self.outside)
-            item[key] = MetaTensor(
-                torch.from_numpy(voxels)[None],
-                affine=torch.from_numpy(grid["affine"]),
-                meta={"filename_or_obj": grid["source"]},
-            )
+            voxels = torch.from_numpy(sample_on(cube, affine, shape, self.outside))[None]  # (X, Y, Z) -> (1, X, Y, Z)
+            item[key] = MetaTensor(voxels, affine=torch.from_numpy(affine), meta=meta)
         return item

@@ -33,7 +33,9 @@ def predict(network: nn.Module, dataset: Dataset, batch_size: int = 32) -> NDArr
     device = next(network.parameters()).device
     was_training = network.training
     network.eval()
-    parts = [network(batch["image"].to(device)).softmax(dim=1)[:, 1] for batch in DataLoader(dataset, batch_size=batch_size)]
+    parts = [
+        network(batch["image"].to(device)).softmax(dim=1)[:, 1] for batch in DataLoader(dataset, batch_size=batch_size)
+    ]
     network.train(was_training)
     return torch.cat(parts).double().cpu().numpy()
 

@@ -126,6 +126,8 @@ class SmartEncoder(Encoder):
         use_checkpoint: the Swin transformer's.
         sa_stage: after which stage semantic attention looks (1 to 4); None leaves it out.
         sa_blocks, sa_heads, layer_scale: of the semantic attention.
+        input_mean, input_std: what is taken off the intensities in [0, 1] and what they are divided by. A network that
+            learns from few crops of mostly dark lung learns several times faster on centred input.
 
     Raises:
         ConfigError: a stage that does not exist, or heads that do not divide its width.
@@ -147,10 +149,15 @@ class SmartEncoder(Encoder):
         sa_heads: int = 8,
         layer_scale: float | None = 0.1,
         use_checkpoint: bool = False,
+        input_mean: float = 0.0,
+        input_std: float = 1.0,
     ) -> None:
         super().__init__()
+        if input_std <= 0:
+            raise ConfigError("must be above 0", where="input_std", found=input_std)
         if sa_stage not in (1, 2, 3, 4, None):
             raise ConfigError("no such stage", where="sa_stage", expected="1, 2, 3, 4 or null", found=sa_stage)
+        self.input_mean, self.input_std = input_mean, input_std
         self.in_chans, self.patch_size, self.tap = in_chans, patch_size, sa_stage or 3
         self.has_attention = sa_stage is not None
         self.stride = self.deep_cell = patch_size * 2**4
@@ -188,6 +195,7 @@ class SmartEncoder(Encoder):
     def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
         check_image(x, self.in_chans, self.stride)
         token = fill_token(self.mask_token, fill)
+        x = (x - self.input_mean) / self.input_std
         return self.swin(x, None if mask is None else expand_mask(mask, x, self.patch_size), token, stages)
 
 

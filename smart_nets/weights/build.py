@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from smart_nets.errors import CheckpointError
 from smart_nets.networks.attention_net import AttentionNet
@@ -38,8 +38,13 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
 
 
 def load_encoder(weights: str | Path) -> Encoder:
-    """The encoder that a weights file and its card describe, with its weights, in evaluation mode."""
-    encoder = build_encoder(read_card(weights)["architecture"])
+    """The encoder that a weights file and its card describe, pretrained or of a classifier, in evaluation mode."""
+    card = read_card(weights)
+    if "classes" in card:
+        classifier = build_classifier(card)
+        load_weights(classifier, weights)
+        return cast(Encoder, classifier.encoder.eval())
+    encoder = build_encoder(card["architecture"])
     load_weights(encoder, weights)
     return encoder.eval()
 

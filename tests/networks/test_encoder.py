@@ -203,3 +203,16 @@ def test_inference_first_does_not_spoil_training():
 def test_stages_get_smaller():
     maps = SmartEncoder(**SMALL).swin(image(batch=1))
     assert all(before.shape[2] == 2 * after.shape[2] for before, after in pairwise(maps))
+
+
+def test_centred_input_equals_centring_by_hand():
+    torch.manual_seed(1)
+    plain, centred = SmartEncoder(**SMALL), SmartEncoder(**SMALL, input_mean=0.25, input_std=0.5)
+    centred.load_state_dict(plain.state_dict())
+    image = torch.rand(1, 1, 32, 32, 32)
+    torch.testing.assert_close(centred.eval()(image).pooled, plain.eval()((image - 0.25) / 0.5).pooled)
+
+
+def test_a_spread_of_zero_is_refused():
+    with pytest.raises(ConfigError, match="input_std: must be above 0"):
+        SmartEncoder(**SMALL, input_std=0)

@@ -1,0 +1,49 @@
+"""A file of frozen features, probed and written as a run folder that reports and comparisons read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.evaluation.classify import evaluate
+from smart_nets.evaluation.extract import choose_vectors
+from smart_nets.evaluation.features import read_features
+from smart_nets.evaluation.linear_probe import knn_probe, linear_probe
+from smart_nets.training.run_record import versions, write_json
+
+Kind = Literal["linear", "knn"]
+PROBES = {"linear": linear_probe, "knn": knn_probe}
+
+
+def probe_features(
+    features: str | Path, output_dir: str | Path, kind: Kind = "linear", feature: str | None = None, folds: int = 3,
+    seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Cross-validate a probe; writes predictions.csv, metrics.json and run.json, and returns the metrics.
+
+    Args:
+        features: a file of `save_features` with labels.
+        feature: "cls" or "pooled"; [CLS] where there is one when None.
+        folds, seed: see `linear_probe`.
+
+    Raises:
+        InputError: the file is damaged or has no labels. ConfigError: an unknown kind or feature, or impossible folds.
+    """
+    if kind not in get_args(Kind):
+        raise ConfigError("is not known", where="kind", expected=" or ".join(get_args(Kind)), found=kind)
+    table = read_features(features)
+    if table.labels is None:
+        raise InputError("has no labels to probe with", where=features, expected="features of labelled lesions",
+                         remedy="run the verb features on a table of lesions")  # fmt: skip
+    predictions = PROBES[kind](
+        choose_vectors(table, feature), table.labels, table.patients.tolist(), folds, seed, table.rows, table.sizes
+    )
+    found = evaluate(predictions, seed=seed)
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions.write(folder / "predictions.csv")
+    write_json(folder / "metrics.json", found)
+    facts = {"title": f"{kind} probe of frozen features", "settings": {"folds": folds, "seed": seed, "kind": kind}}
+    write_json(folder / "run.json", {**facts, "model": dict(table.card), "versions": versions()})
+    return found
