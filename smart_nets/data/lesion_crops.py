@@ -93,9 +93,9 @@ class LesionCrops:
     """
 
     def __init__(self, folder: str | Path, size: Sequence[int], spacing: Sequence[float]) -> None:
-        if len(size) != 3 or min(size) < 1 or len(spacing) != 3 or min(spacing) <= 0:
+        if np.shape(size) != (3,) or min(size) < 1 or np.shape(spacing) != (3,) or min(spacing) <= 0:
             raise ConfigError("needs three sizes and three spacings above 0", where="lesion crops",
-                              found=f"{list(size)} voxels of {list(spacing)} mm")  # fmt: skip
+                              found=f"{size} voxels of {spacing} mm")  # fmt: skip
         self.size, self.spacing = tuple(int(side) for side in size), tuple(float(step) for step in spacing)
         self.store = EntryStore(folder, {"lesion crops": VERSION, "size": self.size, "spacing": self.spacing})
 

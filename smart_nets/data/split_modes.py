@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import math
 from collections import Counter
@@ -121,3 +123,39 @@ def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str
                           expected="enough patients of each label", remedy="take a larger fraction")  # fmt: skip
     logger.info("%g %% of the training data: %d lesions of %d patients", 100 * fraction, len(taken), len(chosen))
     return taken
+
+
+def split_card(items: Items, mode: str, folds: int, fold: int, seed: int) -> dict[str, Any]:
+    """What a model's card keeps of its split, so that an evaluation finds the held-out lesions again."""
+    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "lesions": _fingerprint(items)}
+
+
+def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The lesions to judge a model on.
+
+    Args:
+        items: all lesions of a source.
+        part: "held_out": those of the model's own data that it was not trained on; "all": every lesion of other data.
+        split: what `split_card` put into the model's card.
+
+    Raises:
+        ConfigError: an unknown part; "held_out" of other data; or "all" of the data the model was trained on.
+    """
+    if part not in ("held_out", "all"):
+        raise ConfigError("is not known", where="part", expected="held_out or all", found=part)
+    own = _fingerprint(items) == split["lesions"]
+    if part == "held_out" and not own:
+        raise ConfigError("these are not the lesions the model was trained with", where="part", expected="all", found=part,
+                          remedy="give --part all, and see that no patient of the training data is among them")  # fmt: skip
+    if part == "all" and own:
+        raise ConfigError("the model was trained on some of these lesions", where="part", expected="held_out", found=part,
+                          remedy="give --part held_out")  # fmt: skip
+    if part == "all":
+        return [dict(item) for item in items]
+    return choose_split(items, split["mode"], split["folds"], split["fold"], split["seed"])["validation"]
+
+
+def _fingerprint(items: Items) -> str:
+    """Tells lists of lesions apart by patients and labels, wherever the files lie."""
+    text = json.dumps([[str(item["patient_id"]), item["label"]] for item in items])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -16,7 +16,12 @@ def window_hu(hu: torch.Tensor | np.ndarray, low: float = WINDOW[0], high: float
     Raises:
         ConfigError: `low` is not below `high`.
     """
-    if not low < high:
-        raise ConfigError("a window needs low below high", where="window", found=f"{low} to {high} HU")
+    check_window(low, high)
     values = torch.as_tensor(hu).to(torch.float32, copy=True)
     return values.clamp_(low, high).sub_(low).div_(high - low)  # in place: new memory costs more than the arithmetic
+
+
+def check_window(low: float, high: float) -> None:
+    """ConfigError unless `low` is below `high`."""
+    if not low < high:
+        raise ConfigError("a window needs low below high", where="window", found=f"{low} to {high} HU")

@@ -1,4 +1,4 @@
-"""Inference with a classifier: its scores, and where it looked."""
+"""Inference with a classifier: its scores, and what they rest on."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import torch
 from monai.inferers import Inferer
 from torch import Tensor, nn
 
+from smart_nets.evaluation.occlusion import occlusion_map
 from smart_nets.networks.classifier import Classifier
 
 
 class ClassifierInferer(Inferer):
-    """Gives scores and attention map of crops: {"scores": (B, classes), "attention": (B, 1, D, H, W)}.
+    """Gives scores and a map of what they rest on: {"scores": (B, classes), "reason": (B, 1, D, H, W)}.
 
-    Attention is relative to uniform attention (1 = uniform). An encoder without semantic attention looks nowhere in
-    particular: its map is 1 everywhere.
+    The map is relative to an even share (1 = uniform), see `reason_map`.
     """
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
@@ -23,5 +23,20 @@ class ClassifierInferer(Inferer):
         net = getattr(network, "module", network)
         assert isinstance(net, Classifier)
         image = torch.as_tensor(inputs)
-        scores, attention = net.look(image)
-        return {"scores": scores, "attention": torch.ones_like(image) if attention is None else attention}
+        return {"scores": net(image), "reason": reason_map(net, image)}
+
+
+def reason_name(feature: str) -> str:
+    """What `reason_map` is for a classifier that reads this feature: "attention" or "occlusion"."""
+    return "attention" if feature == "cls" else "occlusion"
+
+
+def reason_map(network: Classifier, image: Tensor) -> Tensor:
+    """Where a classifier's answer comes from: (B, 1, D, H, W), 1 = an even share.
+
+    The attention of the [CLS] token where the answer is read from it; else, since the attention then has no part in the
+    answer, what is lost when a place is hidden (`occlusion_map`).
+    """
+    if reason_name(network.feature) == "attention":
+        return network.look(image)[1]
+    return torch.cat([occlusion_map(network, one) for one in image.split(1)])

@@ -17,6 +17,8 @@ from torch import nn
 from smart_nets.data.lesion_crops import LesionCrops
 from smart_nets.data.pseudonym import pseudonym
 from smart_nets.data.window import window_hu
+from smart_nets.errors import ConfigError
+from smart_nets.evaluation.classifier_inferer import reason_map, reason_name
 from smart_nets.evaluation.classify import evaluate
 from smart_nets.evaluation.predictions import Predictions
 from smart_nets.networks.classifier import Classifier
@@ -60,8 +62,8 @@ def examples(
     """The most confident mistakes, then the most confident right answers, with what was seen and where it was looked.
 
     Returns:
-        "crop" int16 HU (n, D, H, W), "attention" float32 of the same shape (1 = uniform; absent without semantic
-        attention), "label", "probability", "row", "size_mm" (n,), "spacing" (3,), "window" (2,).
+        "crop" int16 HU (n, D, H, W), "attention" or "occlusion" float32 of the same shape (`reason_map`, 1 = an even share),
+        "label", "probability", "row", "size_mm" (n,), "spacing" (3,), "window" (2,).
     """
     labels = np.array([item["label"] for item in items])
     surprise = np.abs(probabilities - labels)
@@ -79,15 +81,15 @@ def examples(
     was_training = network.training
     network.eval()
     image = window_hu(crop, *window)[:, None].to(next(network.parameters()).device)  # (n, D, H, W) -> (n, 1, D, H, W)
-    shown = network.look(image)[1]
+    shown = reason_map(network, image)
     network.train(was_training)
-    found = {
+    return {
         "crop": crop, "label": labels[chosen], "probability": probabilities[chosen],
         "row": np.array([items[index]["row"] for index in chosen]),
         "size_mm": np.array([items[index]["size_mm"] for index in chosen], dtype=float),
         "spacing": np.array(crops.spacing), "window": np.array(window),
+        reason_name(network.feature): shown[:, 0].float().cpu().numpy(),
     }  # fmt: skip
-    return found if shown is None else found | {"attention": shown[:, 0].float().cpu().numpy()}
 
 
 class LesionResults:
@@ -100,12 +102,19 @@ class LesionResults:
         crops, crop_size, window: how they were cut and windowed.
         folder: where predictions.csv, metrics.json and examples.npz go.
         fold: written beside every prediction.
+
+    Raises:
+        ConfigError: the lesions are of one patient, so that no interval could be told; better before training than after.
     """
 
     def __init__(
         self, network: Classifier, items: Items, dataset: Dataset, crops: LesionCrops, crop_size: Sequence[int],
         window: tuple[float, float], folder: str | Path, fold: int = 0, rank: int = 0,
     ) -> None:  # fmt: skip
+        patients = len({str(item["patient_id"]) for item in items})
+        if patients < 2:
+            raise ConfigError("too few patients for an interval", where="held-out lesions", expected="2 or more",
+                              found=patients, remedy="hold out more patients")  # fmt: skip
         self.network, self.items, self.dataset, self.crops = network, items, dataset, crops
         self.crop_size, self.window, self.folder, self.fold, self.rank = crop_size, window, Path(folder), fold, rank
 

@@ -56,11 +56,10 @@ class Classifier(nn.Module):
         """(B, 1, D, H, W) in [0, 1] -> scores (B, classes) before the softmax."""
         return self._scores(self.encoder(image))
 
-    def look(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """The scores, and the attention map (B, 1, D, H, W), 1 = uniform; None without semantic attention."""
+    def look(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores and the attention map (B, 1, D, H, W), 1 = uniform; ConfigError without semantic attention."""
         encoding = self.encoder(image)
-        shown = attention_map(encoding, image) if self.encoder.has_attention else None
-        return self._scores(encoding), shown
+        return self._scores(encoding), attention_map(encoding, image)
 
     def _scores(self, encoding: Encoding) -> Tensor:
         chosen = encoding.pooled if self.feature == "pooled" or encoding.cls is None else encoding.cls

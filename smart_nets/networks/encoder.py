@@ -86,7 +86,9 @@ def check_image(x: Tensor, in_chans: int, stride: int) -> None:
 
 
 def check_size(sides: Sequence[int], stride: int) -> None:
-    """ConfigError unless the stride divides every side of a crop; names the nearest valid sizes."""
+    """ConfigError unless there are three sides that the stride divides; names the nearest valid sizes."""
+    if not isinstance(sides, Sequence) or len(sides) != 3:
+        raise ConfigError("needs three sides", where="crop size", expected=[stride] * 3, found=sides)
     if any(side < 1 or side % stride for side in sides):
         nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
         raise ConfigError(

@@ -92,6 +92,19 @@ def encoder_facts(weights: str | Path | None) -> str | dict[str, Any]:
     return {"file": Path(weights).name, **{name: card.get(name) for name in ("sha256", "epochs", "data")}}
 
 
+def evaluation_record(path: str | Path, card: Mapping[str, Any], lesions: Items, source: str | None) -> None:
+    """run.json of an evaluation: the model as its card tells, and the data it is judged on."""
+    model = {
+        name: card.get(name)
+        for name in ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")
+    }
+    write_json(path, {
+        "title": "Evaluation of a lesion classifier", "classes": card["classes"], "model": model,
+        "classify": {"split_mode": card["split"]["mode"], "fold": card["split"]["fold"]},
+        "data": data_facts(lesions, source), "versions": versions(), "hardware": hardware(),
+    })  # fmt: skip
+
+
 class RunRecord:
     """Handler: writes the record at the start and the duration at the end, on rank 0.
 

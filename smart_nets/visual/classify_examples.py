@@ -24,7 +24,7 @@ class Example:
     """One lesion of examples.npz."""
 
     crop: Array  # (D, H, W) HU
-    attention: Array | None  # (D, H, W), 1 = an even share
+    reason: Array | None  # (D, H, W) what the answer rests on, 1 = an even share
     label: int
     probability: float
     row: int
@@ -40,12 +40,12 @@ def examples_section(run: ClassifyRun) -> str:
     examples = read_examples(run)
     if not examples:
         return page.paragraph("This run kept no examples (no examples.npz), so there are no pictures of its answers.")
-    top = attention_top(examples)
+    top = reason_top(examples)
     intro = (
         f"The lesion is in the middle of every picture, and the planes run through it. {_windows_in_words(run)}"
         "Sides are the patient's, as a radiologist hangs pictures: the patient's right is on the left."
     )
-    html = page.paragraph(intro) + _attention_in_words(examples, top)
+    html = page.paragraph(intro) + _reason_in_words(examples, top, reason_kind(run))
     for title, right in (("Most confident mistakes", False), ("Most confident right answers", True)):
         html += f"<h3>{title}</h3>{_list([one for one in examples if one.right == right], run, top, right)}"
     return html
@@ -58,16 +58,21 @@ def read_examples(run: ClassifyRun) -> list[Example]:
         return []
     sizes = shots.get("size_mm", np.full(len(shots["crop"]), np.nan))
     examples = [
-        Example(shots["crop"][i], shots["attention"][i] if "attention" in shots else None, int(shots["label"][i]),
+        Example(shots["crop"][i], shots[kind][i] if (kind := reason_kind(run)) else None, int(shots["label"][i]),
                 float(shots["probability"][i]), int(shots["row"][i]), float(sizes[i]))
         for i in range(len(shots["crop"]))
     ]  # fmt: skip
     return sorted(examples, key=lambda one: -abs(one.probability - 0.5))
 
 
-def attention_top(examples: list[Example]) -> float:
-    """End of the attention's colour scale, at least twice an even share; NaN if there is no attention."""
-    maps = [one.attention for one in examples if one.attention is not None]
+def reason_kind(run: ClassifyRun) -> str:
+    """Which map the run kept: "attention" of the [CLS] token, "occlusion", or "" for none."""
+    return next((name for name in ("attention", "occlusion") if name in run.examples), "")
+
+
+def reason_top(examples: list[Example]) -> float:
+    """End of the maps' colour scale, at least twice an even share; NaN if there is no map."""
+    maps = [one.reason for one in examples if one.reason is not None]
     return max(2.0, math.ceil(float(np.percentile(np.stack(maps), 99.5)))) if maps else math.nan
 
 
@@ -85,23 +90,24 @@ def _windows_in_words(run: ClassifyRun) -> str:
     return f"Windows: {', '.join(parts)}. "
 
 
-def concentration(attention: Array) -> float:
-    """Share of the attention (D, H, W) that the most attended tenth of the voxels holds; 0.1 if it is even."""
-    ranked = np.sort(attention, axis=None)[::-1]
+def concentration(reason: Array) -> float:
+    """Share of a map (D, H, W) that its highest tenth of the voxels holds; 0.1 if it is even."""
+    ranked = np.sort(reason, axis=None)[::-1]
     return float(ranked[: max(1, round(len(ranked) / 10))].sum() / max(float(ranked.sum()), 1e-12))
 
 
-def _attention_in_words(examples: list[Example], top: float) -> str:
+def _reason_in_words(examples: list[Example], top: float, kind: str) -> str:
     if not math.isfinite(top):
-        return page.paragraph(
-            "This run kept no attention maps; a network without semantic attention has none.", "quiet"
-        )
+        return page.paragraph("This run kept no maps of what its answers rest on.", "quiet")
+    said = {
+        "attention": "how much each part of a crop went into the summary that is judged ([CLS] attention, mean over heads)",
+        "occlusion": "how much less sure the answer becomes when a part of the crop is hidden (occlusion)",
+    }[kind]
+    share = np.mean([concentration(one.reason) for one in examples if one.reason is not None])
     text = (
-        "Colours show how much each part of a crop contributed to the summary that is judged ([CLS] attention, mean "
-        "over heads). They do not show that a finding is there, or that it was the reason."
+        f"Colours show {said}. They do not show that a finding is there, or that it was the reason. A tenth of a crop holds "
+        f"{share:.0%} of the {kind} in these examples; an even spread would give 10%."
     )
-    share = np.mean([concentration(one.attention) for one in examples if one.attention is not None])
-    text += f" A tenth of a crop holds {share:.0%} of the attention in these examples; an even spread would give 10%."
     return page.paragraph(text) + page.scale(attention_scale(), "an even share (clear)", f"{top:g} times that or more")
 
 
@@ -125,12 +131,11 @@ def _film(one: Example, run: ClassifyRun, top: float) -> str:
         crop = _windowed(one, window, spacing)
         cells.append(f"<b>{name}</b>")
         cells += [page.frame(crop.plain(plane, at[plane]), f"{plane}, {name}", SIDES[plane]) for plane in PLANES]
-    if one.attention is not None:
+    if one.reason is not None:
         crop = _windowed(one, shown[0][1], spacing)
-        cells.append("<b>attention</b>")
-        cells += [
-            page.frame(crop.looked_at(one.attention, plane, at[plane], top), f"{plane} attention") for plane in PLANES
-        ]
+        kind = reason_kind(run)
+        cells.append(f"<b>{kind}</b>")
+        cells += [page.frame(crop.looked_at(one.reason, plane, at[plane], top), f"{plane} {kind}") for plane in PLANES]
     head = f'<p class="head">{_head(one, run)}</p>'
     return f'<div class="film">{head}<div class="planes">{"".join(cells)}</div></div>'
 

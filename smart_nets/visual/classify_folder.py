@@ -126,7 +126,13 @@ def _examples(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
     if crop is None or crop.ndim != 4 or 0 in crop.shape[1:]:
         raise InputError("has no crops", where=path, expected="crop (n, D, H, W) in HU",
                          found="no crop" if crop is None else crop.shape)  # fmt: skip
-    wanted = {"attention": crop.shape, "spacing": (3,), "window": (2,), **dict.fromkeys(PER_CASE, (len(crop),))}
+    wanted = {
+        "attention": crop.shape,
+        "occlusion": crop.shape,
+        "spacing": (3,),
+        "window": (2,),
+        **dict.fromkeys(PER_CASE, (len(crop),)),
+    }
     for name, shape in wanted.items():
         if name not in arrays and name in ("label", "probability", "row"):
             raise InputError(f"has no {name}", where=path, remedy="evaluate the run again")
@@ -135,10 +141,11 @@ def _examples(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
         if name in arrays and arrays[name].dtype.kind not in "biuf":
             raise InputError(f"{name} holds no numbers", where=path, found=arrays[name].dtype)
     _check_values(arrays, path)
-    bad = int((~np.isfinite(arrays["attention"])).sum()) if "attention" in arrays else 0
-    if bad:
-        arrays["attention"] = np.nan_to_num(arrays["attention"], nan=0.0, posinf=0.0, neginf=0.0)
-        notes.append(f"Examples: {count(bad, 'value')} of attention {are(bad)} no number and drawn as 0.")
+    for name in arrays.keys() & {"attention", "occlusion"}:
+        bad = int((~np.isfinite(arrays[name])).sum())
+        if bad:
+            arrays[name] = np.nan_to_num(arrays[name], nan=0.0, posinf=0.0, neginf=0.0)
+            notes.append(f"Examples: {count(bad, 'value')} of {name} {are(bad)} no number and drawn as 0.")
     return arrays if len(crop) else {}
 
 

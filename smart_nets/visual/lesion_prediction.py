@@ -1,4 +1,4 @@
-"""A prediction as files: the probabilities as a table, and the lesion with what was attended to as a picture."""
+"""A prediction as files: the probabilities as a table, and the lesion with what it rests on as a picture."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class SavePredictiond(MapTransform):
         keys: of the probabilities (classes,).
         output_dir: made when missing.
         classes: their names.
-        crop, attention: keys of the lesion's cube in [0, 1] and of its attention map (1, D, H, W), 1 = uniform.
+        crop, reason: keys of the lesion's cube in [0, 1] and of the map (1, D, H, W) of what the answer rests on, 1 = even.
     """
 
     def __init__(
         self, keys: str | Sequence[str], output_dir: str | Path, classes: Sequence[str], crop: str = "image",
-        attention: str = "attention",
+        reason: str = "reason",
     ) -> None:  # fmt: skip
         super().__init__(keys)
-        self.output_dir, self.classes, self.crop, self.attention = Path(output_dir), list(classes), crop, attention
+        self.output_dir, self.classes, self.crop, self.reason = Path(output_dir), list(classes), crop, reason
         self.begun = False
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -60,9 +60,7 @@ class SavePredictiond(MapTransform):
     def _draw(self, name: str, item: Mapping[Hashable, Any], probabilities: Sequence[float]) -> None:
         image = item[self.crop]
         cube = torch.as_tensor(image)[0].cpu().numpy()  # (1, D, H, W) -> (D, H, W)
-        over = np.clip(
-            torch.as_tensor(item[self.attention])[0].cpu().numpy() - 1, 0, None
-        )  # clear where uniform or less
+        over = np.clip(torch.as_tensor(item[self.reason])[0].cpu().numpy() - 1, 0, None)  # clear where uniform or less
         spacing = np.linalg.norm(image.affine[:3, :3].numpy(), axis=0)
         said = ", ".join(f"{one} {value:.0%}" for one, value in zip(self.classes, probabilities, strict=True))
         figure = three_planes(cube, spacing, window=(0.0, 1.0), overlay=over, title=f"{said}  ({NOTE})")

@@ -32,8 +32,8 @@ def test_look_gives_the_same_scores_and_a_map_on_the_voxels(small_encoder):
 
 
 def test_without_semantic_attention_there_is_no_map():
-    network = Classifier(SmartEncoder(**{**SMALL, "sa_stage": None}), "pooled")
-    assert network.look(IMAGE)[1] is None
+    with pytest.raises(ConfigError, match="no semantic attention"):
+        Classifier(SmartEncoder(**{**SMALL, "sa_stage": None}), "pooled").look(IMAGE)
 
 
 def test_any_encoder_of_the_project_can_be_classified_with():

@@ -47,7 +47,7 @@ def test_how_even_attention_is_by_hand(make_classify_run: MakeRun) -> None:
 
 def test_without_attention_the_images_are_shown(make_classify_run: MakeRun) -> None:
     html = examples_section(changed(make_classify_run, attention=None))
-    assert "This run kept no attention maps" in html and html.count("<img") == 4 * 6
+    assert "This run kept no maps of what its answers rest on" in html and html.count("<img") == 4 * 6
 
 
 def test_only_right_answers(make_classify_run: MakeRun) -> None:
@@ -88,3 +88,8 @@ def test_the_lung_is_always_seen(
     run = changed(make_classify_run, window=None if window is None else np.array(window, float))
     run.about["model"] = {} if model is None else {"window": model}
     assert windows(run) == expected
+
+
+def test_occlusion_is_told_as_such(make_classify_run: MakeRun) -> None:
+    html = examples_section(changed(make_classify_run, attention=None, occlusion=np.ones((4, 24, 24, 24), np.float32)))
+    assert "less sure the answer becomes" in html and "10% of the occlusion" in html and "attention" not in html
