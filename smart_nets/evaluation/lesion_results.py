@@ -139,7 +139,7 @@ class LesionResults:
 
 def in_words(found: Mapping[str, Any]) -> str:
     """One line: how many, the AUC with its interval, and what the size alone gives."""
-    auc = found["metrics"]["auc"]
-    line = f"{found['cases']} of {found['patients']} patients, AUC {auc['value']:.3f} ({auc['low']:.3f} to {auc['high']:.3f})"
-    size = found.get("size_only")
+    auc, size = found["metrics"]["auc"], found.get("size_only")
+    interval = "no interval" if auc["low"] is None else f"{auc['low']:.3f} to {auc['high']:.3f}"
+    line = f"{found['cases']} lesions of {found['patients']} patients, AUC {auc['value']:.3f} ({interval})"
     return line if not size else f"{line}; by size alone {size['auc']['value']:.3f}"
