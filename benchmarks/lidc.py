@@ -40,6 +40,7 @@ SPACING, CROP, FOLDS = 1.25, 32, 3
 VISITS_PER_CT = 24  # crops of a whole chest for one of a nodule
 PRETRAIN_EPOCHS = 20
 FRACTIONS = (1.0, 0.5, 0.25)
+PROBE_EPOCHS, MOST_LONGER = 20, 1.5  # with fewer labels: more epochs, up to half as many again
 MODELS = {"from scratch": ["from_scratch.json"], "fine-tuned": [], "linear probe": ["linear_probe.json"]}
 
 
@@ -86,9 +87,12 @@ def pretrain(data: Path, work: Path) -> Path:
             },
         }  # fmt: skip
         overlay.write_text(json.dumps(changes))
-        bundle([PRETRAIN / "train.json", overlay], work / "pretrain.log", preset="tiny",
-               dataset_dir=pretraining_data(data, work), output_dir=work / "encoder", spacing=[SPACING] * 3, hu_window=[-1000, 400], visits_per_epoch=1,
-               max_epochs=PRETRAIN_EPOCHS, warmup_epochs=2, learning_rate=0.001, momentum=[0.996, 1.0])  # fmt: skip
+        options = {
+            "preset": "tiny", "dataset_dir": pretraining_data(data, work), "output_dir": work / "encoder",
+            "spacing": [SPACING] * 3, "hu_window": [-1000, 400], "visits_per_epoch": 1, "max_epochs": PRETRAIN_EPOCHS,
+            "warmup_epochs": 2, "learning_rate": 0.001, "momentum": [0.996, 1.0],
+        }  # fmt: skip
+        bundle([PRETRAIN / "train.json", overlay], work / "pretrain.log", **options)
     return weights
 
 
@@ -121,7 +125,8 @@ def main() -> None:
         folder, configs, options = job
         if not (folder / "eval" / "metrics.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            epochs = round(args.epochs / options["train_fraction"]) if "linear" not in folder.name else 20
+            epochs = round(args.epochs * min(1 / options["train_fraction"], MOST_LONGER))
+            epochs = PROBE_EPOCHS if "linear" in folder.name else epochs
             bundle(configs, folder / "log.txt", preset="tiny", dataset_dir=args.data / "lidc_vois", output_dir=folder,
                    cache_dir=args.work / "cache", spacing=[SPACING] * 3, max_epochs=epochs, **options)  # fmt: skip
             print(f"{time.perf_counter() - start:6.0f} s  {folder.name}", flush=True)

@@ -11,13 +11,15 @@ import fire
 
 from smart_nets.data.check_data import check_data as check
 from smart_nets.data.check_scan import Rules
+from smart_nets.data.paths import check_output
 from smart_nets.data.read import Tilt
-from smart_nets.errors import show_one_sentence
+from smart_nets.errors import InputError, show_one_sentence
 from smart_nets.evaluation.compare import compare
 from smart_nets.evaluation.extract import features_of
 from smart_nets.evaluation.features import save_features
 from smart_nets.evaluation.lesion_results import in_words
 from smart_nets.evaluation.probe_features import probe_features
+from smart_nets.settings import check_settings
 from smart_nets.training.run_record import write_json
 from smart_nets.visual.classify_report import write_classify_report
 from smart_nets.visual.compare_report import write_compare_report
@@ -90,8 +92,16 @@ def features(
         cache_dir: for prepared voxels; default a folder beside the output.
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
     """
+    data, model, output = str(data), str(model), str(output)  # Fire makes a number of a name such as 5
+    check_output(Path(output).parent)
+    if Path(output).is_dir():
+        raise InputError(
+            "is a folder", where=output, expected="a file to write", remedy="add a name, e.g. features.npz"
+        )
     cache = cache_dir or str(Path(output).with_suffix("")) + "_cache"
-    found = features_of(data, model, cache, [spacing] * 3 if spacing else None, [crop] * 3 if crop else None, rule)
+    steps = None if spacing is None else [spacing] * 3
+    sides = None if crop is None else [crop] * 3
+    found = features_of(data, model, cache, steps, sides, rule)
     save_features(output, found)
     kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
     print(f"{len(found.rows):,} rows of {len(set(found.patients.tolist())):,} patients: {kinds}\nfeatures: {output}")
@@ -115,6 +125,9 @@ def probe(
         folds: how many, stratified and grouped by patient.
         seed: of the folds.
     """
+    features, output_dir = str(features), str(output_dir)
+    check_settings({"folds": folds, "seed": seed})
+    check_output(output_dir)
     found = probe_features(features, output_dir, kind, feature, folds, seed)
     print(in_words(found))
     print(f"report: {write_classify_report(output_dir)}")
@@ -127,8 +140,10 @@ def compare_runs(*runs: str, output_dir: str) -> None:
         runs: output folders of training runs; those of the same name are joined over folds.
         output_dir: where to write.
     """
+    output_dir = str(output_dir)
+    check_output(output_dir)
     target = Path(output_dir) / "compare.json"
-    write_json(target, compare(runs))
+    write_json(target, compare([str(run) for run in runs]))
     print(f"report: {write_compare_report(target)}")
 
 

@@ -38,6 +38,9 @@ def read_labels(path: str | Path, scan: Volume, values: Sequence[int] | None = N
         )  # fmt: skip
     if (labels.array != np.rint(labels.array)).any():
         raise InputError("label map holds fractions", where=path, expected="whole numbers", remedy="threshold it first")
+    if labels.array.min() < 0:
+        raise InputError("label map holds values below 0", where=path, expected="0 and above", found=labels.array.min(),
+                         remedy="give the mask, not the scan")  # fmt: skip
     numbers = labels.array.astype(np.int32)
     unknown = [] if values is None else sorted(set(np.unique(numbers).tolist()) - {0, *values})
     if unknown:

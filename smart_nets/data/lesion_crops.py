@@ -93,7 +93,8 @@ class LesionCrops:
     """
 
     def __init__(self, folder: str | Path, size: Sequence[int], spacing: Sequence[float]) -> None:
-        if np.shape(size) != (3,) or min(size) < 1 or np.shape(spacing) != (3,) or min(spacing) <= 0:
+        good = all(np.shape(value) == (3,) and np.asarray(value).dtype.kind in "if" for value in (size, spacing))
+        if not good or min(size) < 1 or not np.isfinite(spacing).all() or min(spacing) <= 0:
             raise ConfigError("needs three sizes and three spacings above 0", where="lesion crops",
                               found=f"{size} voxels of {spacing} mm")  # fmt: skip
         self.size, self.spacing = tuple(int(side) for side in size), tuple(float(step) for step in spacing)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from smart_nets.data.adapters.lesions_csv import read_lesions
+from smart_nets.data.adapters.lidc import RULES
 from smart_nets.data.adapters.lidc_idri import read_lidc_idri
 from smart_nets.data.adapters.lidc_vois import is_lidc_vois, read_lidc_vois
 from smart_nets.errors import ConfigError, InputError
@@ -45,6 +46,8 @@ def lesion_list(
             two patients, or nothing is left.
         ConfigError: unknown rule, or annotations for a source that has its own labels.
     """
+    if rule not in RULES:
+        raise ConfigError("unknown rule", where="rule", expected=" or ".join(RULES), found=rule)
     path = Path(source).expanduser()
     without = Counter[str]() if left_out is None else left_out
     labelled = is_lidc_vois(path) or (path.is_file() and path.suffix.lower() in TABLES)
@@ -80,7 +83,7 @@ def lesions_to_predict(
 
     Raises:
         InputError: the source is neither, or the mask does not exist.
-        ConfigError: a centre or mask for a source that has its own.
+        ConfigError: a centre or mask for a source that has its own, both of them, or a centre that is no point.
     """
     path = Path(source).expanduser()
     if is_lesion_source(path):
@@ -88,13 +91,21 @@ def lesions_to_predict(
             raise ConfigError("this source has its lesions' places already", where="centre, mask", found=path,
                               remedy="leave both out, or give one scan")  # fmt: skip
         return [{**item, "row": row} for row, item in enumerate(lesion_list(path))]
+    if not path.exists():
+        raise InputError(
+            "does not exist", where=path, expected="a scan, or a source of lesions", remedy="check the path"
+        )
     item: dict[str, Any] = {"image": str(path)}
     if centre is not None:
-        if len(centre) != 3 or not np.isfinite(np.asarray(centre, dtype=float)).all():
+        if mask is not None:
+            raise ConfigError("tell the lesion's place twice", where="centre, mask", expected="one of them",
+                              found="both", remedy="leave one out")  # fmt: skip
+        point = np.asarray(centre)
+        if point.shape != (3,) or point.dtype.kind not in "if" or not np.isfinite(point).all():
             raise ConfigError("is no point", where="centre", expected="[x, y, z] in RAS mm", found=centre)
         item["centre_mm"] = [float(value) for value in centre]
     if mask is not None:
-        if not Path(mask).is_file():
+        if not Path(str(mask)).is_file():
             raise InputError("does not exist", where=mask, expected="a mask of the lesion", remedy="check the path")
         item["mask"] = str(mask)
     if centre is None and mask is None:

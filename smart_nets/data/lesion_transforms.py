@@ -79,9 +79,10 @@ class ToScanGridd(MapTransform):
         item = dict(data)
         grid = item["scan_grid"]
         affine, shape = np.asarray(grid["affine"]), [int(side) for side in grid["shape"]]
-        meta = {"filename_or_obj": grid["source"]} | (
-            {"patch_index": int(grid["row"])} if int(grid["row"]) >= 0 else {}
-        )
+        # the last two are the map's own grid again: without them MONAI's `SaveImage` fails on axes in another order
+        meta = {"filename_or_obj": grid["source"], "original_affine": affine, "spatial_shape": np.array(shape)}
+        if int(grid["row"]) >= 0:
+            meta["patch_index"] = int(grid["row"])
         for key in self.keys:
             cube = Volume(torch.as_tensor(item[key])[0].cpu().numpy(), item[self.image].affine.numpy(), grid["source"])
             voxels = torch.from_numpy(sample_on(cube, affine, shape, self.outside))[None]  # (X, Y, Z) -> (1, X, Y, Z)

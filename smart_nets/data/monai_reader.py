@@ -1,6 +1,7 @@
-"""The checking reader behind MONAI's `LoadImaged`: same refusals as in training, on the file's own grid.
+"""The checking reader for MONAI's `LoadImaged`, and the transform that reads with nothing else.
 
-Inference needs the grid of the file, so that a map lies voxel on voxel over the scan it came from.
+A scan is refused for the same reasons as in training. It stays on the file's own grid, so that a map lies voxel on voxel
+over the scan it came from.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from monai.data import ImageReader
+from monai.transforms import LoadImaged
 from monai.utils.enums import MetaKeys, SpaceKeys
 
 from smart_nets.data.read import read_checked
@@ -18,12 +20,32 @@ from smart_nets.data.volume import Volume
 from smart_nets.errors import InputError
 
 
-class ScanReader(ImageReader):
-    """`LoadImaged(keys="image", reader=ScanReader())` gives HU (X, Y, Z) with the affine of the file, in RAS mm.
+class LoadScand(LoadImaged):
+    """Replace the path of a scan by its HU (1, X, Y, Z) with the affine of the file, in RAS mm; "series" picks one of several.
+
+    `LoadImaged(reader=ScanReader())` is not enough: what that reader refuses, MONAI quietly gives to its other readers.
 
     Raises:
         InputError, GeometryError: see `read_scan`.
     """
+
+    def __init__(self, keys: str | Sequence[str]) -> None:
+        super().__init__(keys, ensure_channel_first=True, image_only=True)
+
+    def __call__(self, data: Any, reader: ImageReader | None = None) -> Any:
+        return super().__call__(data, reader or ScanReader(data.get("series")))
+
+
+class ScanReader(ImageReader):
+    """`LoadScand` reads with it: HU (X, Y, Z) with the affine of the file, in RAS mm.
+
+    Raises:
+        InputError, GeometryError: see `read_scan`.
+    """
+
+    def __init__(self, series: str | None = None) -> None:
+        super().__init__()
+        self.series = series
 
     def verify_suffix(self, filename: Any) -> bool:
         return True  # which formats there are, and what is wrong with a file, is told by `read`
@@ -32,7 +54,7 @@ class ScanReader(ImageReader):
         paths = [data] if isinstance(data, str | Path) else list(data)
         if len(paths) != 1:
             raise InputError("one scan at a time", expected="one file or DICOM folder", found=f"{len(paths)} paths")
-        return read_checked(paths[0], **kwargs)
+        return read_checked(paths[0], **{"series": self.series, **kwargs})
 
     def get_data(self, img: Volume | Sequence[Volume]) -> tuple[np.ndarray, dict[str, Any]]:
         if not isinstance(img, Volume):

@@ -1,8 +1,11 @@
-"""Paths as lists and tables write them."""
+"""Paths as lists and tables write them, and folders that results will go to."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+from smart_nets.errors import InputError
 
 
 def existing(folder: Path, text: str) -> Path | None:
@@ -12,3 +15,19 @@ def existing(folder: Path, text: str) -> Path | None:
         return path if path.exists() else None
     except (OSError, ValueError, RuntimeError):  # a name too long, with a null byte, or of an unknown user
         return None
+
+
+def check_output(folder: str | Path) -> None:
+    """Tell now that results cannot be written later; makes nothing.
+
+    Raises:
+        InputError: a file lies where the folder or one above it should be, or there is no permission to write.
+    """
+    path = Path(folder).expanduser().absolute()
+    nearest = next(place for place in (path, *path.parents) if place.exists())
+    if not nearest.is_dir():
+        raise InputError("cannot hold results", where=folder, expected="a folder", found=f"{nearest} is a file",
+                         remedy="give another folder to write to")  # fmt: skip
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError("cannot hold results", where=folder, expected="permission to write", found=f"none in {nearest}",
+                         remedy="give another folder to write to")  # fmt: skip

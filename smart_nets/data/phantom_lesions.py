@@ -11,9 +11,10 @@ from smart_nets.data.phantom import make_dataset
 
 SPACING_MM = (1.5, 1.5, 1.5)  # fine enough to see the spicules of a malignant nodule
 LESIONS = {"malignancy": 8, "response": 1}  # of a patient
+SEEDS = {"malignancy": 1, "response": 2}  # patients that no other task, nor pretraining (seed 0), has seen
 
 
-def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy", seed: int = 0) -> list[dict[str, Any]]:
+def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy") -> list[dict[str, Any]]:
     """Lung lesions of synthetic patients, made once and reused: sizes are drawn without looking at the label.
 
     Args:
@@ -24,6 +25,6 @@ def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy",
     Raises:
         ConfigError: an unknown task, or no patients.
     """
-    make_dataset(folder, patients, seed, SPACING_MM, LESIONS.get(task, 1), region="chest", task=task,
+    make_dataset(folder, patients, SEEDS.get(task, 0), SPACING_MM, LESIONS.get(task, 1), region="chest", task=task,
                  workers=min(4, os.cpu_count() or 1))  # fmt: skip
     return read_lesions(Path(folder) / "lesions.csv", classes=2)

@@ -127,7 +127,9 @@ def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str
 
 def split_card(items: Items, mode: str, folds: int, fold: int, seed: int) -> dict[str, Any]:
     """What a model's card keeps of its split, so that an evaluation finds the held-out lesions again."""
-    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "lesions": _fingerprint(items)}
+    held = choose_split(items, mode, folds, fold, seed)["validation"]
+    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "lesions": _fingerprint(items),
+            "held_out": _fingerprint(held)}  # fmt: skip
 
 
 def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -151,8 +153,14 @@ def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str
         raise ConfigError("the model was trained on some of these lesions", where="part", expected="held_out", found=part,
                           remedy="give --part held_out")  # fmt: skip
     if part == "all":
+        logger.warning("%d lesions are taken for new ones: only you know that the model was not trained on their patients",
+                       len(items))  # fmt: skip
         return [dict(item) for item in items]
-    return choose_split(items, split["mode"], split["folds"], split["fold"], split["seed"])["validation"]
+    held = choose_split(items, split["mode"], split["folds"], split["fold"], split["seed"])["validation"]
+    if _fingerprint(held) != split["held_out"]:
+        raise ConfigError("other lesions are held out than in training", where="part", found=f"another {split['mode']} split",
+                          expected="that of the model's card", remedy="give the table as it was in training")  # fmt: skip
+    return held
 
 
 def _fingerprint(items: Items) -> str:

@@ -48,7 +48,8 @@ def compare(runs: Sequence[str | Path], rounds: int = 2000, seed: int = 0) -> di
         group = groups.setdefault((run.name, run.fraction), {})
         twin = group.setdefault((run.fold, run.subset_seed), run)
         if twin is not run:
-            raise ConfigError("is the same run again", where=run.folder, found=twin.folder, remedy="give it once")
+            raise ConfigError("is the same run again", where=run.folder, found=twin.folder,
+                              remedy="give it once, or train one of them under another --name")  # fmt: skip
     check_lesions([run for group in groups.values() for run in group.values()])
     if len({tuple(_cells(group)["folds"]) for group in groups.values()}) > 1:
         logger.warning("not all models have the same folds: their AUCs are of different lesions, their differences not")

@@ -50,8 +50,10 @@ def features_of(
         InputError, GeometryError: data that cannot be used. CheckpointError: a model that cannot.
     """
     card = read_card(model)
-    size = list(crop_size or card["crop_size"])
-    steps = [float(value) for value in spacing or card["spacing"]]
+    size = list(card["crop_size"] if crop_size is None else crop_size)
+    steps = list(card["spacing"] if spacing is None else spacing)
+    if np.asarray(steps).dtype.kind not in "if":
+        raise ConfigError("is no length", where="spacing", expected="mm", found=steps)
     window = (float(card["hu_window"][0]), float(card["hu_window"][1]))
     encoder = load_encoder(model)
     check_size(size, encoder.stride)

@@ -26,6 +26,7 @@ from smart_nets.training.run_record import update_record, write_json
 
 logger = logging.getLogger(__name__)
 Items = Sequence[Mapping[str, Any]]
+WRITTEN = ("predictions.csv", "metrics.json", "examples.npz")
 EXAMPLES = 4  # wrong answers and right ones to show, each
 
 
@@ -120,7 +121,13 @@ class LesionResults:
 
     def attach(self, engine: Engine) -> None:
         if self.rank == 0:
+            engine.add_event_handler(Events.STARTED, self.forget)
             engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def forget(self) -> None:
+        """Remove the results of an earlier run of this folder, which an interruption would leave beside a new run.json."""
+        for name in (*WRITTEN, "report.html"):
+            (self.folder / name).unlink(missing_ok=True)
 
     def write(self) -> dict[str, Any]:
         """Measure now; returns what metrics.json holds."""

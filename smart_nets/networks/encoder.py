@@ -87,13 +87,13 @@ def check_image(x: Tensor, in_chans: int, stride: int) -> None:
 
 def check_size(sides: Sequence[int], stride: int) -> None:
     """ConfigError unless there are three sides that the stride divides; names the nearest valid sizes."""
-    if not isinstance(sides, Sequence) or len(sides) != 3:
+    if not isinstance(sides, (list, tuple)) or len(sides) != 3 or not all(isinstance(side, int) for side in sides):
         raise ConfigError("needs three sides", where="crop size", expected=[stride] * 3, found=sides)
     if any(side < 1 or side % stride for side in sides):
         nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
         raise ConfigError(
             "crop sides do not fit the encoder",
-            expected=f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size)}",
+            expected=f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size) or stride}",
             found=" x ".join(map(str, sides)),
             remedy="change the crop size",
         )

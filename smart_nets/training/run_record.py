@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from ignite.engine import Engine, Events
 
+from smart_nets.errors import CheckpointError
 from smart_nets.weights.io import read_card
 
 Items = Sequence[Mapping[str, Any]]
@@ -93,7 +94,14 @@ def encoder_facts(weights: str | Path | None) -> str | dict[str, Any]:
 
 
 def evaluation_record(path: str | Path, card: Mapping[str, Any], lesions: Items, source: str | None) -> None:
-    """run.json of an evaluation: the model as its card tells, and the data it is judged on."""
+    """run.json of an evaluation: the model as its card tells, and the data it is judged on.
+
+    Raises:
+        CheckpointError: the card does not tell which lesions the model was trained on.
+    """
+    if "split" not in card or "margin" not in card:
+        raise CheckpointError("does not tell the model's training data", where="card", expected="split and margin",
+                              found=", ".join(card), remedy="train with smart_lidc_classify")  # fmt: skip
     model = {
         name: card.get(name)
         for name in ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")

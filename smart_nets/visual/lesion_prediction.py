@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from monai.transforms import MapTransform
+from numpy.typing import NDArray
 
-from smart_nets.visual.planes import png, three_planes
+from smart_nets.visual.planes import FIXED_AXIS, PLANES, draw_plane, png
 
 NOTE = "research only, not for diagnostic use"
+OPAQUE = 0.55  # of the strongest colour: the lesion must be seen through it
 
 
 class SavePredictiond(MapTransform):
@@ -59,12 +63,33 @@ class SavePredictiond(MapTransform):
 
     def _draw(self, name: str, item: Mapping[Hashable, Any], probabilities: Sequence[float]) -> None:
         image = item[self.crop]
-        cube = torch.as_tensor(image)[0].cpu().numpy()  # (1, D, H, W) -> (D, H, W)
-        over = np.clip(torch.as_tensor(item[self.reason])[0].cpu().numpy() - 1, 0, None)  # clear where uniform or less
-        spacing = np.linalg.norm(image.affine[:3, :3].numpy(), axis=0)
+        cube, reason = (torch.as_tensor(one)[0].cpu().numpy() for one in (image, item[self.reason]))  # (D, H, W)
+        spacing = np.linalg.norm(image.affine[:3, :3].numpy(), axis=0).tolist()
         said = ", ".join(f"{one} {value:.0%}" for one, value in zip(self.classes, probabilities, strict=True))
-        figure = three_planes(cube, spacing, window=(0.0, 1.0), overlay=over, title=f"{said}  ({NOTE})")
-        png(figure, self.output_dir / f"{name}.png")
+        png(lesion_figure(cube, reason, spacing, f"{said}  ({NOTE})"), self.output_dir / f"{name}.png")
+
+
+def lesion_figure(cube: NDArray[Any], reason: NDArray[Any], spacing: Sequence[float], title: str) -> Figure:
+    """Three planes through the middle of a cube, plain above and below with what the answer rests on in colour.
+
+    Args:
+        cube: (D, H, W) in [0, 1], axes growing towards R, A, S.
+        reason: (D, H, W), 1 = an even share. Clear up to there; in full colour only if it reaches twice that somewhere.
+        spacing: voxel size in mm.
+        title: one line above the pictures.
+    """
+    figure = Figure(figsize=(9, 6.6), facecolor="black", layout="constrained")
+    FigureCanvasAgg(figure)
+    over = np.clip(reason - 1, 0, None)
+    for row, heat in zip(figure.subplots(2, 3), (None, over), strict=True):
+        for axes, plane in zip(row, PLANES, strict=True):
+            middle = cube.shape[FIXED_AXIS[plane]] // 2
+            draw_plane(axes, cube, spacing, plane, middle, (0.0, 1.0), heat, alpha=OPAQUE * min(1.0, float(over.max())))
+    figure.suptitle(title, color="white", fontsize=10)
+    figure.supxlabel(
+        f"colour: what the answer rests on, up to {reason.max():.1f} times an even share", color="white", fontsize=9
+    )
+    return figure
 
 
 def lesion_name(grid: Mapping[str, Any]) -> str:

@@ -57,20 +57,30 @@ def find_encoder(pretrained: str | None, own: str | Path) -> str | None:
         own: where this project's pretraining leaves its encoder.
 
     Raises:
-        CheckpointError: the path that was given does not exist.
+        CheckpointError: the path that was given does not exist, or its card is not one of an encoder.
     """
     if pretrained in (None, "none"):
         logger.info("the encoder starts from scratch, as asked")
         return None
     if pretrained == "auto":
         if Path(own).is_file():
+            _check_encoder_card(own)
             logger.info("the encoder starts from %s", own)
             return str(own)
         logger.warning("no pretrained encoder at %s: the encoder starts from scratch; pretrain first (make pretrain), "
                        "or give one with --pretrained", own)  # fmt: skip
         return None
-    read_card(str(pretrained))  # raises when there is none
+    _check_encoder_card(str(pretrained))
     return str(pretrained)
+
+
+def _check_encoder_card(weights: str | Path) -> None:
+    """Refuse weights without a card, and a card of something else than an encoder."""
+    card = read_card(weights)
+    if "architecture" not in card or "classes" in card:
+        found = "a classifier" if "classes" in card else ", ".join(card) or "nothing"
+        raise CheckpointError("is no encoder's card", where=card_path(weights), expected="an architecture, no classes",
+                              found=found, remedy="give the weights of smart_pretrain")  # fmt: skip
 
 
 def start_encoder(encoder: Encoder, weights: str | Path | None, restart_attention: bool = False) -> str:
@@ -103,12 +113,16 @@ def start_encoder(encoder: Encoder, weights: str | Path | None, restart_attentio
 
 
 def card_or(weights: str | Path | None, default: Mapping[str, Any]) -> dict[str, Any]:
-    """The card beside the weights, or `default` while there is none.
+    """The card beside the weights, or `default` while there are no weights.
 
     A configuration's network must build on a machine that has no weights yet; running it without them is an error of
     `load_weights`.
+
+    Raises:
+        CheckpointError: there are weights but no card, so that nobody knows their spacing and window.
     """
-    return read_card(weights) if weights and card_path(weights).is_file() else dict(default)
+    there = weights is not None and Path(weights).is_file()
+    return read_card(str(weights)) if there else dict(default)
 
 
 def attention_net(card: Mapping[str, Any]) -> AttentionNet:
@@ -120,9 +134,10 @@ def build_classifier(card: Mapping[str, Any]) -> Classifier:
     """The classifier that a card describes, with fresh weights: its "architecture", "feature" and "classes".
 
     Raises:
-        CheckpointError: the card is of another kind of network.
+        CheckpointError: the card is of another kind of network, or does not tell how to feed it.
     """
-    if not {"architecture", "feature", "classes"} <= card.keys():
-        raise CheckpointError("is no classifier", where="card", expected="architecture, feature and classes",
+    needed = ("architecture", "feature", "classes", "crop_size", "spacing", "hu_window")
+    if not set(needed) <= card.keys():
+        raise CheckpointError("is no classifier", where="card", expected=", ".join(needed),
                               found=", ".join(card) or "nothing", remedy="train one with smart_lidc_classify")  # fmt: skip
     return Classifier(build_encoder(card["architecture"]), card["feature"], len(card["classes"]))

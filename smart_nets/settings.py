@@ -1,0 +1,78 @@
+"""Settings of a wrong type or size: told by name before anything is computed, not by a library's trace in the middle of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from smart_nets.errors import ConfigError
+
+
+class Rule(NamedTuple):
+    """What is wrong with a setting unless `good(value)`, and what it should be."""
+
+    what: str
+    expected: str
+    good: Callable[[Any], bool]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _pair(value: Any, good: Callable[[Any], bool]) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 2 and all(map(good, value))
+
+
+def _names(value: Any) -> bool:
+    texts = isinstance(value, (list, tuple)) and all(isinstance(name, str) and name.strip() for name in value)
+    return bool(texts) and len(set(value)) == len(value)
+
+
+WHOLE = Rule("is no whole number", "such as 3", _whole)
+FROM_0 = Rule("is no count", "a whole number from 0", lambda value: _whole(value) and value >= 0)
+FROM_1 = Rule("is no count", "a whole number from 1", lambda value: _whole(value) and value >= 1)
+SEED = Rule("is no seed", "a whole number from 0 to 4294967295", lambda value: _whole(value) and 0 <= value < 2**32)
+ABOVE_0 = Rule("cannot be", "a number above 0", lambda value: _number(value) and value > 0)
+NOT_BELOW_0 = Rule("cannot be", "a number from 0", lambda value: _number(value) and value >= 0)
+
+RULES = {
+    **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),  # how many: where they are used
+    **dict.fromkeys(("margin", "num_workers"), FROM_0),
+    "batch_size": FROM_1,
+    **dict.fromkeys(("seed", "subset_seed"), SEED),
+    **dict.fromkeys(("learning_rate", "head_learning_rate"), ABOVE_0),
+    **dict.fromkeys(("weight_decay", "clip_gradient"), NOT_BELOW_0),
+    "warmup": Rule("is no share", "0 to 1", lambda value: _number(value) and 0 <= value <= 1),
+    "train_fraction": Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1),
+    "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
+    "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),
+    "name": Rule("is no name", "a text", lambda value: isinstance(value, str) and bool(value.strip())),
+    "class_weights": Rule(
+        "cannot be", "balanced, None, or a number above 0 for each of the two classes",
+        lambda value: value in (None, "balanced") or _pair(value, ABOVE_0.good),
+    ),
+}  # fmt: skip
+
+
+def check_settings(settings: Mapping[str, Any]) -> None:
+    """Compare settings with what they can be; those without a rule here are checked where they are used.
+
+    Raises:
+        ConfigError: the first that cannot be.
+    """
+    for name, value in settings.items():
+        check_setting(name, value)
+
+
+def check_setting(name: str, value: Any) -> Any:
+    """The value, so that an expression of a configuration can use it; raises as `check_settings`."""
+    rule = RULES.get(name)
+    if rule is not None and not rule.good(value):
+        raise ConfigError(rule.what, where=name, expected=rule.expected, found=repr(value) if value == "" else value)
+    return value

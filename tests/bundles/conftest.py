@@ -1,0 +1,81 @@
+"""A few small patients with nodules, and one short training run on them: what the tests of the classification bundle share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from monai.bundle import run
+
+from smart_nets.data.phantom import make_dataset, make_phantom, write_dicom
+from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.weights.io import save_weights
+
+CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
+PATIENTS, SPACING, NODULES = 4, (3.0, 3.0, 3.0), 4
+SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4, "layer_scale": 1.0,
+         "input_mean": 0.25, "input_std": 0.3}  # fmt: skip
+QUICK = {
+    "preset": "tiny", "max_epochs": 1, "batch_size": 4, "crop_size": [32, 32, 32], "margin": 2, "spacing": [3.0, 3.0, 3.0],
+    "hu_window": [-1000, 400], "folds": 2, "num_workers": 0, "learning_rate": 0.001, "head_learning_rate": 0.05,
+    "pretrained": "none", "feature": "cls", "default_card#architecture": {"name": "SmartEncoder", **SMALL},
+}  # fmt: skip
+
+Run = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def lesion_scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of four patients with four nodules each, and their lesions.csv."""
+    folder = tmp_path_factory.mktemp("lesions")
+    make_dataset(folder, PATIENTS, spacing=SPACING, nodules=NODULES, region="chest")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dicom_scan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first of the four patients as a folder of DICOM files."""
+    phantom = make_phantom(0, SPACING, NODULES, "chest")
+    return write_dicom(phantom, tmp_path_factory.mktemp("dicom"))
+
+
+@pytest.fixture(scope="session")
+def lesion_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def quick(lesion_scans: Path, lesion_cache: Path) -> dict[str, Any]:
+    """Settings of a training run that takes two seconds."""
+    return {**QUICK, "dataset_dir": str(lesion_scans / "lesions.csv"), "cache_dir": str(lesion_cache)}
+
+
+@pytest.fixture(scope="session")
+def train(quick: dict[str, Any]) -> Run:
+    """A function that trains: output folder, overlays, and settings that differ from `quick`."""
+
+    def train(output: Path, *overlays: str, **options: Any) -> Path:
+        files = [str(CONFIGS / name) for name in ("train.json", *overlays)]
+        run(config_file=files, output_dir=str(output), **{**quick, **options})
+        return output
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def classifier(train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The output folder of one short training run."""
+    torch.manual_seed(0)
+    return train(tmp_path_factory.mktemp("classifier"))
+
+
+@pytest.fixture
+def encoder_file(tmp_path: Path) -> Path:
+    """Weights and card of a pretrained encoder."""
+    path = tmp_path / "pretrained" / "model.pt"
+    encoder = SmartEncoder(**SMALL)  # type: ignore[arg-type]
+    save_weights(encoder, path, {"architecture": {"name": "SmartEncoder", **SMALL}, "epochs": 7, "data": {"used": 9}})
+    return path

@@ -1,0 +1,53 @@
+"""Settings of a wrong type or size, each told by its name."""
+
+import math
+
+import pytest
+
+from smart_nets.errors import ConfigError
+from smart_nets.settings import check_setting, check_settings
+
+
+def test_good_settings_pass():
+    check_settings({"folds": 3, "fold": 0, "seed": 0, "batch_size": 1, "learning_rate": 1e-4, "warmup": 0, "clip_gradient": 0,
+                    "hu_window": [-1000, 400], "classes": ["benign", "malignant"], "class_weights": [1, 3.5], "margin": 0,
+                    "name": "fine-tuned", "no rule for this": object()})  # fmt: skip
+    check_settings({"class_weights": None})
+    check_settings({"class_weights": "balanced"})
+    assert check_setting("train_fraction", 0.25) == 0.25
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("folds", "abc", "folds: is no whole number (expected such as 3, found abc)"),
+        ("folds", 2.5, "folds: is no whole number"),
+        ("fold", True, "fold: is no whole number"),
+        ("max_epochs", 1.5, "max_epochs: is no whole number"),
+        ("phantoms", None, "phantoms: is no whole number"),
+        ("batch_size", 0, "batch_size: is no count (expected a whole number from 1, found 0)"),
+        ("margin", -2, "margin: is no count (expected a whole number from 0, found -2)"),
+        ("seed", -1, "seed: is no seed"),
+        ("subset_seed", 2**32, "subset_seed: is no seed"),
+        ("learning_rate", -1, "learning_rate: cannot be (expected a number above 0, found -1)"),
+        ("learning_rate", "1e-4x", "learning_rate: cannot be"),
+        ("head_learning_rate", math.inf, "head_learning_rate: cannot be"),
+        ("weight_decay", -0.1, "weight_decay: cannot be (expected a number from 0"),
+        ("warmup", 2, "warmup: is no share (expected 0 to 1, found 2)"),
+        ("train_fraction", 0, "train_fraction: is no share (expected above 0, up to 1, found 0)"),
+        ("train_fraction", "abc", "train_fraction: is no share"),
+        ("train_fraction", math.nan, "train_fraction: is no share"),
+        ("hu_window", [1, 2, 3], "hu_window: is no window (expected [low, high] in HU"),
+        ("hu_window", ["a", "b"], "hu_window: is no window"),
+        ("classes", ["a", "a"], "classes: are no names"),
+        ("classes", "ab", "classes: are no names"),
+        ("classes", [0, 1], "classes: are no names"),
+        ("class_weights", [1], "class_weights: cannot be"),
+        ("class_weights", "equal", "class_weights: cannot be"),
+        ("name", "", "name: is no name (expected a text, found '')"),
+    ],
+)
+def test_bad_settings_are_refused(name, value, says):
+    with pytest.raises(ConfigError) as caught:
+        check_settings({name: value})
+    assert says in str(caught.value)
