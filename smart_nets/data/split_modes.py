@@ -125,11 +125,13 @@ def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str
     return taken
 
 
-def split_card(items: Items, mode: str, folds: int, fold: int, seed: int) -> dict[str, Any]:
+def split_card(
+    items: Items, mode: str, folds: int, fold: int, seed: int, allow_overlap: bool = False
+) -> dict[str, Any]:
     """What a model's card keeps of its split, so that an evaluation finds the held-out lesions again."""
-    held = choose_split(items, mode, folds, fold, seed)["validation"]
-    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "lesions": _fingerprint(items),
-            "held_out": _fingerprint(held)}  # fmt: skip
+    held = choose_split(items, mode, folds, fold, seed, allow_overlap)["validation"]
+    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "allow_overlap": allow_overlap,
+            "lesions": _fingerprint(items), "held_out": _fingerprint(held)}  # fmt: skip
 
 
 def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -156,7 +158,8 @@ def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str
         logger.warning("%d lesions are taken for new ones: only you know that the model was not trained on their patients",
                        len(items))  # fmt: skip
         return [dict(item) for item in items]
-    held = choose_split(items, split["mode"], split["folds"], split["fold"], split["seed"])["validation"]
+    asked = [split[name] for name in ("mode", "folds", "fold", "seed", "allow_overlap")]
+    held = choose_split(items, *asked)["validation"]
     if _fingerprint(held) != split["held_out"]:
         raise ConfigError("other lesions are held out than in training", where="part", found=f"another {split['mode']} split",
                           expected="that of the model's card", remedy="give the table as it was in training")  # fmt: skip

@@ -97,6 +97,8 @@ def warnings(run: ClassifyRun) -> Iterator[str]:
             "The split is by lesion, not by patient: lesions of one patient can be in training and in test, so the "
             "numbers are too good. Split by patient to trust them."
         )
+    if run.facts("classify").get("allow_overlap") is True:
+        yield "Patients were allowed to be on both sides of the split: where they are, the numbers are too good."
     results, names = run.results, run.classes
     for name, number in zip(names, (results.cases - results.positives, results.positives), strict=True):
         if number < FEW:

@@ -166,6 +166,7 @@ def test_a_run_without_sizes(make_classify_run: MakeRun, report: Report) -> None
     [
         ({"classify": {"split_mode": "lesion"}}, "The split is by lesion, not by patient"),
         ({"settings": {"split_mode": "lesion"}}, "The split is by lesion, not by patient"),
+        ({"classify": {"allow_overlap": True}}, "Patients were allowed to be on both sides of the split"),
         ({"encoder": "from scratch"}, "trained from scratch, because no pretrained encoder was given"),
         ({"data": {"source": "embedded phantoms"}}, "nothing about patients"),
     ],
