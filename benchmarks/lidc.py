@@ -136,6 +136,9 @@ def main() -> None:
     found = compare([folder for folder, _, _ in todo])
     write_json(args.work / "compare.json", found)
     write_compare_report(args.work / "compare.json")
+    for evaluations in found["models"].values():
+        for one in evaluations.values():
+            del one["curves"]  # drawn in the report; the numbers are what is kept here
     write_json(RESULTS, {
         "command": "python benchmarks/lidc.py DATA --work WORK", "date": str(date.today()), "hardware": hardware(),
         "versions": versions(), "epochs": args.epochs, "pretraining_epochs": PRETRAIN_EPOCHS, **found,
