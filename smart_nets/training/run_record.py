@@ -71,8 +71,10 @@ def data_facts(datalist: Items, source: str | None) -> dict[str, Any]:
     }
 
 
-def lesion_facts(training: Items, held_out: Items, given: int) -> dict[str, Any]:
-    """How many lesions, patients and lesions of class 1 each part has, of how many that were given."""
+def lesion_facts(
+    training: Items, held_out: Items, given: int, left_out: Mapping[str, int] | None = None
+) -> dict[str, Any]:
+    """How many lesions, patients and lesions of class 1 each part has, of how many that were given; and what was left out."""
     parts = {"training": training, "validation": held_out}
     counts = {
         name: {
@@ -82,7 +84,7 @@ def lesion_facts(training: Items, held_out: Items, given: int) -> dict[str, Any]
         }
         for name, items in parts.items()
     }
-    return {"given": given, "used": len(training) + len(held_out), **counts}
+    return {"given": given, "used": len(training) + len(held_out), "left_out": dict(left_out or {}), **counts}
 
 
 def encoder_facts(weights: str | Path | None) -> str | dict[str, Any]:

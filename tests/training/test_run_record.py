@@ -30,9 +30,9 @@ def lesions(*labels: int, each: int = 2) -> list[dict]:
 
 
 def test_lesions_patients_and_positives_are_counted_by_hand():
-    found = lesion_facts(lesions(1, 0, 0, 1, 1), lesions(0, 1, each=1), given=9)
+    found = lesion_facts(lesions(1, 0, 0, 1, 1), lesions(0, 1, each=1), given=9, left_out={"no rating": 4})
     assert found == {
-        "given": 9, "used": 7, "training": {"lesions": 5, "patients": 3, "positives": 3},
+        "given": 9, "used": 7, "left_out": {"no rating": 4}, "training": {"lesions": 5, "patients": 3, "positives": 3},
         "validation": {"lesions": 2, "patients": 2, "positives": 1},
     }  # fmt: skip
 
