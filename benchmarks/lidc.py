@@ -36,7 +36,7 @@ from smart_nets.visual.compare_report import write_compare_report
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "lidc.json"
 PRETRAIN, CLASSIFY = (ROOT / "bundles" / name / "configs" for name in ("smart_pretrain", "smart_lidc_classify"))
-SPACING, CROP, FOLDS = 1.25, 32, 3
+SPACING, FOLDS = 1.25, 3
 VISITS_PER_CT = 24  # crops of a whole chest for one of a nodule
 PRETRAIN_EPOCHS = 20
 FRACTIONS = (1.0, 0.5, 0.25)
@@ -139,9 +139,11 @@ def main() -> None:
     for evaluations in found["models"].values():
         for one in evaluations.values():
             del one["curves"]  # drawn in the report; the numbers are what is kept here
+    encoder = json.loads((args.work / "encoder" / "eval" / "run.json").read_text())
     write_json(RESULTS, {
         "command": "python benchmarks/lidc.py DATA --work WORK", "date": str(date.today()), "hardware": hardware(),
-        "versions": versions(), "epochs": args.epochs, "pretraining_epochs": PRETRAIN_EPOCHS, **found,
+        "versions": versions(), "epochs": args.epochs, "pretraining_epochs": PRETRAIN_EPOCHS,
+        "pretraining_minutes": round(encoder["seconds"] / 60, 1), "encoder_parameters": encoder["model"]["parameters"], **found,
     })  # fmt: skip
 
 

@@ -17,6 +17,13 @@ def existing(folder: Path, text: str) -> Path | None:
         return None
 
 
+def check_exists(path: Path) -> None:
+    """Raise InputError when there is neither a file nor a folder of this name."""
+    if not path.exists():
+        raise InputError("does not exist", where=path, expected="a file or folder", found="nothing",
+                         remedy="check the path and that the disk is mounted")  # fmt: skip
+
+
 def check_output(folder: str | Path) -> None:
     """Tell now that results cannot be written later; makes nothing.
 

@@ -14,6 +14,7 @@ from smart_nets.data.dicom import is_dicom, read_dicom
 from smart_nets.data.metaimage import read_metaimage
 from smart_nets.data.nifti import read_nifti
 from smart_nets.data.nrrd import read_nrrd
+from smart_nets.data.paths import check_exists
 from smart_nets.data.tilt import straighten
 from smart_nets.data.volume import Volume
 from smart_nets.errors import ConfigError, GeometryError, InputError
@@ -75,14 +76,7 @@ def read_checked(
 
 def read_stored(path: Path, series: str | None = None) -> Volume:
     """Voxels and affine as stored, by format, before any check of geometry or values."""
-    if not path.exists():
-        raise InputError(
-            "does not exist",
-            where=path,
-            expected="a file or folder",
-            found="nothing",
-            remedy="check the path and that the disk is mounted",
-        )
+    check_exists(path)
     try:
         if path.is_dir() or (is_dicom(path) and not path.name.lower().endswith(FILES)):
             return read_dicom(path, series)

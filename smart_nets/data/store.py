@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smart_nets.data import gz
+from smart_nets.data.paths import check_exists
 from smart_nets.data.volume import Volume
 from smart_nets.errors import InputError
 
@@ -120,14 +121,7 @@ def file_identity(path: Path) -> str:
     Raises:
         InputError: the path does not exist.
     """
-    if not path.exists():
-        raise InputError(
-            "does not exist",
-            where=path,
-            expected="a file or folder",
-            found="nothing",
-            remedy="check the path and that the disk is mounted",
-        )
+    check_exists(path)
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return digest(json.dumps(stats))
