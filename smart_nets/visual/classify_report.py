@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ignite.engine import Engine, Events
-
 from smart_nets.visual import page
 from smart_nets.visual.classify_examples import examples_section
 from smart_nets.visual.classify_folder import ClassifyRun, read_classify_run
@@ -80,17 +78,3 @@ def _short(measure: Measure) -> str:
 
 def _interval(measure: Measure) -> str:
     return f"95%: {measure.interval()}" if measure.interval() else measure.why or "no interval"
-
-
-class ClassifyReport:
-    """Handler: writes the report when training ends; rank 0 only. It must be the last of the handlers."""
-
-    def __init__(self, run_dir: str | Path, rank: int = 0) -> None:
-        self.run_dir, self.rank = run_dir, rank
-
-    def attach(self, engine: Engine) -> None:
-        if self.rank == 0:
-            engine.add_event_handler(Events.COMPLETED, self.write)
-
-    def write(self, engine: Engine) -> None:
-        engine.logger.info("report: %s", write_classify_report(self.run_dir))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,18 +94,22 @@ class Snapshots:
 
 
 class Report:
-    """Handler: writes report.html when training ends; rank 0 only. It must be the last of the handlers."""
+    """Handler: writes report.html when training ends; rank 0 only. It must be the last of the handlers.
 
-    def __init__(self, run_dir: str | Path, rank: int = 0) -> None:
-        self.run_dir, self.rank = run_dir, rank
+    Args:
+        run_dir: of the run.
+        write: what turns it into a report and gives its path: `write_report`, `write_classify_report`.
+    """
+
+    def __init__(self, run_dir: str | Path, rank: int = 0, write: Callable[[str | Path], Path] = write_report) -> None:
+        self.run_dir, self.rank, self.make = run_dir, rank, write
 
     def attach(self, engine: Engine) -> None:
         if self.rank == 0:
             engine.add_event_handler(Events.COMPLETED, self.write)
 
     def write(self, engine: Engine) -> None:
-        path = write_report(self.run_dir)
-        engine.logger.info("report: %s", path)
+        engine.logger.info("report: %s", self.make(self.run_dir))
 
 
 def relative(attention: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ import pytest
 from ignite.engine import Engine
 
 from smart_nets.errors import InputError
-from smart_nets.visual.classify_report import ClassifyReport, write_classify_report
+from smart_nets.visual.classify_report import write_classify_report
+from smart_nets.visual.snapshots import Report as ReportHandler
 
 MakeRun = Callable[..., Path]
 PageOf = Callable[[Path], Any]
@@ -246,7 +247,7 @@ def test_the_handler_writes_on_rank_0_only(
     folder = make_classify_run(examples=0)
     engine = Engine(lambda engine, batch: SimpleNamespace(output=batch))
     engine.logger = logging.getLogger("report")
-    ClassifyReport(folder / "eval", rank).attach(engine)
+    ReportHandler(folder / "eval", rank, write_classify_report).attach(engine)
     with caplog.at_level(logging.INFO):
         engine.run([0], max_epochs=1)
     assert (folder / "eval" / "report.html").is_file() == written
