@@ -49,6 +49,7 @@ class Encoder(nn.Module, ABC):
         cell, deep_cell: voxels a side per token of `Encoding.patch` and of `Encoding.deep`.
         patch_dim, feature_dim, deep_dim: widths of `Encoding.patch`, `.feature` and `.deep`.
         has_attention: whether there is a [CLS] and its attention.
+        attention_blocks, attention_heads: how many blocks give that attention, and heads in each; 0 without.
     """
 
     stride: int
@@ -59,6 +60,8 @@ class Encoder(nn.Module, ABC):
     feature_dim: int
     deep_dim: int
     has_attention: bool
+    attention_blocks: int
+    attention_heads: int
 
     @abstractmethod
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
@@ -74,8 +77,30 @@ class Encoder(nn.Module, ABC):
         """
 
     @abstractmethod
+    def cls_attention(self, x: Tensor, block: int = -1) -> Tensor:
+        """The [CLS] token's attention (B, heads, N) float32 in one of its blocks, without running what lies behind.
+
+        Args:
+            x: (B, in_chans, D, H, W) intensities in [0, 1].
+            block: from 0, or from the end as -1: the last, which SMART eq. (1) takes.
+
+        Raises:
+            ConfigError: sides the stride does not divide, no such block, or an encoder without semantic attention.
+        """
+
     def attention_only(self, x: Tensor) -> Tensor:
-        """Semantic attention (B, N), SMART eq. (1), without running the stages behind it."""
+        """Semantic attention (B, N), SMART eq. (1): the last block, mean over heads."""
+        return self.cls_attention(x).mean(1)
+
+    def check_block(self, block: int) -> None:
+        """ConfigError unless the encoder has such a block of [CLS] attention."""
+        if not self.has_attention:
+            raise ConfigError("this encoder has no semantic attention", remedy="set sa_stage to 1, 2, 3 or 4")
+        count = self.attention_blocks
+        if not isinstance(block, int) or not -count <= block < count:
+            raise ConfigError(
+                "no such attention block", where="block", expected=f"-{count} to {count - 1}", found=block
+            )
 
 
 def check_image(x: Tensor, in_chans: int, stride: int) -> None:
@@ -162,6 +187,7 @@ class SmartEncoder(Encoder):
         self.input_mean, self.input_std = input_mean, input_std
         self.in_chans, self.patch_size, self.tap = in_chans, patch_size, sa_stage or 3
         self.has_attention = sa_stage is not None
+        self.attention_blocks, self.attention_heads = (0, 0) if sa_stage is None else (sa_blocks, sa_heads)
         self.stride = self.deep_cell = patch_size * 2**4
         self.cell = patch_size * 2**self.tap
         self.patch_dim, self.deep_dim = embed_dim * 2**self.tap, embed_dim * 2**4
@@ -187,12 +213,12 @@ class SmartEncoder(Encoder):
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
         return Encoding(self.token_norm(tokens), cls, attention, deep.mean((2, 3, 4)), deep, grid)
 
-    def attention_only(self, x: Tensor) -> Tensor:
-        """Semantic attention (B, N), SMART eq. (1), without running the stages behind it."""
-        if self.semantic_attention is None:
-            raise ConfigError("this encoder has no semantic attention", remedy="set sa_stage to 1, 2, 3 or 4")
+    def cls_attention(self, x: Tensor, block: int = -1) -> Tensor:
+        """See `Encoder.cls_attention`."""
+        self.check_block(block)
+        assert self.semantic_attention is not None
         maps = self._maps(x, None, "mask_token", stages=self.tap)
-        return self.semantic_attention(_tokens(maps[-1]))[1].mean(1)
+        return self.semantic_attention.rows(_tokens(maps[-1]), block)
 
     def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
         check_image(x, self.in_chans, self.stride)

@@ -45,9 +45,16 @@ class SemanticAttention(nn.Module):
 
         The softmax runs over N + 1 keys; the [CLS] column is dropped, so a row sums to one minus that column.
         """
+        last, row = self._last_query(tokens, -1)
+        return self.norm(last).squeeze(1), row[..., :-1]
+
+    def rows(self, tokens: Tensor, block: int = -1) -> Tensor:
+        """The [CLS] row of any block: (B, N, C) -> (B, heads, N) float32."""
+        return self._last_query(tokens, block)[1][..., :-1]
+
+    def _last_query(self, tokens: Tensor, block: int) -> tuple[Tensor, Tensor]:
         cls = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
         x = torch.cat([tokens, cls], dim=1)  # (B, N + 1, C)
-        for block in self.blocks[:-1]:
-            x = block(x)
-        last, row = cast(ViTBlock, self.blocks[-1]).last_query(x)
-        return self.norm(last).squeeze(1), row[..., :-1]
+        for each in self.blocks[:block]:
+            x = each(x)
+        return cast(ViTBlock, self.blocks[block]).last_query(x)

@@ -45,6 +45,7 @@ class ViTEncoder(Encoder):
         if depth < 1:
             raise ConfigError("a transformer needs a block", where="depth", expected="1 or more", found=depth)
         self.in_chans, self.patch_size, self.has_attention = in_chans, patch_size, True
+        self.attention_blocks, self.attention_heads = depth, num_heads
         self.stride = self.cell = self.deep_cell = patch_size
         self.patch_dim = self.feature_dim = self.deep_dim = dim
         self.home = grid_of([img_size] * 3, patch_size)  # the grid of the position embedding
@@ -62,7 +63,7 @@ class ViTEncoder(Encoder):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
         """Encodes images (B, in_chans, D, H, W); arguments and errors as `SmartEncoder.forward`."""
-        grid, tokens = self._run(x, mask, fill)
+        grid, tokens = self._run(x, mask, fill, -1)
         last = cast(ViTBlock, self.blocks[-1])
         _, row = last.last_query(tokens)
         tokens = self.norm(last(tokens))
@@ -70,13 +71,14 @@ class ViTEncoder(Encoder):
         deep = patch.transpose(1, 2).reshape(-1, self.deep_dim, *grid)  # (B, N, C) -> (B, C, d, h, w)
         return Encoding(patch, tokens[:, -1], row[..., :-1], patch.mean(1), deep, grid)
 
-    def attention_only(self, x: Tensor) -> Tensor:
-        """Semantic attention (B, N): the head mean of the [CLS] row of the last block."""
-        _, tokens = self._run(x, None, "mask_token")
-        return cast(ViTBlock, self.blocks[-1]).last_query(tokens)[1][..., :-1].mean(1)
+    def cls_attention(self, x: Tensor, block: int = -1) -> Tensor:
+        """See `Encoder.cls_attention`."""
+        self.check_block(block)
+        _, tokens = self._run(x, None, "mask_token", block)
+        return cast(ViTBlock, self.blocks[block]).last_query(tokens)[1][..., :-1]
 
-    def _run(self, x: Tensor, mask: Tensor | None, fill: Fill) -> tuple[Grid, Tensor]:
-        """The grid, and the tokens (B, N + 1, C) that enter the last block."""
+    def _run(self, x: Tensor, mask: Tensor | None, fill: Fill, stop: int) -> tuple[Grid, Tensor]:
+        """The grid, and the tokens (B, N + 1, C) that enter block `stop`."""
         check_image(x, self.in_chans, self.stride)
         token = fill_token(self.mask_token, fill)
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
@@ -86,7 +88,7 @@ class ViTEncoder(Encoder):
             tokens = torch.where(hidden, token.to(tokens.dtype), tokens)
         cls = self.cls_token.expand(tokens.shape[0], -1, -1).to(tokens.dtype)
         tokens = torch.cat([tokens, cls], dim=1) + self._positions(grid)
-        for block in self.blocks[:-1]:
+        for block in self.blocks[:stop]:
             tokens = block(tokens)
         return grid, tokens
 

@@ -55,3 +55,29 @@ def test_a_traced_map_equals_the_eager_one():
 def test_an_encoder_without_attention_is_refused():
     with pytest.raises(ConfigError, match="no attention"):
         AttentionNet(SmartEncoder(**SMALL, sa_stage=None))
+
+
+@pytest.mark.parametrize("encoder", range(3))
+def test_a_head_and_a_block_can_be_chosen(encoder):
+    net, x = encoders()[encoder].eval(), torch.rand(1, 1, 64, 64, 64)
+    heads = net.attention_heads
+    maps = [AttentionNet(net, head)(x) for head in range(heads)]
+    weights = net.cls_attention(x).mean(-1)[0]  # a head's share of the patches; the rest goes to [CLS] itself
+    mean = sum(weight * one for weight, one in zip(weights, maps, strict=True)) / weights.sum()
+    torch.testing.assert_close(mean, AttentionNet(net)(x), atol=1e-5, rtol=1e-4)
+    assert torch.equal(AttentionNet(net, block=net.attention_blocks - 1)(x), AttentionNet(net)(x))
+    assert not torch.allclose(AttentionNet(net, block=0)(x), AttentionNet(net)(x))
+
+
+def test_the_map_equals_the_one_of_the_whole_encoder():
+    for net in encoders():
+        shown, x = AttentionNet(net).eval(), torch.rand(1, 1, 64, 64, 64)
+        torch.testing.assert_close(shown(x), shown.look(x)[0])
+
+
+@pytest.mark.parametrize(
+    "setting", [{"head": 4}, {"head": -1}, {"head": 1.0}, {"block": 2}, {"block": -3}, {"block": None}], ids=str
+)
+def test_a_head_or_block_that_is_not_there_is_refused(setting):
+    with pytest.raises(ConfigError, match=r"(head|block): no such"):
+        AttentionNet(SmartEncoder(**SMALL), **setting)

@@ -57,3 +57,12 @@ def test_initialisation():
 def test_settings_that_make_no_sense(setting):
     with pytest.raises(ConfigError):
         SemanticAttention(12, **setting)
+
+
+def test_the_row_of_an_earlier_block_is_that_of_a_shorter_branch():
+    net, shorter, tokens = SemanticAttention(12, 3, heads=3), SemanticAttention(12, 1, heads=3), torch.randn(2, 7, 12)
+    shorter.load_state_dict({name: net.state_dict()[name] for name in shorter.state_dict()})
+    torch.testing.assert_close(net.rows(tokens, 0), shorter(tokens)[1])
+    torch.testing.assert_close(net.rows(tokens, -1), net(tokens)[1])
+    torch.testing.assert_close(net.rows(tokens, 2), net.rows(tokens))
+    assert not torch.allclose(net.rows(tokens, 0), net.rows(tokens, 1))
