@@ -15,7 +15,7 @@ from smart_nets.errors import GeometryError, InputError
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["is_dicom", "list_series", "read_dicom"]
+__all__ = ["is_dicom", "list_series", "read_dicom", "read_slices"]
 SAME_PLACE = 1e-3  # mm
 
 
@@ -30,30 +30,59 @@ def read_dicom(path: Path, series: str | None = None) -> Volume:
         InputError: no or several series, another modality, a slice that cannot be decoded or has no HU scale.
         GeometryError: positions are missing, doubled, uneven or incomplete.
     """
-    files = _choose(path, series)
-    where = str(path) if series is None else f"{path} (series {series})"
-    with damage_told(where):
-        return _stack([read_file(file, pixels=True) for file in files], where)
-
-
-def _stack(headers: list[Dataset], where: str) -> Volume:
-    """The slices in order of their places, as one volume."""
     notes: list[str] = []
-    slices = _image_slices(headers, where, notes)
-    places = positions(slices, where)
+    slices = read_slices(path, series, notes)
+    where = _where(path, series)
+    with damage_told(where):
+        affine = lps_to_ras(_affine(slices, where))
+        pixels = np.stack([_hu(header) for header in slices])  # (Z, rows, columns)
+        return Volume(pixels.T, affine, where, notes, str(slices[0].get("FrameOfReferenceUID", "")))  # (X, Y, Z)
+
+
+def read_slices(path: Path, series: str | None = None, notes: list[str] | None = None) -> list[Dataset]:
+    """The data sets of one series in order of their places: slice k is [:, :, k] of what `read_dicom` gives.
+
+    Args:
+        path: the folder of the series.
+        series: SeriesInstanceUID, needed where the folder holds several.
+        notes: gets told what was left out: localisers, exact copies of slices.
+
+    Raises:
+        InputError, GeometryError: see `read_dicom`.
+    """
+    files = _choose(path, series)
+    where, told = _where(path, series), [] if notes is None else notes
+    with damage_told(where):
+        slices = _image_slices([read_file(file, pixels=True) for file in files], where, told)
+        places = positions(slices, where)
+        heights = places @ _normal(slices, where)
+        order = np.argsort(heights, kind="stable")
+        slices = _without_copies([slices[index] for index in order], places[order], heights[order], where, told)
+        if len(slices) < 2:
+            raise InputError(
+                "has a single slice", where=where, expected="at least 2", found=1, remedy="give the series"
+            )
+        return slices
+
+
+def _where(path: Path, series: str | None) -> str:
+    return str(path) if series is None else f"{path} (series {series})"
+
+
+def _normal(slices: list[Dataset], where: str) -> np.ndarray:
+    """Unit vector (3,) across the slices."""
     axes = slice_axes(slices[0], where)
     normal = np.cross(axes[:, 0], axes[:, 1])
-    normal /= np.linalg.norm(normal)
-    order = np.argsort(places @ normal, kind="stable")
-    slices, places = [slices[index] for index in order], places[order]
-    pixels = [_hu(header) for header in slices]
-    pixels, places = _without_copies(pixels, places, normal, where, notes)
-    if len(pixels) < 2:
-        raise InputError("has a single slice", where=where, expected="at least 2", found=1, remedy="give the series")
+    return np.asarray(normal / np.linalg.norm(normal))
+
+
+def _affine(slices: list[Dataset], where: str) -> np.ndarray:
+    """From (column, row, slice) to LPS mm, (4, 4)."""
+    places = positions(slices, where)
     affine = np.eye(4)
-    affine[:3, :2], affine[:3, 2], affine[:3, 3] = axes, stack_step(places, normal, where), places[0]
-    frame = str(slices[0].get("FrameOfReferenceUID", ""))
-    return Volume(np.stack(pixels).T, lps_to_ras(affine), where, notes, frame)  # (Z, rows, columns) -> (X, Y, Z)
+    affine[:3, :2], affine[:3, 3] = slice_axes(slices[0], where), places[0]
+    affine[:3, 2] = stack_step(places, _normal(slices, where), where)
+    return affine
 
 
 def _choose(path: Path, series: str | None) -> list[Path]:
@@ -167,14 +196,14 @@ def _decode(header: Dataset, name: str) -> np.ndarray:
 
 
 def _without_copies(
-    pixels: list[np.ndarray], places: np.ndarray, normal: np.ndarray, where: str, notes: list[str]
-) -> tuple[list[np.ndarray], np.ndarray]:
+    slices: list[Dataset], places: np.ndarray, heights: np.ndarray, where: str, notes: list[str]
+) -> list[Dataset]:
     """Drop exact copies of a slice and tell; two different slices at one place are an error."""
     keep = [0]
-    for index in range(1, len(pixels)):
-        if (places[index] - places[keep[-1]]) @ normal > SAME_PLACE:
+    for index in range(1, len(slices)):
+        if heights[index] - heights[keep[-1]] > SAME_PLACE:
             keep.append(index)
-        elif not np.array_equal(pixels[index], pixels[keep[-1]]):
+        elif not np.array_equal(_hu(slices[index]), _hu(slices[keep[-1]])):
             raise GeometryError(
                 "two different slices lie at the same position",
                 where=where,
@@ -182,6 +211,6 @@ def _without_copies(
                 found=f"{places[index].tolist()} twice",
                 remedy="split the series into its phases",
             )
-    if len(keep) < len(pixels):
-        notes.append(f"exact copies of slices left out ({len(pixels) - len(keep)})")
-    return [pixels[index] for index in keep], places[keep]
+    if len(keep) < len(slices):
+        notes.append(f"exact copies of slices left out ({len(slices) - len(keep)})")
+    return [slices[index] for index in keep]

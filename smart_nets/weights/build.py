@@ -125,9 +125,17 @@ def card_or(weights: str | Path | None, default: Mapping[str, Any]) -> dict[str,
     return read_card(str(weights)) if there else dict(default)
 
 
-def attention_net(card: Mapping[str, Any]) -> AttentionNet:
-    """The network of an inference configuration, without its weights: image in, attention map out."""
-    return AttentionNet(build_encoder(card["architecture"]))
+def attention_net(card: Mapping[str, Any], head: int | None = None, block: int = -1) -> AttentionNet:
+    """The network of an inference configuration, without its weights: image in, attention map out.
+
+    A classifier's card gives its encoder; `load_attention` puts the weights in. ConfigError: no such head or block.
+    """
+    return AttentionNet(build_encoder(card["architecture"]), head, block)
+
+
+def load_attention(network: AttentionNet, weights: str | Path) -> None:
+    """Put the weights of a pretrained encoder, or of a classifier's, into the network of an inference configuration."""
+    network.load_state_dict(load_encoder(weights).state_dict())
 
 
 def build_classifier(card: Mapping[str, Any]) -> Classifier:

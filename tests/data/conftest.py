@@ -1,9 +1,11 @@
 """Small scans that every test of the data path may use."""
 
+import importlib.util
 import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import nibabel as nib
@@ -60,6 +62,16 @@ def real() -> Path:
     if not folder:
         pytest.skip("SMART_REAL_DATA is not set: no real CT on this machine")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def drawing() -> ModuleType:
+    """What structure sets and segmentations are made with: `contour_of`, `structures`, `segmentation`, `SQUARE`, `HOLE`."""
+    spec = importlib.util.spec_from_file_location("drawing", Path(__file__).parent / "test_dicom_masks.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

@@ -1,19 +1,12 @@
-"""The verbs of `python -m smart_nets`: thin, each one calls a function that Python code may call as well."""
+"""The verbs `features`, `probe` and `compare`."""
 
 from __future__ import annotations
 
-import logging
-import sys
 from pathlib import Path
 from typing import Literal
 
-import fire
-
-from smart_nets.data.check_data import check_data as check
-from smart_nets.data.check_scan import Rules
 from smart_nets.data.paths import check_output
-from smart_nets.data.read import Tilt
-from smart_nets.errors import InputError, show_one_sentence
+from smart_nets.errors import InputError
 from smart_nets.evaluation.compare import compare
 from smart_nets.evaluation.extract import features_of
 from smart_nets.evaluation.features import save_features
@@ -23,53 +16,6 @@ from smart_nets.settings import check_settings
 from smart_nets.training.run_record import write_json
 from smart_nets.visual.classify_report import write_classify_report
 from smart_nets.visual.compare_report import write_compare_report
-from smart_nets.visual.data_report import write_data_report
-
-
-def check_data(
-    data: str,
-    output_dir: str,
-    crop: int = 0,
-    min_depth: int = 2,
-    spacing: float = 2.0,
-    tilt: Tilt = "refuse",
-    salt: str = "",
-    patient_pattern: str = "",
-    workers: int | None = None,
-    strict: bool = False,
-    report: bool = True,
-) -> None:
-    """Check every scan of a folder or datalist; write manifest.json, rejected.json and report.html.
-
-    Exit code 0 when all scans are used, 3 when some are refused, 1 on an error.
-
-    Args:
-        data: folder with scans, image file, or JSON datalist.
-        output_dir: where to write.
-        crop: voxels of the training crop per axis; scans shorter than half of it are refused. 0: no such check.
-        min_depth: fewest slices on any axis.
-        spacing: voxel size in mm at which the crop is taken.
-        tilt: "refuse" or "correct" a gantry tilt.
-        salt: secret for the pseudonyms of patients.
-        patient_pattern: regular expression that finds the patient in a path, e.g. 'LIDC-IDRI-[0-9]+'.
-        workers: processes; default one per core.
-        strict: stop at the first scan that is refused.
-        report: whether to write report.html.
-    """
-    rules = Rules(min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing)
-    checked = check(
-        data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict
-    )  # fmt: skip
-    print(f"{checked.given:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")
-    if checked.others:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in checked.others.most_common())
-        print(f"other files, no images: {kinds}")
-    print(f"datalist: {checked.manifest}")
-    if checked.rejected:
-        print(f"reasons:  {checked.manifest.with_name('rejected.json')}")
-    if report:
-        print(f"report:   {write_data_report(checked.manifest)}")
-    sys.exit(checked.exit_code)
 
 
 def features(
@@ -145,11 +91,3 @@ def compare_runs(*runs: str, output_dir: str) -> None:
     target = Path(output_dir) / "compare.json"
     write_json(target, compare([str(run) for run in runs]))
     print(f"report: {write_compare_report(target)}")
-
-
-def main() -> None:
-    """Run the verb that the command line names."""
-    show_one_sentence()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    verbs = {"check-data": check_data, "features": features, "probe": probe, "compare": compare_runs}
-    fire.Fire(verbs, name="smart_nets")

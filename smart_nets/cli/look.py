@@ -1,0 +1,116 @@
+"""The verbs `attend` and `heads`: where a model looks, and how its attention heads differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from smart_nets.data.cache import VolumeCache
+from smart_nets.data.manifest import datalist
+from smart_nets.data.paths import check_exists, check_output
+from smart_nets.data.regions import Region
+from smart_nets.evaluation.heads import head_diversity
+from smart_nets.evaluation.marking import Marking
+from smart_nets.training.run_record import write_json
+from smart_nets.visual.attend import attend as show
+from smart_nets.visual.heads_report import write_heads_report
+from smart_nets.visual.snapshots import probe_crops
+from smart_nets.weights.build import load_encoder
+from smart_nets.weights.default_model import cached_model, model_or_phantoms
+from smart_nets.weights.io import read_card
+
+PHANTOMS = "pretrained on phantoms"
+
+
+def attend(
+    scan: str,
+    output_dir: str,
+    model: str = "",
+    tumour: str = "",
+    series: str | None = None,
+    percentile: float = 90,
+    region: Region = "body",
+    components: int = 0,
+    smallest_ml: float = 0.0,
+    spacing: float | None = None,
+    crop: int | None = None,
+    overlap: float = 0.5,
+    head: int | None = None,
+    block: int = -1,
+) -> None:
+    """Show where models look in a scan: attention and mask as NIfTI and DICOM SEG, pictures, report.html.
+
+    Args:
+        scan: a file, or the folder of a DICOM series.
+        output_dir: where to write.
+        model: weights with the card beside them, several joined by commas, each as path or name=path; "random" for fresh
+            weights. Without one, a small encoder is pretrained on phantoms, once.
+        tumour: mask of the tumour to outline and to measure against; several readers joined by commas.
+        series: SeriesInstanceUID, where the folder holds several.
+        percentile: of the region; what is above it is marked.
+        region: "image", "body" or "lungs".
+        components: connected pieces to keep, highest peaks first; 0 keeps all.
+        smallest_ml: smaller pieces are left out.
+        spacing: voxel size in mm; default that of the model's card.
+        crop: voxels of a window; default that of the model's card.
+        overlap: of neighbouring windows.
+        head: one attention head from 0; default the mean over heads.
+        block: of the [CLS] attention, from 0; default the last.
+    """
+    scan, output_dir = str(scan), str(output_dir)
+    check_exists(Path(scan))
+    check_output(output_dir)
+    marking = Marking(percentile, region, components, smallest_ml)
+    models = _models(model)
+    report = show(
+        scan, models, output_dir, marking, tumour=_listed(tumour), series=series,
+        spacing=None if spacing is None else [spacing] * 3, crop_size=None if crop is None else [crop] * 3,
+        overlap=overlap, head=head, block=block,
+    )  # fmt: skip
+    print(f"maps:   {output_dir}\nreport: {report}")
+
+
+def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
+    """Measure how widely, how far and how differently attention heads look; write heads.json and heads.html.
+
+    Args:
+        data: folder or datalist of scans, or one scan; the middle of each is looked at.
+        output_dir: where to write.
+        model: as for `attend`, without "random".
+        scans: how many.
+    """
+    output_dir = str(output_dir)
+    check_output(output_dir)
+    items = datalist(str(data))[:scans]
+    found: dict[str, Any] = {"crops": len(items), "models": {}}
+    for name, path in _models(model).items():
+        card = read_card(path)
+        cache = VolumeCache(Path(output_dir) / "cache", card["spacing"])
+        crops = probe_crops(items, cache, card["crop_size"], card["hu_window"], len(items))
+        found["models"][name] = head_diversity(load_encoder(path), crops, card["spacing"])
+        found |= {"spacing": card["spacing"], "crop_size": card["crop_size"]}
+    target = Path(output_dir) / "heads.json"
+    write_json(target, found)
+    print(f"report: {write_heads_report(target)}")
+
+
+def _models(model: Any) -> dict[str, str]:
+    """Name -> path of every model; the project's own small one if none is given."""
+    named = dict(_named(text) for text in _listed(model))
+    return named or {PHANTOMS: str(model_or_phantoms(cached_model()))}
+
+
+def _named(text: str) -> tuple[str, str]:
+    """name=path, or a path that is named after the run that made it: run/models/model.pt is "run"."""
+    if "=" in text:
+        name, _, path = text.partition("=")
+        return name, path
+    folder = Path(text).absolute().parent
+    run = folder.parent if folder.name == "models" else folder
+    return ("random", text) if text == "random" else (run.name, text)
+
+
+def _listed(value: Any) -> list[str]:
+    """Fire makes a tuple of what commas join, unless it looks like a text."""
+    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    return [str(part).strip() for part in parts if str(part).strip()]

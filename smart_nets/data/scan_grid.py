@@ -1,0 +1,68 @@
+"""From a scan's own grid to the one a network sees, and back: how maps come to lie on the scan they are of."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.ndimage import affine_transform
+
+from smart_nets.data.resample import resample, sample_on
+from smart_nets.data.volume import AIR, Volume
+from smart_nets.errors import InputError
+
+OBLIQUE = 0.02  # largest slope (about 1 degree) at which axes still count as the patient's
+
+
+def network_grid(scan: Volume, spacing: Sequence[float]) -> Volume:
+    """The scan as a network sees it: float32 HU in RAS at `spacing` mm.
+
+    A scan whose axes are oblique to the patient's is turned upright, so that the same body gives the same voxels however
+    it was stored; corners that the scan does not reach become air.
+    """
+    upright = scan.to_ras()
+    directions = upright.affine[:3, :3] / upright.spacing
+    if np.abs(directions - np.eye(3)).max() <= OBLIQUE:
+        return resample(upright, spacing)
+    corners = np.array(list(itertools.product(*([0, side - 1] for side in upright.array.shape))))  # (8, 3)
+    placed = corners @ upright.affine[:3, :3].T + upright.affine[:3, 3]
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = placed.min(axis=0)
+    shape = np.ceil(np.ptp(placed, axis=0) / np.asarray(spacing)).astype(int) + 1
+    return replace(upright, array=sample_on(upright, affine, shape.tolist(), outside=AIR), affine=affine)
+
+
+def onto_grid(values: Volume, affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Values at the voxels of another grid, float32 of `shape`: linear between voxel centres, constant beyond the last.
+
+    Args:
+        affine: (4, 4), voxel index of the other grid to RAS mm, its axes in any order and direction.
+    """
+    result = np.empty(shape, dtype=np.float32)
+    target = Volume(result, affine, values.where).to_ras()  # a view: what is written into it lands in `result`
+    matrix = np.linalg.inv(values.affine) @ target.affine
+    turn, start = matrix[:3, :3], matrix[:3, 3]
+    straight = np.abs(turn - np.diag(np.diag(turn))).max() < 1e-6
+    upright = np.ascontiguousarray(values.array, dtype=np.float32)
+    affine_transform(
+        upright, np.diag(turn) if straight else turn, start, target.array.shape, target.array, order=1, mode="nearest"
+    )
+    return result
+
+
+def check_scan_size(scan: Volume, crop_size: Sequence[int], spacing: Sequence[float]) -> list[int]:
+    """Voxels of air that a scan on the network's grid lacks to one crop, per axis.
+
+    Raises:
+        InputError: it is shorter than half a crop.
+    """
+    sides = list(scan.array.shape)
+    if any(2 * side < crop for side, crop in zip(sides, crop_size, strict=True)):
+        found, needed = (
+            " x ".join(f"{n * s:g}" for n, s in zip(lengths, spacing, strict=True)) for lengths in (sides, crop_size)
+        )
+        raise InputError("is too small for this network", where=scan.where, expected=f"at least half of {needed} mm",
+                         found=f"{found} mm", remedy="give the whole scan, or a smaller crop or spacing")  # fmt: skip
+    return [max(0, crop - side) for side, crop in zip(sides, crop_size, strict=True)]

@@ -1,0 +1,165 @@
+"""Localisation of tumours over many scans: the encoder, and the floors it must beat, in one table (SMART section 4.4)."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from smart_nets.data.labels import with_target
+from smart_nets.data.read import read_checked
+from smart_nets.data.tumour_list import read_tumours
+from smart_nets.data.volume import Volume
+from smart_nets.errors import InputError
+from smart_nets.evaluation.floors import dense_in_lungs, random_attention
+from smart_nets.evaluation.localize import consensus, measure
+from smart_nets.evaluation.localize_summary import paired, summarise
+from smart_nets.evaluation.marking import Marked, Marking
+from smart_nets.evaluation.scan_attention import ScanAttention
+from smart_nets.training.run_record import versions, write_json
+
+logger = logging.getLogger(__name__)
+Look = Callable[[Volume], tuple[NDArray[np.float32], Marked]]
+Found = Mapping[str, tuple[NDArray[np.float32], Marked]]
+Draw = Callable[[str, Volume, Found, NDArray[np.bool_]], None]
+ENCODER, RANDOM, DENSE = "encoder", "random encoder", "HU in the lungs"
+COMPARED = ("contrast", "dice", "pointing", "recall")
+
+
+@dataclass
+class LocalizeScans:
+    """Measures an encoder's attention against readers' tumours, beside two floors.
+
+    Args:
+        items: of `tumour_list`, with the "name" of `with_names`.
+        attention: how the encoder looks at a scan.
+        architecture: of the encoder's card, for encoders with fresh weights.
+        marking: the rule that makes a mask of a map.
+        random_encoders: how many with fresh weights; a tumour's figures are their mean.
+        draw: called with the name, scan, maps and tumours of each scan, to make pictures.
+    """
+
+    items: Sequence[Mapping[str, Any]]
+    attention: ScanAttention
+    architecture: Mapping[str, Any]
+    marking: Marking
+    random_encoders: int = 3
+    draw: Draw | None = None
+    empty: int = 0
+    no_lungs: int = 0
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+
+    def write(self, path: str | Path, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Look at all scans; write and return the table: figures by tumour, their summary, and paired differences.
+
+        Raises:
+            InputError, GeometryError: a scan or mask that cannot be used, or no tumour at all.
+        """
+        looks = self._looks()
+        for item in tqdm(self.items, desc="scans", disable=None, leave=False):
+            self._scan(item, looks)
+        if not self.rows:
+            raise InputError("there is no tumour to find: all masks are empty", expected="one tumour or more",
+                             found=f"{self.empty} empty masks", remedy="check the masks")  # fmt: skip
+        found = {**self._table(), "settings": self._settings(), "versions": versions(), **(facts or {})}
+        write_json(path, found)
+        return found
+
+    def _looks(self) -> dict[str, list[Look]]:
+        """Name of a method -> one way of looking, or several whose figures are averaged."""
+        fresh = [random_attention(self.attention, self.architecture, seed) for seed in range(self.random_encoders)]
+        looks = {ENCODER: [self._marked(self.attention)], RANDOM: [self._marked(one) for one in fresh]}
+        return {name: ways for name, ways in looks.items() if ways}
+
+    def _marked(self, attention: ScanAttention) -> Look:
+        def look(scan: Volume) -> tuple[NDArray[np.float32], Marked]:
+            score = attention(scan)
+            return score, self.marking.mark(score, scan)
+
+        return look
+
+    def _scan(self, item: Mapping[str, Any], looks: Mapping[str, Sequence[Look]]) -> None:
+        scan = read_checked(item["image"], series=item.get("series"))
+        drawn = read_tumours(dict(item), scan)
+        names = list(drawn)
+        kept, empty = with_target([consensus(drawn[name]) for name in names])
+        self.empty += empty
+        tumours = {names[index]: drawn[names[index]] for index in kept}
+        found: dict[str, list[tuple[NDArray[np.float32], Marked]]] = {
+            name: [look(scan) for look in ways] for name, ways in looks.items()
+        }
+        try:
+            found[DENSE] = [dense_in_lungs(scan)]
+        except InputError as error:
+            if error.what != "shows no lungs":
+                raise
+            self.no_lungs += 1
+        for tumour, (name, maps) in itertools.product(tumours, found.items()):
+            others = [consensus(masks) for other, masks in tumours.items() if other != tumour]
+            rest = np.any(others, axis=0) if others else None
+            figures = [_measured(score, marked, tumours[tumour], rest, scan) for score, marked in maps]
+            row = {key: float(np.mean([one[key] for one in figures])) for key in figures[0]}
+            self.rows[name].append(
+                {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour,
+                 "readers": len(tumours[tumour]), **row}
+            )  # fmt: skip
+        if self.draw is not None and tumours:
+            every = np.any([consensus(masks) for masks in tumours.values()], axis=0)
+            self.draw(str(item["name"]), scan, {name: maps[0] for name, maps in found.items()}, every)
+
+    def _table(self) -> dict[str, Any]:
+        figures = {name: [_figures(row) for row in rows] for name, rows in self.rows.items()}
+        patients = {name: [str(row["patient"]) for row in rows] for name, rows in self.rows.items()}
+        places = {name: [(row["scan"], row["tumour"]) for row in rows] for name, rows in self.rows.items()}
+        differences = []
+        for other in [name for name in figures if name != ENCODER]:
+            shared = [place for place in places[ENCODER] if place in places[other]]
+            ours, theirs = ([figures[name][places[name].index(place)] for place in shared] for name in (ENCODER, other))
+            people = [patients[ENCODER][places[ENCODER].index(place)] for place in shared]
+            differences += [
+                {"a": ENCODER, "b": other, "key": key, **paired(ours, theirs, key, people)} for key in COMPARED
+            ]
+        counts = Counter(row["patient"] for row in self.rows[ENCODER])
+        return {
+            "tumours": len(self.rows[ENCODER]), "scans": len(self.items), "patients": len(counts),
+            "empty_masks": self.empty, "scans_without_lungs": self.no_lungs,
+            "methods": {name: {"summary": summarise(figures[name], patients[name]), "rows": _plain(rows)}
+                        for name, rows in self.rows.items()},
+            "differences": differences,
+        }  # fmt: skip
+
+    def _settings(self) -> dict[str, Any]:
+        shown: Any = self.attention.network
+        return {**asdict(self.marking), "crop_size": list(self.attention.crop_size),
+                "spacing": list(self.attention.spacing), "hu_window": list(self.attention.hu_window),
+                "overlap": self.attention.overlap, "head": shown.head, "block": shown.block,
+                "random_encoders": self.random_encoders}  # fmt: skip
+
+
+def _measured(
+    score: NDArray[np.float32], marked: Marked, readers: Sequence[NDArray[np.bool_]], others: NDArray[np.bool_] | None,
+    scan: Volume,
+) -> dict[str, float]:  # fmt: skip
+    return measure(score, marked.mask, readers, marked.region, scan.spacing, others)
+
+
+def _figures(row: Mapping[str, Any]) -> dict[str, float]:
+    return {key: value for key, value in row.items() if isinstance(value, float)}
+
+
+def _plain(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows for JSON: None for what is not defined; patients by number, since others read these tables."""
+    numbers = {patient: number for number, patient in enumerate(dict.fromkeys(row["patient"] for row in rows), start=1)}
+    return [
+        {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
+        | {"patient": numbers[row["patient"]]}
+        for row in rows
+    ]  # fmt: skip

@@ -1,0 +1,128 @@
+"""One scan, one or several models: maps, masks, DICOM SEG, pictures and a report. The verb `attend`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_nets.data.paths import check_output
+from smart_nets.data.read import read_checked
+from smart_nets.data.scan_names import with_names
+from smart_nets.data.tumour_list import read_tumours
+from smart_nets.data.volume import Volume
+from smart_nets.errors import ConfigError
+from smart_nets.evaluation.floors import random_attention
+from smart_nets.evaluation.localize import consensus, measure
+from smart_nets.evaluation.marking import Marking
+from smart_nets.evaluation.scan_attention import ScanAttention
+from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.visual.attention import Shown
+from smart_nets.visual.attention_files import save_picture, save_record, save_seg
+from smart_nets.weights.build import load_encoder
+from smart_nets.weights.io import read_card
+
+RANDOM = "random"
+
+
+def attend(
+    scan: str | Path,
+    models: Mapping[str, str | Path],
+    output_dir: str | Path,
+    marking: Marking,
+    tumour: Sequence[str] = (),
+    series: str | None = None,
+    spacing: Sequence[float] | None = None,
+    crop_size: Sequence[int] | None = None,
+    overlap: float = 0.5,
+    head: int | None = None,
+    block: int = -1,
+) -> Path:
+    """Write the attention of every model over a scan, and return the report's path.
+
+    For each model: attention and mask as NIfTI on the scan's own grid and, of a DICOM series, the mask as DICOM SEG.
+
+    Args:
+        scan: a file, or the folder of a DICOM series.
+        models: name -> weights with their card; "random" stands for fresh weights of the first model's architecture.
+        marking: what is marked of a map.
+        tumour: masks of the tumour, one per reader, to outline and to measure against.
+        series: SeriesInstanceUID, where the folder holds several.
+        spacing, crop_size: mm and voxels of a window; those of each model's card if None.
+        overlap: of neighbouring windows.
+        head, block: of the attention; the mean over heads, the last block.
+
+    Raises:
+        InputError, GeometryError: a scan or mask that cannot be used. CheckpointError: a model that cannot.
+        ConfigError: a setting out of range.
+    """
+    check_output(output_dir)
+    looks = load_models(models, spacing, crop_size, overlap, head, block)  # before time is spent on the scan
+    volume = read_checked(scan, series=series)
+    readers = _readers(tumour, volume)
+    outline = consensus(readers) if readers else None
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (item,) = with_names([{"image": str(scan), "series": series}])
+    shown = []
+    for name, look in looks.items():
+        score = look(volume)
+        shown.append(Shown(name, score, marking.mark(score, volume)))
+        stem = item["name"] if len(looks) == 1 else f"{item['name']}_{name}"
+        _save(folder, stem, shown[-1], volume)
+        save_seg(folder, stem, shown[-1], Path(scan), series)
+    entry = save_picture(folder, item["name"], volume, shown, outline)
+    if outline is not None and outline.any():  # of an empty mask there is nothing to measure
+        for one, facts in zip(shown, entry["maps"], strict=True):
+            facts["figures"] = _figures(one, readers, volume)
+    settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
+    return save_record(folder, [entry], settings)
+
+
+def load_models(
+    models: Mapping[str, str | Path], spacing: Sequence[float] | None, crop_size: Sequence[int] | None, overlap: float,
+    head: int | None, block: int,
+) -> dict[str, ScanAttention]:  # fmt: skip
+    """Name -> a way of looking at scans, for trained encoders, classifiers and "random". Errors as `attend`."""
+    looks: dict[str, ScanAttention] = {}
+    first: Mapping[str, Any] | None = None
+    for name, path in models.items():
+        if str(path) == RANDOM:
+            continue
+        card = read_card(path)
+        first = first or card
+        net = AttentionNet(load_encoder(path), head, block)
+        size = list(card["crop_size"] if crop_size is None else crop_size)
+        looks[name] = ScanAttention(net, size, list(spacing or card["spacing"]), card["hu_window"], overlap)
+    if first is None:
+        raise ConfigError("needs a trained model", where="model", found=", ".join(models) or "none",
+                          remedy="fresh weights can only stand beside one")  # fmt: skip
+    trained = next(iter(looks.values()))
+    fresh = {
+        name: random_attention(trained, first["architecture"]) for name, path in models.items() if str(path) == RANDOM
+    }
+    return {name: (looks | fresh)[name] for name in models}
+
+
+def _readers(tumour: Sequence[str], volume: Volume) -> list[NDArray[np.bool_]]:
+    entries = [{"file": str(path), "region": None} for path in tumour]
+    return read_tumours({"readers": {"tumour": entries}}, volume)["tumour"]
+
+
+def _save(folder: Path, stem: str, shown: Shown, volume: Volume) -> None:
+    mask = shown.marked.mask.astype(np.uint8)
+    for kind, voxels in (("attention", shown.score), ("mask", mask)):
+        image = nib.Nifti1Image(voxels, volume.affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, folder / f"{stem}_{kind}.nii.gz")
+
+
+def _figures(shown: Shown, masks: Sequence[NDArray[np.bool_]], volume: Volume) -> dict[str, float | None]:
+    found = measure(shown.score, shown.marked.mask, masks, shown.marked.region, volume.spacing)
+    return {key: None if math.isnan(value) else value for key, value in found.items()}
