@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
+import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -27,8 +30,47 @@ class PrototypeLinear(nn.Module):
         return F.linear(x, (self.weight_g * F.normalize(self.weight_v.float(), dim=-1, eps=1e-6)).to(x.dtype))
 
 
+class Standardise(nn.Module):
+    """Takes the mean over the batch off every channel and divides by its spread, over all ranks: (..., C) -> (..., C).
+
+    In a fresh network nearly all of a feature is the same for every input, and what tells inputs apart drowns in it. A
+    batch norm without gain and without memory: it has no state, and student and teacher each use their own batch.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.float().flatten(0, -2)  # (..., C) -> (R, C)
+        if len(rows) < 2:
+            raise ConfigError("one row has no spread", where="standardised_heads", expected="2 scans or more in a batch",
+                              found=len(rows), remedy="raise batch_size, or standardise no head")  # fmt: skip
+        centred = rows - _over_ranks(rows.mean(0))
+        spread = _over_ranks(centred.square().mean(0))
+        return (centred * torch.rsqrt(spread + 1e-5)).reshape(x.shape)  # (R, C) -> (..., C)
+
+
+def _over_ranks(mean: Tensor) -> Tensor:
+    """The mean of the ranks' means, which have batches of one size; gradients flow through it."""
+    ranks = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+    return mean if ranks == 1 else _SumOverRanks.apply(mean) / ranks
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """A sum over all ranks whose gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
 class ProjectionHead(nn.Module):
-    """The DINO head: MLP with GELU and no batch norm, unit length, then prototypes (h^Patch, h^CLS, h^g of SMART).
+    """The DINO head: MLP with GELU, unit length, then prototypes (h^Patch, h^CLS, h^g of SMART).
 
     Args:
         in_dim: width of the tokens.
@@ -36,13 +78,15 @@ class ProjectionHead(nn.Module):
         hidden: width of the MLP's hidden layers.
         bottleneck: width before the prototypes.
         layers: linear layers of the MLP; 1 is a plain linear projection.
+        standardise: whether the input is standardised over the batch first.
 
     The prototypes are the attribute `last`: freeze its gradients in the first epoch.
     """
 
     def __init__(
-        self, in_dim: int, out_dim: int = 8192, hidden: int = 2048, bottleneck: int = 256, layers: int = 3
-    ) -> None:
+        self, in_dim: int, out_dim: int = 8192, hidden: int = 2048, bottleneck: int = 256, layers: int = 3,
+        standardise: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
         if layers < 1 or min(in_dim, out_dim, hidden, bottleneck) < 1:
             raise ConfigError(
@@ -52,13 +96,14 @@ class ProjectionHead(nn.Module):
         steps: list[nn.Module] = []
         for before, after in pairwise(widths):
             steps += [nn.Linear(before, after), nn.GELU()]
+        self.standardise = Standardise() if standardise else nn.Identity()
         self.mlp = nn.Sequential(*steps[:-1])
         self.last = PrototypeLinear(bottleneck, out_dim)
         self.mlp.apply(init_linear)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., in_dim) -> logits (..., out_dim), before any temperature."""
-        return self.last(F.normalize(self.mlp(x).float(), dim=-1, eps=1e-6))
+        return self.last(F.normalize(self.mlp(self.standardise(x)).float(), dim=-1, eps=1e-6))
 
 
 class ImageHead(nn.Module):

@@ -6,7 +6,7 @@ Start here. `CoDistillation.forward` is the method; what surrounds it (optimiser
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, cast
 
 import torch
@@ -47,6 +47,7 @@ class CoDistillation(nn.Module):
         student_mask: chooses the student's hidden tokens, see `masking.StudentMask`.
         weights: loss name -> weight; a loss with weight 0 or without entry is neither built nor computed.
         out_dim, hidden, bottleneck, head_layers: the projection heads (8192, 2048, 256, 3).
+        standardised_heads: losses whose heads standardise their input over the batch, see `networks.heads.Standardise`.
         patch_drop_ratio: r_t, the share of tokens the teacher loses; 0 is "without noisy teacher".
         drop_grid: "sa" drops cells of the attention grid, "patch" single tokens of the patch embedding.
         teacher_fill: what stands for a dropped token, "mask_token" or "zero".
@@ -67,6 +68,7 @@ class CoDistillation(nn.Module):
         hidden: int = 2048,
         bottleneck: int = 256,
         head_layers: int = 3,
+        standardised_heads: Sequence[str] = (),
         patch_drop_ratio: float = 0.7,
         drop_grid: Literal["sa", "patch"] = "sa",
         teacher_fill: Literal["mask_token", "zero"] = "mask_token",
@@ -80,12 +82,16 @@ class CoDistillation(nn.Module):
         self.student_mask = student_mask or StudentMask()
         self.weights = {name: float(value) for name, value in weights.items() if value}
         self._check(encoder, patch_drop_ratio, drop_grid, teacher_fill, attention_input)
+        _check_heads(standardised_heads)
         self.patch_drop_ratio, self.drop_grid, self.teacher_fill = patch_drop_ratio, drop_grid, teacher_fill
         self.attention_input, self.symmetric = attention_input, symmetric
 
         dims = {"ampd": encoder.patch_dim, "aitd": encoder.feature_dim, "gitd": encoder.deep_dim}
         distilled = [name for name in dims if name in self.weights]
-        heads = {name: ProjectionHead(dims[name], out_dim, hidden, bottleneck, head_layers) for name in distilled}
+        heads = {
+            name: ProjectionHead(dims[name], out_dim, hidden, bottleneck, head_layers, name in standardised_heads)
+            for name in distilled
+        }
         self.student = Branch(encoder, heads)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         _drop_path_off(self.teacher)
@@ -208,6 +214,13 @@ class CoDistillation(nn.Module):
             raise ConfigError("needs semantic attention, which this encoder lacks", where="mask_mode or weight_aitd",
                               found=f"{self.student_mask.mode} mask, losses {sorted(self.weights)}",
                               remedy="set sa_stage, or use a random or block mask and weight_aitd 0")  # fmt: skip
+
+
+def _check_heads(names: Sequence[str]) -> None:
+    heads = LOSSES[1:]  # the image loss has a head of another kind
+    if isinstance(names, str) or not set(names) <= set(heads):
+        raise ConfigError("has names of no head", where="standardised_heads", expected=f"a list of {', '.join(heads)}",
+                          found=names)  # fmt: skip
 
 
 def _swap(x: Tensor) -> Tensor:

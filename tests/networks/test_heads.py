@@ -8,7 +8,7 @@ from einops import rearrange
 from torch.nn import functional as F
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.heads import ImageHead, ProjectionHead
+from smart_nets.networks.heads import ImageHead, ProjectionHead, Standardise
 
 
 @pytest.mark.parametrize(("width", "parameters"), [(384, 7_614_720), (768, 8_401_152)])
@@ -92,3 +92,25 @@ def test_projection_sizes_that_make_no_sense(sizes):
 def test_image_sizes_that_make_no_sense(sizes):
     with pytest.raises(ConfigError):
         ImageHead(*sizes)
+
+
+def test_standardising_takes_off_what_all_rows_share():
+    # channel 0: 1, 3 -> mean 2, spread 1; channel 1: 5, 5 -> no spread, so it becomes 0
+    shown = Standardise()(torch.tensor([[1.0, 5.0], [3.0, 5.0]]))
+    torch.testing.assert_close(shown, torch.tensor([[-1.0, 0.0], [1.0, 0.0]]), atol=1e-5, rtol=0)
+    x = torch.randn(2, 3, 4)
+    norm = torch.nn.BatchNorm1d(4, affine=False, track_running_stats=False)
+    torch.testing.assert_close(Standardise()(x), norm(x.flatten(0, 1)).reshape(2, 3, 4))
+
+
+def test_a_standardised_head_sees_small_differences_as_large_ones():
+    torch.manual_seed(0)
+    plain, standardised = ProjectionHead(6, 10, 8, 4), ProjectionHead(6, 10, 8, 4, standardise=True)
+    standardised.load_state_dict(plain.state_dict())  # it has no state of its own
+    x = 5 + 0.01 * torch.randn(16, 6)
+    assert standardised(x).std(0).mean() > 20 * plain(x).std(0).mean()
+
+
+def test_one_row_cannot_be_standardised():
+    with pytest.raises(ConfigError, match="standardised_heads: one row has no spread"):
+        ProjectionHead(6, 10, 8, 4, standardise=True)(torch.ones(1, 6))

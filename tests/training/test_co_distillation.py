@@ -239,6 +239,8 @@ def test_bf16_autocast_is_finite_and_close(views):
         ({"drop_grid": "voxel"}, "teacher_drop_grid"),
         ({"teacher_fill": "mean"}, "teacher_fill"),
         ({"attention_input": "student"}, "attention_input"),
+        ({"standardised_heads": ["amip"]}, "standardised_heads"),
+        ({"standardised_heads": "aitd"}, "standardised_heads"),
     ],
 )
 def test_impossible_settings(options, says):
