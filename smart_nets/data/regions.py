@@ -15,7 +15,7 @@ from smart_nets.errors import ConfigError, InputError
 Region = Literal["image", "body", "lungs"]
 STEP_MM = 3.0  # regions are rough; a fine grid would only make them slow
 TISSUE_HU, AIR_HU, GAS_HU = -350.0, -400.0, -970.0  # above: body; below: lung or gas; mean below: bowel gas or trachea
-TABLE_MM = 7.0  # what is thinner than twice this and hangs on the body is couch, blanket or tube
+TABLE_MM = 5.0  # thinner than twice this is what hangs on the body: couch, blanket, tube; chest walls are thicker
 BRIDGE_MM = 20.0  # a bay of the lungs up to twice as wide is taken for a tumour at the pleura, hilum or diaphragm
 LEAST_ML, LEAST_SHARE = 50.0, 0.1  # of a lung, and of the larger lung
 
@@ -29,13 +29,18 @@ def region_mask(scan: Volume, region: Region) -> np.ndarray:
         ConfigError: a region of another name.
         InputError: the scan shows no body, or no lungs.
     """
-    if region not in get_args(Region):
-        raise ConfigError("is not known", where="region", expected=" or ".join(get_args(Region)), found=region)
+    check_region(region)
     if region == "image":
         return np.ones(scan.array.shape, dtype=bool)
     coarse = network_grid(scan, [STEP_MM] * 3)
     inside = _body(coarse) if region == "body" else _lungs(coarse)
     return onto_grid(replace(coarse, array=inside), scan.affine, scan.array.shape) >= 0.5
+
+
+def check_region(region: str) -> None:
+    """ConfigError unless there is a region of that name."""
+    if region not in get_args(Region):
+        raise ConfigError("is not known", where="region", expected=" or ".join(get_args(Region)), found=region)
 
 
 def _body(coarse: Volume) -> np.ndarray:

@@ -22,7 +22,7 @@ from smart_nets.evaluation.metrics import Floats, Ranking, roc_auc
 
 Mask = NDArray[np.bool_]
 RING_MM = (4.0, 20.0)  # nearer, readers disagree on the border and a coarse map blurs; farther, it is another organ
-LEAST_OVERLAP = 0.1  # share of a tumour that must be marked for it to be found
+LEAST_OVERLAP = 0.5  # share of a tumour; marking a tenth of everything reaches a tenth by chance
 MOST_PEAKS = 100_000  # tied peaks whose distance is measured, drawn at random: a flat map has millions
 
 
@@ -75,6 +75,7 @@ def measure(
     region: Mask,
     spacing: Sequence[float] | Floats,
     others: Mask | None = None,
+    around: Mask | None = None,
 ) -> dict[str, float]:
     """All figures of one tumour, NaN where they are not defined. The tumour is the `consensus` of its readers.
 
@@ -89,6 +90,7 @@ def measure(
         spacing: (3,) of the voxels in mm.
         others: (X, Y, Z) further tumours of the scan. They are not in the ring, and a peak in one of them is a hit. What is
             marked in them counts against "dice".
+        around: (X, Y, Z) where the ring may lie, so that maps of different regions have the same; the region if None.
 
     Returns:
         "dice": of marked and tumour.
@@ -98,11 +100,11 @@ def measure(
             of the highest ones that do if several are equal.
         "pointing_mm": from the highest score to the nearest voxel of any tumour, 0 inside; the mean if several are equal.
         "contrast": probability that a voxel of the tumour scores higher than one of the ring, ties half (the AUC): 0.5
-            is none, 1 perfect. It is free of scale, so that attention and HU compare. The ring is what lies in the
-            region 4 to 20 mm from the tumour.
+            is none, 1 perfect. It is free of scale, so that attention and HU compare. The ring is what of `around` lies
+            4 to 20 mm from the tumour.
         "contrast_ratio": mean score of the tumour / that of the ring; NaN if any score of the map is below 0.
         "recall": share of the tumour that is marked.
-        "found": 1 if that is a tenth or more, else 0.
+        "found": 1 if that is half or more, else 0.
         "hd95": 95th percentile of the Hausdorff distance of marked and tumour in mm; NaN if nothing is marked.
         "tumour_ml", "marked_ml": volumes.
         "tumour_share": of the region, f in `oracle_dice`.
@@ -113,7 +115,8 @@ def measure(
     """
     tumour = consensus(readers)
     elsewhere = np.zeros_like(tumour) if others is None else others
-    _check_masks({"marked": marked, "region": region, "others": elsewhere}, tumour.shape)
+    nearby = region if around is None else around
+    _check_masks({"marked": marked, "region": region, "others": elsewhere, "around": nearby}, tumour.shape)
     size = np.asarray(spacing, dtype=np.float64)
     _check_content(score, marked, tumour, region, size)
     voxels, inside, chosen = map(_count, (tumour, tumour & region, marked))
@@ -124,7 +127,7 @@ def measure(
         "dice_readers": float(np.nanmean([dice(marked, reader) for reader in readers])),
         "oracle": oracle_dice(inside, voxels, chosen),
         **_pointing(score, region, tumour | elsewhere, size),
-        **_contrast(score, tumour, region & ~elsewhere, size),
+        **_contrast(score, tumour, nearby & ~elsewhere, size),
         "recall": recall,
         "found": float(recall >= LEAST_OVERLAP),
         "hd95": _hd95(marked, tumour, size) if chosen else np.nan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -63,6 +63,8 @@ class LocalizeScans:
         Raises:
             InputError, GeometryError: a scan or mask that cannot be used, or no tumour at all.
         """
+        self.rows.clear()
+        self.empty = self.no_lungs = 0
         looks = self._looks()
         for item in tqdm(self.items, desc="scans", disable=None, leave=False):
             self._scan(item, looks)
@@ -99,13 +101,17 @@ class LocalizeScans:
         try:
             found[DENSE] = [dense_in_lungs(scan)]
         except InputError as error:
-            if error.what != "shows no lungs":
+            if error.what not in ("shows no lungs", "shows no body"):
                 raise
             self.no_lungs += 1
         for tumour, (name, maps) in itertools.product(tumours, found.items()):
             others = [consensus(masks) for other, masks in tumours.items() if other != tumour]
             rest = np.any(others, axis=0) if others else None
-            figures = [_measured(score, marked, tumours[tumour], rest, scan) for score, marked in maps]
+            around = found[ENCODER][0][1].region  # one ring for all methods, whatever region they mark in
+            figures = [
+                measure(score, marked.mask, tumours[tumour], marked.region, scan.spacing, rest, around)
+                for score, marked in maps
+            ]
             row = {key: float(np.mean([one[key] for one in figures])) for key in figures[0]}
             self.rows[name].append(
                 {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour,
@@ -123,15 +129,17 @@ class LocalizeScans:
         for other in [name for name in figures if name != ENCODER]:
             shared = [place for place in places[ENCODER] if place in places[other]]
             ours, theirs = ([figures[name][places[name].index(place)] for place in shared] for name in (ENCODER, other))
-            people = [patients[ENCODER][places[ENCODER].index(place)] for place in shared]
+            whose = [patients[ENCODER][places[ENCODER].index(place)] for place in shared]
             differences += [
-                {"a": ENCODER, "b": other, "key": key, **paired(ours, theirs, key, people)} for key in COMPARED
+                {"a": ENCODER, "b": other, "key": key, **paired(ours, theirs, key, whose)} for key in COMPARED
             ]
-        counts = Counter(row["patient"] for row in self.rows[ENCODER])
+        # the encoder has looked at every tumour, so that a patient has one number in all methods
+        people = dict.fromkeys(row["patient"] for row in self.rows[ENCODER])
+        numbers = {patient: number for number, patient in enumerate(people, start=1)}
         return {
-            "tumours": len(self.rows[ENCODER]), "scans": len(self.items), "patients": len(counts),
+            "tumours": len(self.rows[ENCODER]), "scans": len(self.items), "patients": len(numbers),
             "empty_masks": self.empty, "scans_without_lungs": self.no_lungs,
-            "methods": {name: {"summary": summarise(figures[name], patients[name]), "rows": _plain(rows)}
+            "methods": {name: {"summary": summarise(figures[name], patients[name]), "rows": _plain(rows, numbers)}
                         for name, rows in self.rows.items()},
             "differences": differences,
         }  # fmt: skip
@@ -144,20 +152,12 @@ class LocalizeScans:
                 "random_encoders": self.random_encoders}  # fmt: skip
 
 
-def _measured(
-    score: NDArray[np.float32], marked: Marked, readers: Sequence[NDArray[np.bool_]], others: NDArray[np.bool_] | None,
-    scan: Volume,
-) -> dict[str, float]:  # fmt: skip
-    return measure(score, marked.mask, readers, marked.region, scan.spacing, others)
-
-
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:
     return {key: value for key, value in row.items() if isinstance(value, float)}
 
 
-def _plain(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _plain(rows: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]) -> list[dict[str, Any]]:
     """Rows for JSON: None for what is not defined; patients by number, since others read these tables."""
-    numbers = {patient: number for number, patient in enumerate(dict.fromkeys(row["patient"] for row in rows), start=1)}
     return [
         {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
         | {"patient": numbers[row["patient"]]}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
 
-from smart_nets.data.regions import Region, region_mask
+from smart_nets.data.regions import Region, check_region, region_mask
 from smart_nets.data.volume import Volume
 from smart_nets.errors import ConfigError, InputError
 
@@ -47,6 +47,7 @@ class Marking:
         if not (_is_number(self.percentile) and 0 < self.percentile < 100):
             raise ConfigError("must lie between 0 and 100", where="percentile", expected="such as 90, without the ends",
                               found=self.percentile)  # fmt: skip
+        check_region(self.region)
         if not isinstance(self.components, int) or self.components < 0:
             raise ConfigError(
                 "is no count", where="components", expected="1 or more, or 0 for all", found=self.components

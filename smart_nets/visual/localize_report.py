@@ -7,17 +7,15 @@ import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+import numpy as np
 from PIL import Image
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.floors import DENSE_HU
-from smart_nets.evaluation.localize import RING_MM, oracle_dice
+from smart_nets.evaluation.localize import LEAST_OVERLAP, RING_MM, oracle_dice
 from smart_nets.evaluation.localize_scans import COMPARED, ENCODER
 from smart_nets.visual import page
 from smart_nets.visual.classify_curves import GUIDE, GUIDE_KEY
@@ -25,49 +23,52 @@ from smart_nets.visual.classify_folder import read_json
 from smart_nets.visual.classify_results import Measure
 from smart_nets.visual.classify_words import FEW
 from smart_nets.visual.curves import empty_chart, inline_svg
-from smart_nets.visual.heads_report import MARKERS
 from smart_nets.visual.run_metrics import count
 from smart_nets.visual.style import PALETTE
 
 NONE = 0.5  # the contrast of a map that tells nothing
 LEAST = 6  # patients: with fewer, even if all agree, a sign test does not reach two-sided p < 0.05
-SHOWN = 6  # pictures
-COLOURS = ("amip", "ampd", "aitd", "gitd", "plain")
+# which scans are shown, by the share of scans with a better contrast; of few scans the later names win
+SHOWN = {"upper quartile": 0.25, "lower quartile": 0.75, "median": 0.5, "worst": 1, "best": 0}
+COLOURS = ("amip", "ampd", "aitd", "gitd", "plain")  # of the methods
+TICKS = (0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1)  # of Dice, on an axis of square roots
 FIGURES = {  # figure: its name, what it is
     "contrast": ("contrast", "tumour against its ring: 0.5 none, 1 perfect"),
     "contrast_ratio": ("contrast ratio", "mean score of the tumour / of its ring"),
     "pointing": ("pointing game", "the highest score lies in a tumour"),
-    "pointing_mm": ("distance of the peak, mm", "from the highest score to a tumour"),
+    "pointing_mm": ("distance of the peak, mm", "from the highest score to the nearest tumour"),
     "dice": ("Dice (consensus)", "with what most readers drew"),
     "dice_readers": ("Dice (mean of readers)", "with what each reader drew"),
-    "oracle": ("best Dice possible", "the oracle, with as many voxels marked"),
+    "oracle": ("best Dice possible", "oracle with as many voxels marked"),
     "recall": ("recall", "share of the tumour that is marked"),
-    "found": ("found", "a tenth of the tumour or more is marked"),
-    "hd95": ("HD95, mm", "marked and tumour, 95th percentile of distances"),
-    "marked_ml": ("marked, ml", "volume"),
+    "found": ("found", f"{LEAST_OVERLAP:.0%} of the tumour or more is marked"),
+    "hd95": ("HD95, mm", "between marked and tumour"),
 }
-PERCENT, AMOUNTS = ("pointing", "recall", "found"), ("pointing_mm", "hd95", "marked_ml")
+PERCENT, LENGTHS = ("pointing", "recall", "found"), ("pointing_mm", "hd95")
+Row = list[str | tuple[str, str]]  # of a table
 
 
 @dataclass(frozen=True)
 class Tumour:
-    """A tumour on the page: number of its scan in the order of the file, and figures by method, NaN where not defined."""
+    """A tumour: the number of its scan on the page, and its row of localize.json by method."""
 
     scan: int
-    remark: str
-    picture: Path
-    patient: Any
-    ml: float
-    figures: Mapping[str, Mapping[str, float]]
+    rows: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def ml(self) -> float:
+        return self.of(ENCODER, "tumour_ml")
 
     def of(self, method: str, key: str) -> float:
-        return self.figures.get(method, {}).get(key, math.nan)
+        """A figure, NaN where it is not defined."""
+        return _number(self.rows[method][key]) if method in self.rows else math.nan
 
 
 @dataclass(frozen=True)
 class Found:
-    """Content of localize.json, and its tumours."""
+    """The folder, the content of its localize.json, and the tumours therein."""
 
+    folder: Path
     content: Mapping[str, Any]
     tumours: list[Tumour]
 
@@ -79,7 +80,7 @@ class Found:
         return _measure(self.content["methods"][method]["summary"][key], "mean")
 
     def patients(self, method: str) -> int:
-        return len({tumour.patient for tumour in self.tumours if method in tumour.figures})
+        return len({one.rows[ENCODER]["patient"] for one in self.tumours if method in one.rows})
 
 
 def write_localize_report(folder: str | Path) -> Path:
@@ -89,147 +90,125 @@ def write_localize_report(folder: str | Path) -> Path:
         InputError: the record is missing, damaged or of another form, a picture is damaged, or the report cannot be written.
     """
     folder = Path(folder)
-    source = folder / "localize.json"
-    content = read_json(source)
+    content = read_json(folder / "localize.json")
     try:
-        html = _render(Found(content, list(_tumours(content["methods"], folder / "overlays"))))
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError("is no record of localisation", where=source, found=repr(error),
+        html = _render(Found(folder, content, list(_tumours(content["methods"]))))
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise InputError("is no record of localisation", where=folder / "localize.json", found=repr(error),
                          remedy="evaluate again") from error  # fmt: skip
     return page.save(html, folder / "report.html")
 
 
-def _tumours(methods: Mapping[str, Any], overlays: Path) -> Iterator[Tumour]:
-    rows = {name: {(row["scan"], row["tumour"]): row for row in one["rows"]} for name, one in methods.items()}
-    scans = [scan for scan, _ in rows[ENCODER]]
-    numbers = {scan: number for number, scan in enumerate(dict.fromkeys(scans), start=1)}
-    for place, (scan, row) in enumerate(zip(scans, rows[ENCODER].values(), strict=True)):
-        several = f"tumour {scans[: place + 1].count(scan)}, " if scans.count(scan) > 1 else ""
-        key = (scan, row["tumour"])
-        figures = {name: {figure: _number(found[key][figure]) for figure in FIGURES}
-                   for name, found in rows.items() if key in found}  # fmt: skip
-        yield Tumour(numbers[scan], several + count(row["readers"], "reader"), overlays / f"{scan}.png", row["patient"],
-                     _number(row["tumour_ml"]), figures)  # fmt: skip
+def _tumours(methods: Mapping[str, Any]) -> Iterator[Tumour]:
+    rows = {name: {(row["scan"], row["tumour"]): row for row in method["rows"]} for name, method in methods.items()}
+    numbers: dict[str, int] = {}
+    for place in rows[ENCODER]:
+        number = numbers.setdefault(place[0], len(numbers) + 1)
+        yield Tumour(number, {name: found[place] for name, found in rows.items() if place in found})
 
 
 def _number(value: float | None) -> float:
-    return math.nan if value is None else 1.0 * value  # a text is a TypeError
+    return math.nan if value is None else value + 0.0  # a text is a TypeError
 
 
 def _measure(part: Mapping[str, Any], value: str) -> Measure:
-    return Measure(*(_number(part[name]) for name in (value, "low", "high")))
+    return Measure(_number(part[value]), _number(part["low"]), _number(part["high"]))
 
 
 def _render(found: Found) -> str:
-    charts = f'<div class="charts wide">{_contrast_chart(found)}{_dice_chart(found)}</div>'
-    settings = {**found.content["settings"], **found.content["versions"]}
     sections = [
         ("pictures", "Where it looks", _pictures(found)),
         ("methods", "All methods", _methods(found) + _differences(found)),
-        ("tumours", "Tumour by tumour", charts + _table(found)),
+        ("tumours", "Tumour by tumour", f'<div class="charts wide">{_charts(found)}</div>{_table(found)}'),
         ("reading", "How to read it", "".join(map(page.paragraph, _reading(found)))),
-        ("settings", "Do it again", page.table(settings.items())),
+        (
+            "settings",
+            "Do it again",
+            page.table([*found.content["settings"].items(), *found.content["versions"].items()]),
+        ),
     ]
-    kicker = "Zero-shot localisation · not for diagnostic use"
-    return page.page("How well attention localises tumours", kicker, _summary(found), sections)
+    title, kicker = "How well attention localises tumours", "Zero-shot localisation · not for diagnostic use"
+    return page.page(title, kicker, _summary(found), sections)
 
 
 def _summary(found: Found) -> str:
-    contrast = found.mean(ENCODER, "contrast")
-    scans, patients = len({tumour.scan for tumour in found.tumours}), found.patients(ENCODER)
+    contrast, patients = found.mean(ENCODER, "contrast"), found.patients(ENCODER)
     doubt = "" if not contrast.known or contrast.low > NONE else ", not clearly better than none"
-    lead = (f"{count(len(found.tumours), 'tumour')} in {count(scans, 'scan')} of {count(patients, 'patient')}, and an "
-            "encoder that was never told what a tumour is. Its attention tells tumours from what surrounds them with a "
-            f"contrast of {contrast.text()}{doubt}; 0.5 is none, 1 perfect.")  # fmt: skip
+    lead = (f"{count(len(found.tumours), 'tumour')} in {count(max(one.scan for one in found.tumours), 'scan')} of "
+            f"{count(patients, 'patient')}, and an encoder that was never told of tumours. Its attention tells them from what "
+            f"is near with a contrast (95% interval) of {contrast.text()}{doubt}; {NONE:g} is none, 1 perfect.")  # fmt: skip
     empty, airless = found.content["empty_masks"], found.content["scans_without_lungs"]
     notes = {
-        f"Left out: {count(empty, 'tumour')} of which no voxel is drawn, or none that most readers agree on.": empty,
-        f"{count(airless, 'scan')} without lungs: nothing can be told there of the HU in the lungs.": airless,
-        f"Only {count(patients, 'patient')}: means and their intervals are rough.": patients < FEW,
+        f"Left out: {count(empty, 'tumour')} without a voxel that most readers agree on.": empty,
+        f"{count(airless, 'scan')} without lungs: left out of what is said about the HU in the lungs.": airless,
+        f"Only {count(patients, 'patient')}: means and intervals are rough.": patients < FEW,
     }
-    return (
-        page.paragraph(lead, "lead")
-        + page.verdict(*_verdict(found))
-        + page.tiles(_tiles(found))
-        + page.notes(text for text, is_true in notes.items() if is_true)
-    )
+    warnings = page.notes(note for note, is_true in notes.items() if is_true)
+    return page.paragraph(lead, "lead") + page.verdict(*_verdict(found)) + page.tiles(_tiles(found)) + warnings
 
 
 def _verdict(found: Found) -> tuple[str, str]:
-    """Good: better in contrast than all others. Bad: worse than one. Else, or with very few patients, watch."""
-    gains = {one["b"]: _measure(one, "difference") for one in found.content["differences"] if one["key"] == "contrast"}
-    gains = {name: gain for name, gain in gains.items() if gain.known}
+    """Good: better in contrast than all others. Bad: worse than one. Else, and for very few patients, watch."""
+    every = {one["b"]: _measure(one, "difference") for one in found.content["differences"] if one["key"] == "contrast"}
+    gains = {name: gain for name, gain in every.items() if gain.known}
     if not gains:
         return "quiet", "There is nothing to compare the encoder with."
-    words = ["better" if gain.low > 0 else "worse" if gain.high < 0 else "not clearly better" for gain in gains.values()]
-    parts = [f"{word} than the {name} (contrast {_signed(gain)})" for word, (name, gain) in zip(words, gains.items())]
-    told = f"the encoder localises {' and '.join(parts)}."
-    patients = min(map(found.patients, gains))
-    if patients < LEAST:
-        return "watch", f"{count(patients, 'patient')} can prove nothing. In what there is, {told}"
-    good = set(words) == {"better"} and found.mean(ENCODER, "contrast").low > NONE
-    return "bad" if "worse" in words else "good" if good else "watch", told.capitalize()
+    words = {name: "better" if gain.low > 0 else "worse" if gain.high < 0 else "not clearly better"
+             for name, gain in gains.items()}  # fmt: skip
+    parts = [f"{words[name]} than the {name}, contrast {_signed(gain)}" for name, gain in gains.items()]
+    told = f"he encoder localises {', and '.join(parts)}."
+    if (patients := min(map(found.patients, gains))) < LEAST:
+        return "watch", f"{count(patients, 'patient')} can prove nothing. On these, t{told}"
+    good = set(words.values()) == {"better"} and found.mean(ENCODER, "contrast").low > NONE
+    return "bad" if "worse" in words.values() else "good" if good else "watch", f"T{told}"
 
 
 def _tiles(found: Found) -> Iterator[tuple[str, str, str, str]]:
-    others = [name for name in found.methods if name != ENCODER]
     for key in ("contrast", "dice", "pointing", "found"):
-        beside = "; ".join(f"{name} {_text(key, found.mean(name, key).value)}" for name in others)
+        beside = "; ".join(f"{name} {_text(key, found.mean(name, key).value)}"
+                           for name in found.methods if name != ENCODER)  # fmt: skip
         if key == "dice":
-            beside = f"of at most {found.mean(ENCODER, 'oracle').number()} with so much marked"
-        yield FIGURES[key][0], _text(key, found.mean(ENCODER, key).value), beside, ""
+            beside = f"at most {_text(key, found.mean(ENCODER, 'oracle').value)} with as much marked"
+        yield FIGURES[key][0].capitalize(), _text(key, found.mean(ENCODER, key).value), beside, ""
 
 
 def _pictures(found: Found) -> str:
     scans: dict[int, list[Tumour]] = {}
-    for tumour in found.tumours:
-        scans.setdefault(tumour.scan, []).append(tumour)
-    contrast = {number: _mean(tumours, ENCODER, "contrast") for number, tumours in scans.items()}
-    ranked = sorted((n for n in scans if not math.isnan(contrast[n])), key=lambda n: -contrast[n])
-    last = len(ranked) - 1
-    middle = last // 2
-    places = set(range(last + 1))
-    if len(places) > SHOWN:
-        places = {0, 1, middle, middle + 1, last - 1, last}
-    names = {middle: "median", last: "worst", 0: "best"}
-    films = (_film(scans[ranked[place]], f"{names.get(place, f'number {place + 1}')} of {last + 1}", found.methods)
-             for place in sorted(places))  # fmt: skip
-    told = ("From the scan with the best contrast of the encoder to the one with the worst, in the planes through the tumour. "
-            "Red surrounds the tumour, blue what is marked; colour grows from the region's median to its top half per "
-            "cent, for each method on its own.")  # fmt: skip
+    for one in found.tumours:
+        scans.setdefault(one.scan, []).append(one)
+    contrast = {scan: _mean(tumours, ENCODER, "contrast") for scan, tumours in scans.items()}
+    ranked = sorted((scan for scan in scans if not math.isnan(contrast[scan])), key=lambda scan: -contrast[scan])
+    places = {round(share * (len(ranked) - 1)): name for name, share in SHOWN.items()} if ranked else {}
+    films = (_film(scans[ranked[place]], f"{name} of {len(ranked)}", found) for place, name in sorted(places.items()))
+    told = ("From the encoder's best contrast to its worst, in the planes through the tumour. Red surrounds the tumour, blue "
+            "what is marked; colour grows from the region's median to its top half per cent.")  # fmt: skip
     return page.paragraph(told) + "".join(films)
 
 
-def _film(tumours: Sequence[Tumour], rank: str, methods: Sequence[str]) -> str:
-    size = " and ".join(page.number(tumour.ml) for tumour in tumours)
-    head = f'<p class="head"><b>Scan {tumours[0].scan}: {rank}</b>, tumour of {size} ml</p>'
-    facts = "; ".join(
-        f"{method}: contrast {_text('contrast', _mean(tumours, method, 'contrast'))}, "
-        f"Dice {_text('dice', _mean(tumours, method, 'dice'))} of at most {_text('oracle', _mean(tumours, method, 'oracle'))}"
-        for method in methods
-    )
-    return f'<div class="film">{head}{_picture(tumours[0].picture, facts)}</div>'
-
-
-def _picture(path: Path, caption: str) -> str:
-    """The overlay as JPEG, which takes a fifth of the PNG's room."""
-    stream = io.BytesIO()
+def _film(tumours: Sequence[Tumour], rank: str, found: Found) -> str:
+    """A scan's overlay as JPEG, which takes a fraction of the PNG's room."""
+    told = {name: [_text(key, _mean(tumours, name, key)) for key in ("contrast", "dice", "oracle")]
+            for name in found.methods if name in tumours[0].rows}  # fmt: skip
+    caption = "; ".join(f"{name}: contrast {contrast}, Dice {dice} of at most {best}"
+                        for name, (contrast, dice, best) in told.items())  # fmt: skip
+    path, stream = found.folder / "overlays" / f"{tumours[0].rows[ENCODER]['scan']}.png", io.BytesIO()
     try:
         with Image.open(path) as image:
             image.convert("RGB").save(stream, "JPEG", quality=90, subsampling=0)
+        shown = page.picture(f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", caption)
     except FileNotFoundError:
-        return page.paragraph(f"No picture was drawn. {caption}", "head")
+        shown = page.paragraph(f"No picture was drawn. {caption}", "head")
     except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG an error of syntax
         raise InputError("is no picture", where=path, expected="a whole PNG", remedy="evaluate again") from error
-    return page.picture(f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", caption)
+    volumes = " and ".join(page.number(one.ml) for one in tumours)
+    return f'<div class="film"><p class="head"><b>Scan {tumours[0].scan}</b>: {rank}, {volumes} ml</p>{shown}</div>'
 
 
 def _methods(found: Found) -> str:
-    rows: list[list[str | tuple[str, str]]] = []
-    for key, told in FIGURES.items():
-        rows.append([told, *(_cell(key, found.content["methods"][name]) for name in found.methods)])
+    methods = found.content["methods"]
+    rows: list[Row] = [[told, *(_cell(key, method) for method in methods.values())] for key, told in FIGURES.items()]
     text = "Means over the tumours, below them 95% intervals over patients; a dash where a figure is not defined."
-    return page.paragraph(text) + page.grid(["figure", *found.methods], rows)
+    return page.paragraph(text) + page.grid(["figure", *methods], rows)
 
 
 def _cell(key: str, method: Mapping[str, Any]) -> tuple[str, str]:
@@ -240,98 +219,82 @@ def _cell(key: str, method: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _differences(found: Found) -> str:
-    told = {(one["key"], one["b"]): _difference(one) for one in found.content["differences"]}
-    others = list(dict.fromkeys(other for _, other in told))
-    if not others:
-        return ""
-    rows = [[FIGURES[key][0], *(told[key, other] for other in others)] for key in COMPARED]
+    cells = {(one["key"], one["b"]): (_signed(_measure(one, "difference")), f"greater in {one['better']} of {one['n']}")
+             for one in found.content["differences"]}  # fmt: skip
+    others = list(dict.fromkeys(other for _, other in cells))
+    rows: list[Row] = [[FIGURES[key][0], *(cells[key, other] for other in others)] for key in COMPARED]
     head = ["on the same tumours", *(f"{ENCODER} − {other}" for other in others)]
-    return "<h3>Paired differences</h3>" + page.grid(head, rows)
-
-
-def _difference(one: Mapping[str, Any]) -> tuple[str, str]:
-    gain = _measure(one, "difference")
-    interval = "the same in all" if gain.low == gain.high else gain.interval()
-    return _signed(gain), "; ".join(filter(None, [interval, f"greater in {one['better']} of {one['n']}"]))
+    return "<h3>Paired differences</h3>" + page.grid(head, rows) if others else ""
 
 
 def _table(found: Found) -> str:
-    rows = [
-        [(f"scan {one.scan}", one.remark), page.number(one.ml),
-         *((_text("contrast", one.of(name, "contrast")),
-            f"Dice {_text('dice', one.of(name, 'dice'))} of {_text('oracle', one.of(name, 'oracle'))}")
-           for name in found.methods)]
+    rows: list[Row] = [
+        [(f"scan {one.scan}", count(one.rows[ENCODER]["readers"], "reader")), page.number(one.ml),
+         *((_text("contrast", one.of(name, "contrast")), _text("dice", one.of(name, "dice"))) for name in found.methods)]
         for one in found.tumours
     ]  # fmt: skip
-    text = "Contrast, and below it Dice with the best one possible."
-    return page.paragraph(text) + page.grid(["tumour", "ml", *found.methods], rows)
+    return page.paragraph("Contrast, and below it Dice.") + page.grid(["tumour", "ml", *found.methods], rows)
 
 
-def _contrast_chart(found: Found) -> str:
-    figure, axes = empty_chart(wide=True, height=3.4, left=0.6)
-    axes.axhline(NONE, **GUIDE)
-    for one in found.tumours:
-        known = [value for name in found.methods if not math.isnan(value := one.of(name, "contrast"))]
-        axes.plot([one.ml] * len(known), known, color=PALETTE["muted"][0], linewidth=0.7, alpha=0.5)
-    for number, name in enumerate(found.methods):
-        axes.plot([one.ml for one in found.tumours], [one.of(name, "contrast") for one in found.tumours], **_dot(number))
-    volumes = [one.ml for one in found.tumours]
-    if max(volumes) > 6 * min(volumes):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if max(volumes) < 100 * min(volumes) else (1,)))
-        axes.xaxis.set_minor_locator(NullLocator())
-    else:
-        axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.margins(x=0.05)
-    axes.set_xlabel("volume of the tumour in ml", loc="right", labelpad=1)
-    axes.set_ylabel("contrast", loc="top", labelpad=2, color=PALETTE["muted"][0], fontsize=8.5)
-    svg = inline_svg(figure, "localize-contrast", "Contrast of every tumour over its volume")
-    return page.chart(svg, "Contrast of every tumour", "a line joins the dots of one tumour", keys=_keys(found, "none"))
-
-
-def _dice_chart(found: Found) -> str:
-    figure, axes = empty_chart(wide=True, height=3.4, left=0.6)
-    best = {name: [one.of(name, "oracle") for one in found.tumours] for name in found.methods}
-    top = max((value for values in best.values() for value in values if not math.isnan(value)), default=1) or 1
-    axes.plot([0, top], [0, top], **GUIDE)
-    for number, name in enumerate(found.methods):
-        axes.plot(best[name], [one.of(name, "dice") for one in found.tumours], **_dot(number))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-    axes.set(xlim=(-0.03 * top, 1.05 * top), ylim=(-0.03 * top, 1.05 * top))
-    axes.set_xlabel("best Dice possible", loc="right", labelpad=1)
-    axes.set_ylabel("Dice", loc="top", labelpad=2, color=PALETTE["muted"][0], fontsize=8.5)
-    svg = inline_svg(figure, "localize-dice", "Dice of every tumour over the best one possible")
-    return page.chart(svg, "Dice against the oracle", "as good as possible is on the line",
-                      keys=_keys(found, "best possible"))  # fmt: skip
-
-
-def _dot(number: int) -> dict[str, Any]:
-    return {"linestyle": "", "marker": MARKERS[number % len(MARKERS)][0], "markersize": 4.6, "alpha": 0.75,
-            "color": PALETTE[COLOURS[number % len(COLOURS)]][0], "markeredgewidth": 0}  # fmt: skip
-
-
-def _keys(found: Found, guide: str) -> str:
-    dots = "".join(
-        f'<span><svg viewBox="0 0 26 10"><path d="{MARKERS[number % len(MARKERS)][1]}" '
-        f'style="fill:var(--{COLOURS[number % len(COLOURS)]})"/></svg>{escape(name)}</span>'
-        for number, name in enumerate(found.methods)
-    )
-    return page.keys([(guide, *GUIDE_KEY)]).replace('<div class="keys">', f'<div class="keys">{dots}', 1)
+def _charts(found: Found) -> str:
+    """Contrast from the smallest tumour to the largest, and Dice over the best one possible."""
+    (left, contrast), (right, dice) = (empty_chart(wide=True, height=3.4, left=0.6) for _ in range(2))
+    tumours = sorted(found.tumours, key=lambda one: one.ml)
+    values = {key: np.array([[one.of(name, key) for one in tumours] for name in found.methods])  # (methods, tumours)
+              for key in ("contrast", "dice", "oracle")}  # fmt: skip
+    low, high = np.fmin.reduce(values["contrast"]), np.fmax.reduce(values["contrast"])
+    contrast.axhline(NONE, **GUIDE)
+    contrast.vlines(range(len(tumours)), low, high, color=PALETTE["muted"][0], linewidth=0.7, alpha=0.5)
+    dice.axline((0, 0), (1, 1), **GUIDE)
+    for row, colour in enumerate(COLOURS[: len(found.methods)]):
+        style: dict[str, Any] = {"color": PALETTE[colour][0], "markersize": 4.8, "alpha": 0.75, "markeredgewidth": 0}
+        contrast.plot(values["contrast"][row], "o", **style)
+        dice.plot(values["oracle"][row], values["dice"][row], "o", clip_on=False, **style)
+    ends = sorted({0, len(tumours) // 2, len(tumours) - 1})
+    contrast.set(xmargin=0.05, xticks=ends, xticklabels=[f"{page.number(tumours[place].ml)} ml" for place in ends])
+    dice.set_xscale("function", functions=(np.sqrt, np.square))  # most are small, and some are 0
+    dice.set_yscale("function", functions=(np.sqrt, np.square))
+    top = 1.1 * max(0.01, float(np.fmax.reduce(values["oracle"], axis=None)))
+    ticks = [tick for tick in TICKS if tick < top]
+    dice.set(xticks=ticks, yticks=ticks, xticklabels=ticks, yticklabels=ticks, xlim=(0, top), ylim=(0, top))
+    dice.set_xlabel("best Dice possible", loc="right", labelpad=1)
+    names = [(name, colour, "none") for name, colour in zip(found.methods, COLOURS, strict=False)]
+    cards = ((left, "Contrast", "of the tumours from the smallest to the largest", "none"),
+             (right, "Dice", "over the best one possible", "as good as possible"))  # fmt: skip
+    return "".join(
+        page.chart(inline_svg(figure, f"localize-{title}", f"{title} {remark}"), title, remark,
+                   keys=page.keys([*names, (guide, *GUIDE_KEY)]))
+        for figure, title, remark, guide in cards
+    )  # fmt: skip
 
 
 def _reading(found: Found) -> Iterator[str]:
-    settings = found.content["settings"]
-    percentile = settings["percentile"]
+    percentile = found.content["settings"]["percentile"]
     share = (100 - percentile) / 100
-    near, far = RING_MM
-    filled = found.mean(ENCODER, "tumour_share")
-    yield (f"Contrast is the chance that a voxel of the tumour scores higher than one of its ring, {near:g} to {far:g} mm "
-           f"away: {NONE:g} is none, 1 perfect; below {NONE:g} the surroundings score higher. It needs no threshold, so "
-           "methods compare by it.")  # fmt: skip
-    yield (f"Dice is bounded. Percentile {percentile:g} marks {share:.3g} of the region whatever lies in it, so that a "
-           f"tumour that fills the share f of it has a Dice of at most 2 min(f, {share:.3g}) / (f + {share:.3g}): "
-           + ", ".join(f"{oracle_dice(f, f, share):.2f} for {f:.1%}" for f in (0.001, 0.01, 0.05))
-           + f". Here a tumour fills {filled.number(percent=True)} on average.")  # fmt: skip
-    yield ("SMART was published with 0.62 ± 0.32 at percentile 90. That needs tumours of 4.5 to 22% of what was looked at, "
-           "as in tight crops around them, and does not compare with whole scans.")  # fmt: skip
+    bounds = ", ".join(f"{oracle_dice(f, f, share):.2f} for {100 * f:g}%" for f in (0.001, 0.01, 0.05))
+    yield (f"Contrast is the chance that a voxel of the tumour scores higher than one of its ring, {RING_MM[0]:g} to "
+           f"{RING_MM[1]:g} mm away: {NONE:g} is none, below it the surroundings score higher. It needs no threshold, so "
+           "that methods compare by it. The ring lies where a method may mark: in the lungs for their HU, which therefore "
+           "need not tell a tumour from the chest wall.")  # fmt: skip
+    yield (f"Dice is bounded. Percentile {percentile:g} marks {100 * share:.3g}% of the region whatever lies in it, and a "
+           f"tumour that fills its share f reaches at most 2 min(f, {share:.3g}) / (f + {share:.3g}): {bounds}. Here a tumour "
+           f"fills {100 * found.mean(ENCODER, 'tumour_share').value:.2g}% on average. The 0.62 ± 0.32 published for SMART at "
+           "percentile 90 needs tumours of 4.5 to 22% of what is looked at, as in crops cut close around them.")  # fmt: skip
+    yield ("Marks at random hit as large a share of a tumour as of the region: compare with the random encoder, the mean of "
+           f"several. HU in the lungs marks all that is denser than {DENSE_HU:g} HU, also vessels and walls.")  # fmt: skip
+
+
+def _mean(tumours: Sequence[Tumour], method: str, key: str) -> float:
+    known = [value for one in tumours if not math.isnan(value := one.of(method, key))]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _text(key: str, value: float) -> str:
+    if math.isnan(value):
+        return "–"
+    return f"{value:.0%}" if key in PERCENT else f"{value:.0f}" if key in LENGTHS else f"{value:.3f}"
+
+
+def _signed(gain: Measure) -> str:
+    alike = math.isclose(gain.low, gain.high, abs_tol=1e-6)  # no spread at all tells nothing of other tumours
+    return ("+" if gain.value >= 0 else "") + (gain.number() if alike else gain.text())

@@ -12,7 +12,7 @@ from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
-from smart_nets.weights.io import card_path, load_weights, read_card
+from smart_nets.weights.io import card_path, compare, load_weights, read_card
 
 logger = logging.getLogger(__name__)
 ATTENTION = "semantic_attention."
@@ -134,8 +134,17 @@ def attention_net(card: Mapping[str, Any], head: int | None = None, block: int =
 
 
 def load_attention(network: AttentionNet, weights: str | Path) -> None:
-    """Put the weights of a pretrained encoder, or of a classifier's, into the network of an inference configuration."""
-    network.load_state_dict(load_encoder(weights).state_dict())
+    """Put the weights of a pretrained encoder, or of a classifier's, into the network of an inference configuration.
+
+    Raises:
+        CheckpointError: the network is of another architecture than the weights.
+    """
+    state = load_encoder(weights).state_dict()
+    report = compare(network.state_dict(), state)
+    if report.missing or report.unexpected or report.wrong_shape:
+        raise CheckpointError("does not fit this network", where=weights, found=report,
+                              remedy="build the network of the weights' card")  # fmt: skip
+    network.load_state_dict(state)
 
 
 def build_classifier(card: Mapping[str, Any]) -> Classifier:

@@ -1,4 +1,9 @@
-"""Tumours of the response task: one per patient, as large as stated, and told apart by their inside alone."""
+"""Tumours of the response task: one per patient, as large as stated, and told apart by their inside alone; and chests with
+such a tumour and its mask as files.
+"""
+
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +16,11 @@ from smart_nets.data.phantom.lattice import Warp
 from smart_nets.data.phantom.patient import REGIONS, draw_patient
 from smart_nets.data.phantom.placement import place_lesions
 from smart_nets.data.phantom.tumours import CLEARANCE_MM, DIAMETERS_MM, draw_tumour, paint_tumour
-from smart_nets.errors import ConfigError
+from smart_nets.data.phantom_lesions import SEEDS
+from smart_nets.data.phantom_tumours import SEED, phantom_tumours
+from smart_nets.data.read import read_checked
+from smart_nets.data.tumour_list import read_tumours
+from smart_nets.errors import ConfigError, InputError
 
 LUNG_HU = -870.0
 
@@ -119,3 +128,54 @@ def test_a_view_without_room_has_no_tumour():
 def test_bad_settings_are_named(settings, field):
     with pytest.raises(ConfigError, match=field):
         make_phantom(**{"seed": 0, "task": "response", **settings})
+
+
+@pytest.fixture
+def coarse(monkeypatch) -> None:
+    """Files of 8 mm voxels instead of 2 mm."""
+    monkeypatch.setattr("smart_nets.data.phantom_tumours.SPACING_MM", (8.0, 8.0, 8.0))
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+def test_chests_and_the_masks_of_their_tumours(tmp_path, coarse):
+    [item] = phantom_tumours(tmp_path, 1)
+    assert item.keys() == {"image", "patient_id", "readers"} and item["patient_id"] == "phantom-30000"
+    scan = read_checked(item["image"])
+    [[mask]] = read_tumours(item, scan).values()
+    drawn = make_phantom(30_000, (8.0, 8.0, 8.0), region="chest", task="response")
+    np.testing.assert_array_equal(scan.array, drawn.image)
+    np.testing.assert_array_equal(mask, drawn.labels == ORGANS["nodule"])
+    assert mask.any()
+
+
+def test_chests_are_made_once(tmp_path, coarse):
+    first = phantom_tumours(tmp_path, 2)
+    before = times(tmp_path)
+    assert phantom_tumours(tmp_path, 2) == first and times(tmp_path) == before
+    mask = Path(first[0]["readers"]["tumour"][0]["file"])
+    mask.unlink()
+    os.utime(first[1]["readers"]["tumour"][0]["file"], (0, 0))  # older than its scan
+    assert phantom_tumours(tmp_path, 2) == first
+    remade = {name for name, time in times(tmp_path).items() if time != before[name]}
+    assert remade == {f"masks/{item['patient_id']}.nii.gz" for item in first}
+
+
+def test_other_patients_than_in_pretraining_and_classification():
+    assert SEED not in {0, *SEEDS.values()}  # pretraining takes `make_dataset` as it is, with seed 0
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path, coarse):
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="files that are not phantoms"):
+        phantom_tumours(tmp_path, 1)
+    assert (tmp_path / "scans" / "thesis.txt").exists()
+
+
+@pytest.mark.parametrize("patients", [0, -1, 1.5, 10_001])
+def test_no_such_number_of_patients(tmp_path, patients):
+    with pytest.raises(ConfigError, match="count: cannot make that many phantoms"):
+        phantom_tumours(tmp_path, patients)

@@ -65,6 +65,11 @@ def test_a_tumour_at_the_wall_is_bridged(boxes):
     assert lungs[17:23, 25:33, 18:26].all()
 
 
+def test_a_thin_chest_wall_holds(boxes):
+    boxes[10:12] = boxes[:, 10:12] = boxes[:, 48:50] = AIR  # 9 mm are left between lung and air
+    np.testing.assert_array_equal(region_mask(scan(boxes), "lungs"), lungs_of_boxes())
+
+
 def test_the_mediastinum_is_not_bridged(boxes):
     assert not region_mask(scan(boxes), "lungs")[40:60].any()
 
@@ -95,7 +100,7 @@ def test_a_couch_is_no_body(boxes, rows):
 
 
 def test_masks_lie_on_the_grid_of_the_scan(boxes):
-    """The same patient in voxels of 6 x 3 x 1.5 mm, its axes in another order and direction: the same mask but for rounding."""
+    """The same patient in voxels of 6 x 3 x 1.5 mm, its axes in another order and direction: off by one voxel at most."""
     fine = np.repeat(boxes[::2], 2, axis=2)
     affine = np.diag([6.0, 3, 1.5, 1])
     turn = np.array([[2, -1], [0, 1], [1, -1]])
@@ -105,17 +110,17 @@ def test_masks_lie_on_the_grid_of_the_scan(boxes):
     upright = region_mask(Volume(fine, affine, "upright"), "lungs")
     np.testing.assert_array_equal(lungs, nib.orientations.apply_orientation(upright, turn))
     expected = np.repeat(lungs_of_boxes()[::2], 2, axis=2)
-    off = upright != expected
-    assert off.mean() < 0.02 and not (off & ~(binary_dilation(expected, iterations=2) & binary_dilation(~expected))).any()
+    assert upright[expected].all() and binary_dilation(expected)[upright].all()
+    assert (upright & ~expected).sum() < 0.02 * expected.sum()
 
 
 def test_a_field_of_view_within_the_body():
-    """A cube of 90 mm cut out of a patient: all of it is body, and the piece of lung in it is lung."""
+    """A cube of 90 mm cut out of a patient: all of it is body, also where there is no air around it."""
     cube = np.full((30, 30, 30), TISSUE, np.int16)
     assert region_mask(scan(cube), "body").all()
-    cube[:20] = LUNG
+    cube[5:25, 5:25] = LUNG  # through all slices
     lungs = np.zeros(cube.shape, bool)
-    lungs[:20] = True
+    lungs[5:25, 5:25] = True
     np.testing.assert_array_equal(region_mask(scan(cube), "lungs"), lungs)
 
 
@@ -158,8 +163,16 @@ def test_the_lungs_of_a_real_patient(real_ct: Path):
     assert tumour.any() and upright[tumour].all()
     assert 2500 < lungs.sum() * np.prod(ct.spacing) / 1000 < 3500  # ml
     assert (ct.array[lungs] < -400).mean() > 0.9 and body[lungs].all()
-    outside = ~body
-    assert (ct.array[outside] < -400).mean() > 0.98
+    assert (ct.array[~body] < -400).mean() > 0.98
+
+
+def test_both_lungs_of_a_real_patient_with_a_thin_chest_wall(real_ct: Path):
+    """In places it is 10 mm thick."""
+    ct = read_checked(real_ct / "slicerio" / "CTChest4.nrrd")
+    lungs = Volume(region_mask(ct, "lungs"), ct.affine, "lungs").to_ras().array
+    assert 6500 < lungs.sum() * np.prod(ct.spacing) / 1000 < 7200  # ml
+    level = lungs.shape[2] * 4 // 11  # where the heart lies on the diaphragm
+    assert all(0.2 < half.mean() < 0.6 for half in np.array_split(lungs[:, :, level], 2))
 
 
 @pytest.mark.parametrize(
@@ -168,9 +181,9 @@ def test_the_lungs_of_a_real_patient(real_ct: Path):
         (TISSUE, "heart", ConfigError, r"region: is not known .expected image or body or lungs, found heart"),
         (TISSUE, "", ConfigError, "region: is not known"),
         (TISSUE, None, ConfigError, "region: is not known .*found None"),
-        (AIR, "body", InputError, r"scan: shows no body .*found none that is 14 mm thick.; check that this is a CT"),
+        (AIR, "body", InputError, r"scan: shows no body .*found none that is 10 mm thick.; check that this is a CT"),
         (AIR, "lungs", InputError, "shows no body"),
-        (TISSUE, "lungs", InputError, r"scan: shows no lungs .expected air-filled tissue of 50 ml, found 0 ml.; take region body"),
+        (TISSUE, "lungs", InputError, r"scan: shows no lungs .*tissue of 50 ml, found 0 ml.; take region body"),
     ],
 )  # fmt: skip
 def test_what_has_no_such_region(image, region, error, says):
@@ -180,6 +193,6 @@ def test_what_has_no_such_region(image, region, error, says):
 
 def test_a_thin_thing_in_air_is_no_body(boxes):
     boxes[...] = AIR
-    boxes[:, 20:24] = TISSUE  # a couch alone, 12 mm thick
+    boxes[:, 20:22] = TISSUE  # a couch alone, 6 mm thick
     with pytest.raises(InputError, match="shows no body"):
         region_mask(scan(boxes), "body")

@@ -84,15 +84,25 @@ def test_overlap_by_hand():
     assert found["dice"] == 2 * 2 / (10 + 6)
     assert found["dice_readers"] == pytest.approx((2 * 2 / 16 + 2 * 4 / 18 + 2 * 2 / 21) / 3)
     assert found["oracle"] == 2 * 6 / (10 + 6)
-    assert (found["recall"], found["found"]) == (0.2, 1)
+    assert (found["recall"], found["found"]) == (0.2, 0)
     assert (found["tumour_ml"], found["marked_ml"]) == pytest.approx((10 * 2 / 1000, 6 * 2 / 1000))
     assert found["tumour_share"] == 10 / 31
 
 
-def test_a_tenth_must_be_marked_to_be_found():
+def test_half_must_be_marked_to_be_found():
     tumour = line(slice(0, 20))
-    assert measure(**scan(readers=[tumour], marked=line(0, 1)))["found"] == 1
-    assert measure(**scan(readers=[tumour], marked=line(0, 25, 26)))["found"] == 0
+    assert measure(**scan(readers=[tumour], marked=line(slice(0, 10))))["found"] == 1
+    assert measure(**scan(readers=[tumour], marked=line(slice(0, 9), 25, 26)))["found"] == 0
+
+
+def test_a_ring_can_reach_beyond_the_region_that_was_marked_in():
+    """Two maps marked in unlike regions get one ring: 2 voxels of the region, but 18 of all (see the ring by hand)."""
+    score = line(15).astype(np.float32)
+    narrow = scan(score=score, readers=[line(15)], marked=line(15), region=line(13, 15, 17))
+    assert measure(**narrow)["contrast"] == measure(**narrow, around=line(slice(0, 31)))["contrast"] == 1
+    score[line(slice(20, 26))] = 2  # brighter than the tumour, outside the region and 10 to 20 mm away
+    assert measure(**narrow)["contrast"] == 1
+    assert measure(**narrow, around=line(slice(0, 31)))["contrast"] == pytest.approx(12 / 18)
 
 
 def test_a_tumour_that_reaches_beyond_the_region():

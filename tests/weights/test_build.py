@@ -6,9 +6,18 @@ import pytest
 import torch
 
 from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.weights.build import build_classifier, build_encoder, find_encoder, load_encoder, start_encoder
+from smart_nets.weights.build import (
+    attention_net,
+    build_classifier,
+    build_encoder,
+    find_encoder,
+    load_attention,
+    load_encoder,
+    start_encoder,
+)
 from smart_nets.weights.io import save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 3, "sa_heads": 4}
@@ -111,6 +120,59 @@ def test_the_encoder_of_a_classifier(tmp_path):
     encoder = load_encoder(tmp_path / "classifier.pt")
     assert isinstance(encoder, SmartEncoder) and not encoder.training
     torch.testing.assert_close(encoder(IMAGE).pooled, classifier.eval().encoder(IMAGE).pooled)
+
+
+def test_the_attention_of_a_pretrained_encoder_and_of_a_classifiers(saved, tmp_path):
+    encoder, path = saved
+    classifier = Classifier(encoder, "pooled")
+    save_weights(classifier, tmp_path / "classifier.pt", CLASSIFIER)
+    expected = AttentionNet(encoder.eval())(IMAGE)
+    for card, weights in (({"architecture": ARCHITECTURE}, path), (CLASSIFIER, tmp_path / "classifier.pt")):
+        network = attention_net(card).eval()
+        assert not torch.allclose(network(IMAGE), expected)
+        load_attention(network, weights)
+        torch.testing.assert_close(network(IMAGE), expected)
+
+
+def test_the_attention_of_one_head_and_block(saved):
+    encoder, path = saved
+    network = attention_net({"architecture": ARCHITECTURE}, head=2, block=0).eval()
+    load_attention(network, path)
+    torch.testing.assert_close(network(IMAGE), AttentionNet(encoder.eval(), 2, 0)(IMAGE))
+    assert (attention_net(CLASSIFIER).head, attention_net(CLASSIFIER).block) == (None, -1)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            {"embed_dim": 24},
+            r"model.pt: does not fit this network .*swin.patch_embed.proj.weight is .12, .*network has .24",
+        ),
+        ({"sa_stage": 4}, "does not fit this network .*semantic_attention"),
+        ({"depths": [1, 1, 2, 1]}, r"does not fit this network .*missing: swin.layers3"),
+        ({"depths": [1, 1, 1, 1], "in_chans": 2}, "does not fit this network"),
+    ],
+)
+def test_row_57_weights_of_another_architecture_are_refused(saved, change, says):
+    network = attention_net({"architecture": {**ARCHITECTURE, **change}})
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(CheckpointError, match=says):
+        load_attention(network, saved[1])
+    assert not changed(before, network.state_dict())
+
+
+def test_weights_without_attention_show_none(plain):
+    with pytest.raises(ConfigError, match="encoder: has no attention to show"):
+        attention_net({"architecture": PLAIN})
+    with pytest.raises(CheckpointError, match=r"does not fit this network .*missing: semantic_attention"):
+        load_attention(attention_net({"architecture": ARCHITECTURE}), plain[1])
+
+
+@pytest.mark.parametrize("setting", [{"head": 4}, {"head": -1}, {"block": 2}, {"block": -3}], ids=str)
+def test_a_head_or_block_that_the_card_does_not_have(setting):
+    with pytest.raises(ConfigError, match=r"(head|block): no such"):
+        attention_net({"architecture": ARCHITECTURE}, **setting)
 
 
 def test_a_classifier_is_as_its_card_says():
