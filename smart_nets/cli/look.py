@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,16 @@ from smart_nets.data.cache import VolumeCache
 from smart_nets.data.manifest import datalist
 from smart_nets.data.paths import check_exists, check_output
 from smart_nets.data.regions import Region
+from smart_nets.errors import ConfigError
 from smart_nets.evaluation.heads import head_diversity
 from smart_nets.evaluation.marking import Marking
 from smart_nets.training.run_record import write_json
 from smart_nets.visual.attend import attend as show
+from smart_nets.visual.attend import network_card
 from smart_nets.visual.heads_report import write_heads_report
 from smart_nets.visual.snapshots import probe_crops
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.default_model import cached_model, model_or_phantoms
-from smart_nets.weights.io import read_card
 
 PHANTOMS = "pretrained on phantoms"
 
@@ -81,14 +83,18 @@ def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
     """
     output_dir = str(output_dir)
     check_output(output_dir)
+    if not isinstance(scans, int) or scans < 1:
+        raise ConfigError("is no count", where="scans", expected="1 or more", found=scans)
     items = datalist(str(data))[:scans]
+    models = {name: (network_card(path), load_encoder(path)) for name, path in _models(model).items()}
     found: dict[str, Any] = {"crops": len(items), "models": {}}
-    for name, path in _models(model).items():
-        card = read_card(path)
+    for name, (card, encoder) in models.items():
         cache = VolumeCache(Path(output_dir) / "cache", card["spacing"])
         crops = probe_crops(items, cache, card["crop_size"], card["hu_window"], len(items))
-        found["models"][name] = head_diversity(load_encoder(path), crops, card["spacing"])
-        found |= {"spacing": card["spacing"], "crop_size": card["crop_size"]}
+        found["models"][name] = head_diversity(encoder, crops, card["spacing"])
+    for key in ("spacing", "crop_size"):  # models may differ in them
+        values = [card[key] for card, _ in models.values()]
+        found |= {key: values[0]} if values == values[:1] * len(values) else {}
     target = Path(output_dir) / "heads.json"
     write_json(target, found)
     print(f"report: {write_heads_report(target)}")
@@ -96,14 +102,20 @@ def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
 
 def _models(model: Any) -> dict[str, str]:
     """Name -> path of every model; the project's own small one if none is given."""
-    named = dict(_named(text) for text in _listed(model))
-    return named or {PHANTOMS: str(model_or_phantoms(cached_model()))}
+    named = [_named(text) for text in _listed(model)]
+    for name, count in Counter(name for name, _ in named).items():
+        if count > 1:
+            raise ConfigError("models have the same name", where="model", expected="one of each name",
+                              found=f"{count} x {name}", remedy="name them: first=PATH,second=PATH")  # fmt: skip
+    return dict(named) or {PHANTOMS: str(model_or_phantoms(cached_model()))}
 
 
 def _named(text: str) -> tuple[str, str]:
     """name=path, or a path that is named after the run that made it: run/models/model.pt is "run"."""
-    if "=" in text:
-        name, _, path = text.partition("=")
+    name, told, path = text.partition("=")
+    if told and "/" not in name:  # a folder of a path may hold the sign, too
+        if not (name and path):
+            raise ConfigError("is neither a path nor name=path", where="model", found=text)
         return name, path
     folder = Path(text).absolute().parent
     run = folder.parent if folder.name == "models" else folder

@@ -11,7 +11,7 @@ from scipy.ndimage import affine_transform
 
 from smart_nets.data.resample import resample, sample_on
 from smart_nets.data.volume import AIR, Volume
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 
 OBLIQUE = 0.02  # largest slope (about 1 degree) at which axes still count as the patient's
 
@@ -21,7 +21,13 @@ def network_grid(scan: Volume, spacing: Sequence[float]) -> Volume:
 
     A scan whose axes are oblique to the patient's is turned upright, so that the same body gives the same voxels however
     it was stored; corners that the scan does not reach become air.
+
+    Raises:
+        ConfigError: the spacing is not three lengths.
     """
+    steps = np.asarray(spacing)
+    if steps.shape != (3,) or steps.dtype.kind not in "if" or not (np.isfinite(steps) & (steps > 0)).all():
+        raise ConfigError("not a voxel size", where="spacing", expected="3 lengths in mm above 0", found=spacing)
     upright = scan.to_ras()
     directions = upright.affine[:3, :3] / upright.spacing
     if np.abs(directions - np.eye(3)).max() <= OBLIQUE:
@@ -56,8 +62,10 @@ def check_scan_size(scan: Volume, crop_size: Sequence[int], spacing: Sequence[fl
     """Voxels of air that a scan on the network's grid lacks to one crop, per axis.
 
     Raises:
-        InputError: it is shorter than half a crop.
+        ConfigError: the crop has not three sides. InputError: the scan is shorter than half a crop.
     """
+    if np.shape(crop_size) != (3,) or np.asarray(crop_size).dtype.kind != "i" or min(crop_size) < 1:
+        raise ConfigError("needs three sides", where="crop size", expected="such as [128, 128, 128]", found=crop_size)
     sides = list(scan.array.shape)
     if any(2 * side < crop for side, crop in zip(sides, crop_size, strict=True)):
         found, needed = (

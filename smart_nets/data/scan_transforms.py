@@ -31,14 +31,14 @@ class ToNetworkGridd(MapTransform):
         scan: the key that gets the scan as it was.
 
     Raises:
-        InputError: the scan is shorter than half a window.
+        ConfigError: spacing or window have not three sides. InputError: the scan is shorter than half a window.
     """
 
     def __init__(
         self, keys: str | Sequence[str], spacing: Sequence[float], crop_size: Sequence[int], scan: str = "scan"
     ) -> None:
         super().__init__(keys)
-        self.spacing, self.crop_size, self.scan = list(spacing), list(crop_size), scan
+        self.spacing, self.crop_size, self.scan = spacing, crop_size, scan
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
@@ -47,8 +47,9 @@ class ToNetworkGridd(MapTransform):
             coarse = network_grid(volume_of(image), self.spacing)
             check_scan_size(coarse, self.crop_size, self.spacing)
             voxels = torch.from_numpy(np.ascontiguousarray(coarse.array))[None]  # (X, Y, Z) -> (1, X, Y, Z)
+            meta = {name: value for name, value in image.meta.items() if name != "affine"}
             # what MONAI's writers and MONAI Label ask of an image's metadata is that of the file
-            item[key] = MetaTensor(voxels, affine=torch.from_numpy(coarse.affine), meta=dict(image.meta))
+            item[key] = MetaTensor(voxels, affine=torch.from_numpy(coarse.affine), meta=meta)
             item[self.scan] = image
         return item
 

@@ -48,7 +48,7 @@ class Marking:
             raise ConfigError("must lie between 0 and 100", where="percentile", expected="such as 90, without the ends",
                               found=self.percentile)  # fmt: skip
         check_region(self.region)
-        if not isinstance(self.components, int) or self.components < 0:
+        if type(self.components) is not int or self.components < 0:
             raise ConfigError(
                 "is no count", where="components", expected="1 or more, or 0 for all", found=self.components
             )

@@ -33,9 +33,9 @@ class WindowInferer(SlidingWindowInferer):
     """
 
     def __init__(self, roi_size: Sequence[int], overlap: float = 0.5, sw_batch_size: int = 4) -> None:
-        if not 0 <= overlap < 1:
+        if not (isinstance(overlap, (int, float)) and 0 <= overlap < 1):
             raise ConfigError("is no share", where="overlap", expected="0 to below 1", found=overlap)
-        super().__init__(list(roi_size), sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0)
+        super().__init__(roi_size, sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class ScanAttention:
         """Attention (X, Y, Z) float32 of a scan in HU on any grid, on that grid; 1 = uniform within a window.
 
         Raises:
-            InputError: the scan is shorter than half a window.
+            ConfigError: a setting out of range. InputError: the scan is shorter than half a window.
         """
         coarse = network_grid(scan, self.spacing)
         check_scan_size(coarse, self.crop_size, self.spacing)

@@ -17,12 +17,13 @@ from smart_nets.data.read import read_checked
 from smart_nets.data.scan_names import with_names
 from smart_nets.data.tumour_list import read_tumours
 from smart_nets.data.volume import Volume
-from smart_nets.errors import ConfigError
+from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.evaluation.floors import random_attention
 from smart_nets.evaluation.localize import consensus, measure
 from smart_nets.evaluation.marking import Marking
 from smart_nets.evaluation.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.networks.encoder import check_size
 from smart_nets.visual.attention import Shown
 from smart_nets.visual.attention_files import save_picture, save_record, save_seg
 from smart_nets.weights.build import load_encoder
@@ -67,16 +68,15 @@ def attend(
     volume = read_checked(scan, series=series)
     readers = _readers(tumour, volume)
     outline = consensus(readers) if readers else None
+    scores = {name: look(volume) for name, look in looks.items()}
+    shown = [Shown(name, score, marking.mark(score, volume)) for name, score in scores.items()]
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     (item,) = with_names([{"image": str(scan), "series": series}])
-    shown = []
-    for name, look in looks.items():
-        score = look(volume)
-        shown.append(Shown(name, score, marking.mark(score, volume)))
-        stem = item["name"] if len(looks) == 1 else f"{item['name']}_{name}"
-        _save(folder, stem, shown[-1], volume)
-        save_seg(folder, stem, shown[-1], Path(scan), series)
+    for one in shown:
+        stem = item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}"
+        _save(folder, stem, one, volume)
+        save_seg(folder, stem, one, Path(scan), series)
     entry = save_picture(folder, item["name"], volume, shown, outline)
     if outline is not None and outline.any():  # of an empty mask there is nothing to measure
         for one, facts in zip(shown, entry["maps"], strict=True):
@@ -95,11 +95,13 @@ def load_models(
     for name, path in models.items():
         if str(path) == RANDOM:
             continue
-        card = read_card(path)
+        card = network_card(path)
         first = first or card
-        net = AttentionNet(load_encoder(path), head, block)
+        encoder = load_encoder(path)
         size = list(card["crop_size"] if crop_size is None else crop_size)
-        looks[name] = ScanAttention(net, size, list(spacing or card["spacing"]), card["hu_window"], overlap)
+        check_size(size, encoder.stride)
+        steps = list(card["spacing"] if spacing is None else spacing)
+        looks[name] = ScanAttention(AttentionNet(encoder, head, block), size, steps, card["hu_window"], overlap)
     if first is None:
         raise ConfigError("needs a trained model", where="model", found=", ".join(models) or "none",
                           remedy="fresh weights can only stand beside one")  # fmt: skip
@@ -108,6 +110,16 @@ def load_models(
         name: random_attention(trained, first["architecture"]) for name, path in models.items() if str(path) == RANDOM
     }
     return {name: (looks | fresh)[name] for name in models}
+
+
+def network_card(path: str | Path) -> dict[str, Any]:
+    """The card beside a model's weights. CheckpointError if it does not tell how to feed the network."""
+    card = read_card(path)
+    needed = ("architecture", "crop_size", "spacing", "hu_window")
+    if not set(needed) <= card.keys():
+        raise CheckpointError("card does not tell how to feed the network", where=path, expected=", ".join(needed),
+                              found=", ".join(card) or "nothing", remedy="copy the card that was made with it")  # fmt: skip
+    return card
 
 
 def _readers(tumour: Sequence[str], volume: Volume) -> list[NDArray[np.bool_]]:

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from smart_nets.data.volume import Volume
 from smart_nets.errors import InputError
@@ -81,24 +82,29 @@ def attention_figure(
             _outline(axes, mask, plane, index, MASK)
             _outline(axes, around[0], plane, index, TUMOUR)
             if column == 0:
-                axes.set_title("scan" if each is None else each.name, color="white", fontsize=9)
-    _legend(figure, tumour is not None, title)
+                axes.set_title("scan" if each is None else each.name, color="white", fontsize=9, parse_math=False)
+    _legend(figure, tumour is not None and bool(tumour.any()), title)
     return figure
 
 
 def _check(scan: Volume, shown: Sequence[Shown], tumour: NDArray[np.bool_] | None) -> None:
     if not shown:
         raise InputError("there is no map to show", expected="one or more")
-    others = [one.score for one in shown] + ([] if tumour is None else [tumour])
+    others: list[NDArray[Any]] = [] if tumour is None else [tumour]
+    for one in shown:
+        others += [one.score, one.marked.mask, one.marked.region]
     for other in others:
         if other.shape != scan.array.shape:
             raise InputError("map and scan differ in shape", expected=scan.array.shape, found=other.shape)
 
 
 def _centre(first: Shown, tumour: NDArray[np.bool_] | None) -> tuple[int, int, int]:
-    """A voxel of the scan: the tumour's middle slice by slice, or the strongest voxel of what is marked."""
+    """A voxel of the scan: the middle of the largest tumour, or the strongest voxel of what is marked."""
     if tumour is not None and tumour.any():
-        i, j, k = np.rint(np.argwhere(tumour).mean(axis=0)).astype(int).tolist()
+        pieces, _ = label(tumour)
+        voxels = np.argwhere(pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]))  # (n, 3)
+        away = np.linalg.norm(voxels - voxels.mean(axis=0), axis=1)
+        i, j, k = voxels[np.argmin(away)].tolist()  # the middle itself may lie in the hollow of a tumour
     else:
         inside = first.marked.mask if first.marked.mask.any() else first.marked.region
         i, j, k = np.unravel_index(int(np.argmax(np.where(inside, first.score, -np.inf))), inside.shape)
@@ -153,6 +159,6 @@ def _outline(axes: Axes, mask: NDArray[Any] | None, plane: str, index: int, colo
 
 def _legend(figure: Figure, has_tumour: bool, title: str) -> None:
     lines = [(MASK, "marked")] + [(TUMOUR, "tumour drawn by readers")] * has_tumour
-    handles = [Line2D([], [], color=colour, label=label) for colour, label in lines]
+    handles = [Line2D([], [], color=colour, label=text) for colour, text in lines]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, labelcolor="white", frameon=False, fontsize=9)
     figure.suptitle(title, color="white", fontsize=10)

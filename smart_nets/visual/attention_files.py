@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import smart_nets
 from smart_nets.data.scan_transforms import volume_of
 from smart_nets.data.volume import Volume
+from smart_nets.errors import InputError
 from smart_nets.evaluation.localize_scans import Found
 from smart_nets.evaluation.marking import Marked
 from smart_nets.training.run_record import versions, write_json
@@ -55,7 +56,7 @@ def save_picture(
 
 
 def save_seg(folder: Path, stem: str, shown: Shown, source: Path, series: str | None) -> None:
-    """DICOM SEG of a DICOM series; without highdicom, or with an empty mask, it is told that there is none."""
+    """DICOM SEG of a DICOM series; it is told when there can be none: no highdicom, nothing marked, identifiers removed."""
     if not source.is_dir():
         return
     if importlib.util.find_spec("highdicom") is None:
@@ -66,7 +67,11 @@ def save_seg(folder: Path, stem: str, shown: Shown, source: Path, series: str | 
         from smart_nets.data.dicom_seg import write_seg
 
         target = folder / f"{stem}_seg.dcm"
-        write_seg(shown.marked.mask, source, target, series, label=LABEL, model="SMART", version=smart_nets.__version__)
+        version = smart_nets.__version__
+        try:
+            write_seg(shown.marked.mask, source, target, series, label=LABEL, model="SMART", version=version)
+        except InputError as error:  # its place may name the patient
+            logger.warning("no DICOM SEG is written: the series %s; %s", error.what, error.remedy)
 
 
 class OverlayWriter:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from smart_nets.errors import InputError
 from smart_nets.visual import page
 from smart_nets.visual.classify_folder import read_json
@@ -33,7 +35,7 @@ def write_attention_report(folder: str | Path) -> Path:
     record = read_json(folder / "attention.json")
     try:
         html = _render(folder, record)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError("is no record of attention maps", where=folder / "attention.json", found=repr(error),
                          remedy="make it again") from error  # fmt: skip
     return page.save(html, folder / "report.html")
@@ -76,10 +78,13 @@ def _warnings(scans: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _scan(folder: Path, scan: Mapping[str, Any]) -> str:
+    path = folder / scan["picture"]
     try:
-        picture = base64.b64encode((folder / scan["picture"]).read_bytes()).decode()
-    except OSError as error:
-        raise InputError("picture cannot be read", where=folder / scan["picture"], found=error.strerror,
+        with Image.open(path) as image:
+            image.load()  # half a picture is told here; a browser would show it
+        picture = base64.b64encode(path.read_bytes()).decode()
+    except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG an error of syntax
+        raise InputError("picture cannot be read", where=path, expected="a whole PNG",
                          remedy="look at the scan again") from error  # fmt: skip
     voxels = " x ".join(map(str, scan["shape"]))
     size = " x ".join(f"{step:g}" for step in scan["spacing_mm"])

@@ -44,6 +44,9 @@ def load_encoder(weights: str | Path) -> Encoder:
         classifier = build_classifier(card)
         load_weights(classifier, weights)
         return cast(Encoder, classifier.encoder.eval())
+    if "architecture" not in card:
+        raise CheckpointError("tells of no architecture", where=card_path(weights), expected="a card of smart_pretrain",
+                              found=", ".join(card) or "nothing", remedy="copy the card that was made with the weights")  # fmt: skip
     encoder = build_encoder(card["architecture"])
     load_weights(encoder, weights)
     return encoder.eval()

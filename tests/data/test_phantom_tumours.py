@@ -159,7 +159,7 @@ def test_chests_are_made_once(tmp_path, coarse):
     mask.unlink()
     os.utime(first[1]["readers"]["tumour"][0]["file"], (0, 0))  # older than its scan
     assert phantom_tumours(tmp_path, 2) == first
-    remade = {name for name, time in times(tmp_path).items() if time != before[name]}
+    remade = {name for name, time in times(tmp_path).items() if time > before[name]}
     assert remade == {f"masks/{item['patient_id']}.nii.gz" for item in first}
 
 

@@ -9,7 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from smart_nets.data.scan_grid import check_scan_size, network_grid, onto_grid
 from smart_nets.data.volume import AIR, Volume
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 
 SPACING = (4.0, 3.0, 2.5)  # of the network
 TURNS = [(order, flips) for order in itertools.permutations(range(3)) for flips in itertools.product((1, -1), repeat=3)]
@@ -152,3 +152,18 @@ def test_what_a_scan_lacks_to_a_window(shape, lacking):
 def test_less_than_half_a_window_is_refused(shape, says):
     with pytest.raises(InputError, match=says):
         check_scan_size(Volume(np.zeros(shape), np.eye(4), "scan"), (32, 32, 32), (2, 3, 5))
+
+
+@pytest.mark.parametrize(
+    "spacing", [2.0, None, "2", (2, 2), (2, 2, 2, 2), (2, 0, 2), (2, 2, -1), (2, float("nan"), 2), (float("inf"), 2, 2),
+                (2, 2, None), ("2", "2", "2"), (True, True, True)], ids=str,
+)  # fmt: skip
+def test_no_such_spacing(spacing, hu, affine):
+    with pytest.raises(ConfigError, match=r"spacing: not a voxel size .expected 3 lengths in mm above 0"):
+        network_grid(Volume(hu, affine, "scan"), spacing)
+
+
+@pytest.mark.parametrize("crop", [32, None, "32", (32, 32), (32, 32, 0), (32, 32, 32.0), (32, 32, None)], ids=str)
+def test_no_such_window(crop):
+    with pytest.raises(ConfigError, match="crop size: needs three sides"):
+        check_scan_size(Volume(np.zeros((32, 32, 32)), np.eye(4), "scan"), crop, (2, 2, 2))

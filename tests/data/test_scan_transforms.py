@@ -13,7 +13,7 @@ from monai.transforms import SaveImaged
 from smart_nets.data.monai_reader import LoadScand
 from smart_nets.data.scan_grid import network_grid, onto_grid
 from smart_nets.data.scan_transforms import BackToScand, ToNetworkGridd, on_grid_of, volume_of
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 
 SPACING, CROP = (3.0, 2.0, 4.0), (8, 8, 8)
 LPI = np.array([[-2.0, 0, 0, 60], [0, -1.5, 0, 50], [0, 0, 3, -40], [0, 0, 0, 1]])
@@ -86,3 +86,11 @@ def test_a_scan_of_less_than_half_a_window_is_refused(load):
     assert ToNetworkGridd("image", SPACING, (20, 18, 16))(load(LPI))["image"].shape == (1, 10, 9, 8)
     with pytest.raises(InputError, match=r"scan.nii.gz: is too small .*found 30 x 18 x 32 mm"):
         ToNetworkGridd("image", SPACING, (20, 18, 17))(load(LPI))
+
+
+@pytest.mark.parametrize(
+    ("spacing", "crop"), [((3.0, 2.0), CROP), (3.0, CROP), (SPACING, (8, 8)), (SPACING, 8)], ids=str
+)
+def test_settings_without_three_sides_are_refused(load, spacing, crop):
+    with pytest.raises(ConfigError, match=r"(spacing: not a voxel size|crop size: needs three sides)"):
+        ToNetworkGridd("image", spacing, crop)(load(LPI))

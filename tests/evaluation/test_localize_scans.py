@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from smart_nets.data.phantom.write import save
 from smart_nets.data.regions import region_mask
@@ -165,9 +166,14 @@ def test_scans_without_lungs_have_no_floor_of_density(cohort):
         assert row["patient"] == names[row["scan"]] == 2  # a patient has one number in the whole table
 
 
-def test_only_scans_without_lungs(cohort):
-    cohort.add(patient(lungs=False, tumour=KNOWN), tumour=[mask(TUMOUR)])
+@pytest.mark.parametrize("beside", [40, -1000])
+def test_only_scans_without_lungs(cohort, beside):
+    """Or without a body: a tumour in the air."""
+    image = patient(lungs=False, tumour=KNOWN)
+    image[image == 40] = beside
+    cohort.add(image, tumour=[mask(TUMOUR)])
     table = cohort.measure()
+    assert table["scans_without_lungs"] == 1
     assert list(table["methods"]) == [ENCODER] and table["differences"] == []
 
 
@@ -175,6 +181,28 @@ def test_a_region_that_a_scan_has_not_is_an_error(cohort):
     cohort.add(patient(lungs=False, tumour=KNOWN), tumour=[mask(TUMOUR)])
     with pytest.raises(InputError, match=r"0.nii.gz: shows no lungs"):
         cohort.measure(marking=Marking(90, "lungs"))
+
+
+def test_one_ring_for_all_methods(cohort):
+    """A tumour thinner than lung is denser than nothing in the lungs, and than all beside them, where the floor is 0."""
+    cohort.add(patient(tumour=-900), tumour=[mask(TUMOUR)])
+    distance = distance_transform_edt(mask(TUMOUR) == 0, sampling=3.0)
+    ring = (distance >= 4) & (distance <= 20)
+    beside = ring & ~region_mask(Volume(patient(tumour=-900), AFFINE, "boxes"), "lungs")
+    for region, expected in (("lungs", 0), ("image", beside.sum() / ring.sum())):
+        [contrast] = figures(cohort.measure(marking=Marking(90, region)), DENSE, "contrast")
+        assert contrast == pytest.approx(expected)
+    assert expected > 0.1
+
+
+def test_looking_again_gives_the_same(cohort):
+    cohort.add(patient(tumour=KNOWN), tumour=[mask(TUMOUR)], second=[mask()])
+    cohort.add(patient(lungs=False, tumour=KNOWN), tumour=[mask(TUMOUR)])
+    run = LocalizeScans(
+        with_names(cohort.items), looking(Knowing), ARCHITECTURE, Marking(90, "image"), random_encoders=0
+    )
+    assert run.write(cohort.folder / "1.json") == run.write(cohort.folder / "2.json")
+    assert (cohort.folder / "1.json").read_bytes() == (cohort.folder / "2.json").read_bytes()
 
 
 def test_several_readers(cohort):

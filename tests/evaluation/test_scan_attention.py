@@ -137,7 +137,7 @@ def test_dicom_and_nifti_of_a_scan_give_the_same_map(phantom, attention, tmp_pat
     np.testing.assert_allclose(maps[0].array, maps[1].array, atol=1e-4)
 
 
-@pytest.mark.parametrize("overlap", [1, 1.5, -0.1, float("nan")])
+@pytest.mark.parametrize("overlap", [1, 1.5, -0.1, float("nan"), "0.5", None])
 def test_no_such_overlap(overlap):
     with pytest.raises(ConfigError, match=r"overlap: is no share .expected 0 to below 1"):
         WindowInferer((16, 16, 16), overlap)
@@ -145,6 +145,14 @@ def test_no_such_overlap(overlap):
         ScanAttention(Ones(), (16, 16, 16), (4, 3, 2), WINDOW, overlap)(ramp())
 
 
-def test_no_such_hu_window():
-    with pytest.raises(ConfigError, match="low below high"):
-        ScanAttention(Ones(), (16, 16, 16), (4, 3, 2), (250.0, -175.0))(ramp())
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        (((16, 16, 16), (4, 3, 2), (250.0, -175.0)), "window needs low below high"),
+        (((16, 16, 16), (4, 3), WINDOW), "spacing: not a voxel size"),
+        (((16, 16), (4, 3, 2), WINDOW), "crop size: needs three sides"),
+    ],
+)
+def test_settings_without_sense(settings, says):
+    with pytest.raises(ConfigError, match=says):
+        ScanAttention(Ones(), *settings)(ramp())
