@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from smart_nets.weights.build import load_encoder
 from smart_nets.weights.default_model import cached_model, model_or_phantoms
 
 PHANTOMS = "pretrained on phantoms"
+NAME = r"[\w+()-][\w .+()-]{0,39}"  # of a model
 
 
 def attend(
@@ -59,13 +62,13 @@ def attend(
         head: one attention head from 0; default the mean over heads.
         block: of the [CLS] attention, from 0; default the last.
     """
-    scan, output_dir = str(scan), str(output_dir)
-    check_exists(Path(scan))
+    scan, output_dir = _home(scan), _home(output_dir)
+    check_exists(scan)
     check_output(output_dir)
     marking = Marking(percentile, region, components, smallest_ml)
     models = _models(model)
     report = show(
-        scan, models, output_dir, marking, tumour=_listed(tumour), series=series,
+        scan, models, output_dir, marking, tumour=[_home(path) for path in _listed(tumour)], series=series,
         spacing=None if spacing is None else [spacing] * 3, crop_size=None if crop is None else [crop] * 3,
         overlap=overlap, head=head, block=block,
     )  # fmt: skip
@@ -81,16 +84,17 @@ def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
         model: as for `attend`, without "random".
         scans: how many.
     """
-    output_dir = str(output_dir)
+    output_dir = _home(output_dir)
     check_output(output_dir)
     if not isinstance(scans, int) or scans < 1:
         raise ConfigError("is no count", where="scans", expected="1 or more", found=scans)
-    items = datalist(str(data))[:scans]
+    items = datalist(_home(data))[:scans]
     models = {name: (network_card(path), load_encoder(path)) for name, path in _models(model).items()}
     found: dict[str, Any] = {"crops": len(items), "models": {}}
     for name, (card, encoder) in models.items():
-        cache = VolumeCache(Path(output_dir) / "cache", card["spacing"])
-        crops = probe_crops(items, cache, card["crop_size"], card["hu_window"], len(items))
+        with tempfile.TemporaryDirectory() as cache:  # voxels of patients must not stay behind
+            volumes = VolumeCache(cache, card["spacing"])
+            crops = probe_crops(items, volumes, card["crop_size"], card["hu_window"], len(items))
         found["models"][name] = head_diversity(encoder, crops, card["spacing"])
     for key in ("spacing", "crop_size"):  # models may differ in them
         values = [card[key] for card, _ in models.values()]
@@ -100,10 +104,13 @@ def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
     print(f"report: {write_heads_report(target)}")
 
 
-def _models(model: Any) -> dict[str, str]:
+def _models(model: str) -> dict[str, str]:
     """Name -> path of every model; the project's own small one if none is given."""
     named = [_named(text) for text in _listed(model)]
-    for name, count in Counter(name for name, _ in named).items():
+    for name, count in Counter(name.lower() for name, _ in named).items():  # they become file names, on any disk
+        if not re.fullmatch(NAME, name):
+            raise ConfigError("cannot be the name of a model", where="model", found=name, remedy="give name=PATH",
+                              expected="up to 40 letters, digits, spaces and . _ + ( ) -")  # fmt: skip
         if count > 1:
             raise ConfigError("models have the same name", where="model", expected="one of each name",
                               found=f"{count} x {name}", remedy="name them: first=PATH,second=PATH")  # fmt: skip
@@ -116,13 +123,17 @@ def _named(text: str) -> tuple[str, str]:
     if told and "/" not in name:  # a folder of a path may hold the sign, too
         if not (name and path):
             raise ConfigError("is neither a path nor name=path", where="model", found=text)
-        return name, path
-    folder = Path(text).absolute().parent
+        return name, path if path == "random" else _home(path)
+    folder = Path(_home(text)).absolute().parent
     run = folder.parent if folder.name == "models" else folder
-    return ("random", text) if text == "random" else (run.name, text)
+    return ("random", text) if text == "random" else (run.name, _home(text))
 
 
-def _listed(value: Any) -> list[str]:
-    """Fire makes a tuple of what commas join, unless it looks like a text."""
-    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
-    return [str(part).strip() for part in parts if str(part).strip()]
+def _home(path: str) -> str:
+    """A path with ~ spelt out: the shell leaves it in name=~/model.pt."""
+    return str(Path(str(path)).expanduser())
+
+
+def _listed(value: str) -> list[str]:
+    """What commas join."""
+    return [part.strip() for part in value.split(",") if part.strip()]

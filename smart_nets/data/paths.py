@@ -17,9 +17,9 @@ def existing(folder: Path, text: str) -> Path | None:
         return None
 
 
-def check_exists(path: Path) -> None:
+def check_exists(path: str | Path) -> None:
     """Raise InputError when there is neither a file nor a folder of this name."""
-    if not path.exists():
+    if not Path(path).expanduser().exists():
         raise InputError("does not exist", where=path, expected="a file or folder", found="nothing",
                          remedy="check the path and that the disk is mounted")  # fmt: skip
 

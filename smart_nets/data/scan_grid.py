@@ -13,6 +13,7 @@ from smart_nets.data.resample import resample, sample_on
 from smart_nets.data.volume import AIR, Volume
 from smart_nets.errors import ConfigError, InputError
 
+MOST_VOXELS = 1e9  # of a resampled scan; a whole body at 1 mm has half of that
 OBLIQUE = 0.02  # largest slope (about 1 degree) at which axes still count as the patient's
 
 
@@ -23,12 +24,16 @@ def network_grid(scan: Volume, spacing: Sequence[float]) -> Volume:
     it was stored; corners that the scan does not reach become air.
 
     Raises:
-        ConfigError: the spacing is not three lengths.
+        ConfigError: the spacing is not three lengths, or so fine that no machine holds the scan.
     """
     steps = np.asarray(spacing)
     if steps.shape != (3,) or steps.dtype.kind not in "if" or not (np.isfinite(steps) & (steps > 0)).all():
         raise ConfigError("not a voxel size", where="spacing", expected="3 lengths in mm above 0", found=spacing)
     upright = scan.to_ras()
+    voxels = np.prod(np.array(upright.array.shape) * upright.spacing / steps)
+    if voxels > MOST_VOXELS:
+        raise ConfigError("is too fine", where="spacing", expected=f"at most {MOST_VOXELS:,.0f} voxels of the scan",
+                          found=f"{list(spacing)} mm: {voxels:,.0f} voxels", remedy="give a coarser one")  # fmt: skip
     directions = upright.affine[:3, :3] / upright.spacing
     if np.abs(directions - np.eye(3)).max() <= OBLIQUE:
         return resample(upright, spacing)

@@ -1,4 +1,4 @@
-"""What results of a scan are called: a name that tells nothing of the patient."""
+"""What results of a scan are called: after its file, or, since folders of DICOM series tell the patient, by a number."""
 
 from __future__ import annotations
 

@@ -99,7 +99,12 @@ def _read_regions(path: Path, wanted: set[str | None], scan: Volume) -> dict[str
     if not is_dicom(path) or path.name.lower().endswith(FILES):
         mask = np.zeros(scan.array.shape, bool)
         upright = replace(scan, array=mask).to_ras()  # a view: what is written into it lands in `mask`
-        upright.array[...] = read_labels(path, scan.to_ras()) > 0
+        labels = read_labels(path, scan.to_ras())
+        values = np.unique(labels[labels > 0])
+        if len(values) > 1:
+            raise InputError("holds several labels", where=path, expected="a mask of the tumour alone",
+                             found=", ".join(map(str, values[:5])), remedy="keep the tumour's label only")  # fmt: skip
+        upright.array[...] = labels > 0
         return {None: mask}
     found = read_masks(path, scan)
     return {name: _named(found, name, path) for name in wanted}

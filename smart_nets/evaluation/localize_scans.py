@@ -18,7 +18,7 @@ from smart_nets.data.labels import with_target
 from smart_nets.data.read import read_checked
 from smart_nets.data.tumour_list import read_tumours
 from smart_nets.data.volume import Volume
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, GeometryError, InputError
 from smart_nets.evaluation.floors import dense_in_lungs, random_attention
 from smart_nets.evaluation.localize import consensus, measure
 from smart_nets.evaluation.localize_summary import paired, summarise
@@ -55,6 +55,7 @@ class LocalizeScans:
     draw: Draw | None = None
     empty: int = 0
     no_lungs: int = 0
+    left_out: list[dict[str, str]] = field(default_factory=list)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def write(self, path: str | Path, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -65,9 +66,17 @@ class LocalizeScans:
         """
         self.rows.clear()
         self.empty = self.no_lungs = 0
+        self.left_out.clear()
         looks = self._looks()
         for item in tqdm(self.items, desc="scans", disable=None, leave=False):
-            self._scan(item, looks)
+            try:
+                self._scan(item, looks)
+            except (InputError, GeometryError) as error:  # one bad scan must not cost the others' figures
+                logger.warning("left out: %s", error)
+                self.left_out.append({"scan": str(item["name"]), "why": str(error)})
+        if not self.rows and self.left_out:
+            raise InputError(f"none of {len(self.items)} scans can be used", found=self.left_out[0]["why"],
+                             remedy="mend the first, and try again")  # fmt: skip
         if not self.rows:
             raise InputError("there is no tumour to find: all masks are empty", expected="one tumour or more",
                              found=f"{self.empty} empty masks", remedy="check the masks")  # fmt: skip
@@ -77,7 +86,10 @@ class LocalizeScans:
 
     def _looks(self) -> dict[str, list[Look]]:
         """Name of a method -> one way of looking, or several whose figures are averaged."""
-        fresh = [random_attention(self.attention, self.architecture, seed) for seed in range(self.random_encoders)]
+        count = self.random_encoders
+        if type(count) is not int or count < 0:
+            raise ConfigError("is no count", where="random_encoders", expected="0 or more", found=count)
+        fresh = [random_attention(self.attention, self.architecture, seed) for seed in range(count)]
         looks = {ENCODER: [self._marked(self.attention)], RANDOM: [self._marked(one) for one in fresh]}
         return {name: ways for name, ways in looks.items() if ways}
 
@@ -138,7 +150,7 @@ class LocalizeScans:
         numbers = {patient: number for number, patient in enumerate(people, start=1)}
         return {
             "tumours": len(self.rows[ENCODER]), "scans": len(self.items), "patients": len(numbers),
-            "empty_masks": self.empty, "scans_without_lungs": self.no_lungs,
+            "left_out": list(self.left_out), "empty_masks": self.empty, "scans_without_lungs": self.no_lungs,
             "methods": {name: {"summary": summarise(figures[name], patients[name]), "rows": _plain(rows, numbers)}
                         for name, rows in self.rows.items()},
             "differences": differences,

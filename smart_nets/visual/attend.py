@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -29,6 +30,7 @@ from smart_nets.visual.attention_files import save_picture, save_record, save_se
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 
+logger = logging.getLogger(__name__)
 RANDOM = "random"
 
 
@@ -78,6 +80,9 @@ def attend(
         _save(folder, stem, one, volume)
         save_seg(folder, stem, one, Path(scan), series)
     entry = save_picture(folder, item["name"], volume, shown, outline)
+    entry["notes"] = _notes(volume, shown, outline)
+    for note in entry["notes"]:
+        logger.warning("%s", note)
     if outline is not None and outline.any():  # of an empty mask there is nothing to measure
         for one, facts in zip(shown, entry["maps"], strict=True):
             facts["figures"] = _figures(one, readers, volume)
@@ -120,6 +125,15 @@ def network_card(path: str | Path) -> dict[str, Any]:
         raise CheckpointError("card does not tell how to feed the network", where=path, expected=", ".join(needed),
                               found=", ".join(card) or "nothing", remedy="copy the card that was made with it")  # fmt: skip
     return card
+
+
+def _notes(volume: Volume, shown: Sequence[Shown], outline: NDArray[np.bool_] | None) -> list[str]:
+    """What a reader must know before the pictures: repairs of the scan, nothing marked, nothing to measure."""
+    notes = [f"the scan: {note}" for note in volume.notes]
+    notes += [f"nothing is marked of “{one.name}”" for one in shown if not one.marked.mask.any()]
+    if outline is not None and not outline.any():
+        notes.append("the tumour's mask is empty, or its readers agree on no voxel: nothing is measured")
+    return notes
 
 
 def _readers(tumour: Sequence[str], volume: Volume) -> list[NDArray[np.bool_]]:

@@ -49,7 +49,11 @@ def _render(folder: Path, record: Mapping[str, Any]) -> str:
         for number, scan in enumerate(scans, start=1)
     ]
     sections.append(("settings", "Do it again", _settings(record)))
-    summary = page.paragraph(_lead(scans), "lead") + page.paragraph(HOW, "quiet") + page.notes(_warnings(scans))
+    summary = (
+        page.paragraph(_lead(scans), "lead")
+        + page.paragraph(HOW, "quiet")
+        + page.notes([*_warnings(scans), *(note for scan in scans for note in scan.get("notes", []))])
+    )
     return page.page(
         "Where the model looks", "Attention of a frozen encoder · not for diagnostic use", summary, sections
     )

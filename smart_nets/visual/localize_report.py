@@ -137,8 +137,9 @@ def _summary(found: Found) -> str:
     lead = (f"{count(len(found.tumours), 'tumour')} in {count(max(one.scan for one in found.tumours), 'scan')} of "
             f"{count(patients, 'patient')}, and an encoder that was never told of tumours. Its attention tells them from what "
             f"is near with a contrast (95% interval) of {contrast.text()}{doubt}; {NONE:g} is none, 1 perfect.")  # fmt: skip
-    empty, airless = found.content["empty_masks"], found.content["scans_without_lungs"]
+    empty, airless, lost = (found.content[key] for key in ("empty_masks", "scans_without_lungs", "left_out"))
     notes = {
+        f"Left out: {count(len(lost), 'scan')} that cannot be used; localize.json tells why.": bool(lost),
         f"Left out: {count(empty, 'tumour')} without a voxel that most readers agree on.": empty,
         f"{count(airless, 'scan')} without lungs: left out of what is said about the HU in the lungs.": airless,
         f"Only {count(patients, 'patient')}: means and intervals are rough.": patients < FEW,
@@ -274,8 +275,7 @@ def _reading(found: Found) -> Iterator[str]:
     bounds = ", ".join(f"{oracle_dice(f, f, share):.2f} for {100 * f:g}%" for f in (0.001, 0.01, 0.05))
     yield (f"Contrast is the chance that a voxel of the tumour scores higher than one of its ring, {RING_MM[0]:g} to "
            f"{RING_MM[1]:g} mm away: {NONE:g} is none, below it the surroundings score higher. It needs no threshold, so "
-           "that methods compare by it. The ring lies where a method may mark: in the lungs for their HU, which therefore "
-           "need not tell a tumour from the chest wall.")  # fmt: skip
+           "that methods compare by it. All methods have the same ring, in the region where the encoder may mark.")  # fmt: skip
     yield (f"Dice is bounded. Percentile {percentile:g} marks {100 * share:.3g}% of the region whatever lies in it, and a "
            f"tumour that fills its share f reaches at most 2 min(f, {share:.3g}) / (f + {share:.3g}): {bounds}. Here a tumour "
            f"fills {100 * found.mean(ENCODER, 'tumour_share').value:.2g}% on average. The 0.62 ± 0.32 published for SMART at "

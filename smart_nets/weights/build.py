@@ -46,7 +46,7 @@ def load_encoder(weights: str | Path) -> Encoder:
         return cast(Encoder, classifier.encoder.eval())
     if "architecture" not in card:
         raise CheckpointError("tells of no architecture", where=card_path(weights), expected="a card of smart_pretrain",
-                              found=", ".join(card) or "nothing", remedy="copy the card that was made with the weights")  # fmt: skip
+                              found=", ".join(card) or "nothing", remedy="copy the card of these weights")  # fmt: skip
     encoder = build_encoder(card["architecture"])
     load_weights(encoder, weights)
     return encoder.eval()

@@ -27,12 +27,13 @@ def cached_model() -> Path:
     return Path(root) / "smart_nets" / smart_nets.__version__ / "model.pt"
 
 
-def model_or_phantoms(path: str | Path, bundles: str | Path | None = None) -> Path:
+def model_or_phantoms(path: str | Path, bundles: str | Path | None = None, own: str | Path | None = None) -> Path:
     """The weights at `path`; if there are none, they are pretrained on phantoms now (minutes) and kept there.
 
     Args:
         path: of the weights, their card beside them.
         bundles: the folder that holds smart_pretrain; beside the package if None.
+        own: the only path that is filled in this way, so that a misspelt one is told; any if None.
 
     Raises:
         CheckpointError: there are no weights, and no smart_pretrain to make them, or it failed.
@@ -40,6 +41,9 @@ def model_or_phantoms(path: str | Path, bundles: str | Path | None = None) -> Pa
     path = Path(path)
     if path.is_file():
         return path
+    if own is not None and path.resolve() != Path(own).resolve():
+        raise CheckpointError("there are no weights here", where=path, expected="weights and their card", found="nothing",
+                              remedy="correct the path, or leave it out for an encoder made of phantoms")  # fmt: skip
     folders = [Path(bundles)] if bundles else [Path(smart_nets.__file__).parents[1] / "bundles"]
     config = next((folder / CONFIG for folder in folders if (folder / CONFIG).is_file()), None)
     if config is None:

@@ -1,4 +1,4 @@
-"""A few small patients with nodules, and one short training run on them: what the tests of the classification bundle share."""
+"""What tests of the bundles share: patients with nodules and one short training run on them; coarse ones with tumours."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import pytest
 import torch
 from monai.bundle import run
 
-from smart_nets.data.phantom import make_dataset, make_phantom, write_dicom
+from smart_nets.data.phantom import ORGANS, Phantom, make_dataset, make_phantom, write_dicom
+from smart_nets.data.phantom.write import save
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.weights.build import build_classifier
 from smart_nets.weights.io import save_weights
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
@@ -79,3 +81,52 @@ def encoder_file(tmp_path: Path) -> Path:
     encoder = SmartEncoder(**SMALL)  # type: ignore[arg-type]
     save_weights(encoder, path, {"architecture": {"name": "SmartEncoder", **SMALL}, "epochs": 7, "data": {"used": 9}})
     return path
+
+
+COARSE = (7.0, 8.0, 9.0)  # mm
+
+
+@pytest.fixture(scope="session")
+def chest() -> Phantom:
+    """A patient of coarse voxels with one tumour."""
+    return make_phantom(0, COARSE, region="chest", task="response")
+
+
+@pytest.fixture(scope="session")
+def chest_file(chest: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(chest.image, chest.affine, tmp_path_factory.mktemp("nifti") / "scan.nii.gz")
+
+
+@pytest.fixture(scope="session")
+def tumours(chest: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two patients with their tumours beside them."""
+    folder = tmp_path_factory.mktemp("tumours")
+    for number, one in enumerate((chest, make_phantom(1, COARSE, region="chest", task="response"))):
+        save(one.image, one.affine, folder / f"patient{number}.nii.gz")
+        save((one.labels == ORGANS["nodule"]).astype("uint8"), one.affine, folder / f"patient{number}__tumour.nii.gz")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def uneven() -> Callable[..., Path]:
+    """Write weights and card, of a network for windows of 256 mm; fresh weights are doubled, so that attention is not even."""
+
+    def uneven(path: Path, **changed: Any) -> Path:
+        torch.manual_seed(0)
+        card = {
+            "architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32] * 3, "spacing": [8.0] * 3,
+            "hu_window": [-1000, 400], **changed,
+        }  # fmt: skip
+        network = build_classifier(card) if "classes" in card else SmartEncoder(**SMALL)  # type: ignore[arg-type]
+        for weight in network.parameters():
+            weight.data *= 2
+        save_weights(network, path, card)
+        return path
+
+    return uneven
+
+
+@pytest.fixture(scope="session")
+def chest_model(uneven: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights and card of an encoder that looks at these patients."""
+    return uneven(tmp_path_factory.mktemp("models") / "model.pt")

@@ -116,6 +116,12 @@ def test_a_map_of_zeros_is_nearly_even(report: Make) -> None:
     assert "its top is 0.0% above its median" in report(record(a_scan(a_map(top=0.0, median=0.0)))).text
 
 
+def test_notes_of_a_scan_are_told(report: Make, tmp_path: Path) -> None:
+    text = report(record(a_scan(notes=["2 voxels <repaired>"]), a_scan(notes=[]), a_scan())).text
+    assert "⚠ 2 voxels <repaired>" in text
+    assert "2 voxels &lt;repaired&gt;" in (tmp_path / "report.html").read_text()
+
+
 def test_how_well_it_localises_is_told_where_readers_drew_a_tumour(report: Make) -> None:
     assert "How well it localises" not in report(record()).text
     figures = {"contrast": 0.71234, "dice": 0.012, "oracle": 0.2, "pointing": 0.0, "pointing_mm": None, "recall": 1.0}

@@ -1,0 +1,71 @@
+"""What all verbs have in common: arguments that are told before anything is done, and texts that stay texts."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from smart_nets import cli
+from smart_nets.cli.look import _models
+from smart_nets.errors import ConfigError
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a verb that only notes what it is called with."""
+    seen: dict[str, Any] = {}
+
+    def note(scan: str, output_dir: str, percentile: float = 90, strict: bool = False) -> None:
+        seen.update(scan=scan, output_dir=output_dir, percentile=percentile, strict=strict)
+
+    def call(*arguments: str) -> dict[str, Any]:
+        monkeypatch.setattr(cli, "VERBS", {"note": note})
+        monkeypatch.setattr(sys, "argv", ["smart_nets", "note", *arguments])
+        monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # `main` sets its own
+        cli.main()
+        return seen
+
+    return call
+
+
+@pytest.mark.parametrize("name", ["2024_01", "007", "1e3", "a,b", "[1]"])
+def test_a_path_stays_as_it_was_typed(call, name):
+    assert call(name, "--output_dir", name) == {"scan": name, "output_dir": name, "percentile": 90, "strict": False}
+
+
+def test_numbers_and_truths_are_still_understood(call):
+    assert call("a", "b", "--percentile=80", "--strict")["percentile"] == 80
+    assert call("a", "b", "--nostrict")["strict"] is False
+
+
+@pytest.mark.parametrize(
+    ("flag", "says"),
+    [
+        ("--percentle", r"note --percentle: is no argument .*; perhaps --percentile is meant"),
+        ("--output-dri=x", r"note --output_dri: is no argument .*; perhaps --output_dir is meant"),
+        ("--zzz", r"note --zzz: is no argument .*; see --help"),
+    ],
+)
+def test_a_misspelt_flag_is_told_before_the_work(call, flag, says):
+    with pytest.raises(ConfigError, match=says):
+        call("a", "b", flag, "80")
+
+
+@pytest.mark.parametrize("name", ["a:b", "", "..", "x" * 41, "a\\b", "<b>"])
+def test_a_name_that_no_file_could_have(name):
+    with pytest.raises(ConfigError, match="model: (cannot be the name|is neither)"):
+        _models(f"{name}=random")
+
+
+def test_models_are_told_apart_whatever_the_case():
+    with pytest.raises(ConfigError, match="models have the same name"):
+        _models("A=random,a=random")
+
+
+def test_home_is_spelt_out(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/somebody")
+    assert _models("own=~/m.pt,~/run/models/model.pt") == {
+        "own": "/home/somebody/m.pt", "run": "/home/somebody/run/models/model.pt",
+    }  # fmt: skip
