@@ -15,11 +15,13 @@ from fire.decorators import SetParseFn
 from smart_nets.cli.check_data import check_data
 from smart_nets.cli.classify import compare_runs, features, probe
 from smart_nets.cli.look import attend, heads
+from smart_nets.cli.zoo import install, lint, package, verify
 from smart_nets.errors import ConfigError, show_one_sentence
 
 VERBS: dict[str, Callable[..., Any]] = {
     "check-data": check_data, "features": features, "probe": probe, "compare": compare_runs, "attend": attend, "heads": heads,
 }  # fmt: skip
+ZOO: dict[str, Callable[..., Any]] = {"lint": lint, "package": package, "verify": verify, "install": install}
 
 
 def main() -> None:
@@ -27,22 +29,23 @@ def main() -> None:
     show_one_sentence()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     _check_flags(sys.argv[1:])
-    for verb in VERBS.values():  # Fire would make a number of a folder called 2024_01
+    for verb in (*VERBS.values(), *ZOO.values()):  # Fire would make a number of a folder called 2024_01
         texts = [name for name, one in signature(verb).parameters.items() if str(one.annotation).startswith("str")]
         SetParseFn(str, *texts)(verb)
-    fire.Fire(VERBS, name="smart_nets")
+    fire.Fire({**VERBS, "zoo": ZOO}, name="smart_nets")
 
 
 def _check_flags(arguments: Sequence[str]) -> None:
     """ConfigError for a flag that the verb does not know: Fire would tell only after it has done the work without it."""
-    if not arguments or arguments[0] not in VERBS:
+    verbs, rest = (ZOO, arguments[1:]) if arguments[:1] == ["zoo"] else (VERBS, arguments)
+    if not rest or rest[0] not in verbs:
         return
-    known = list(signature(VERBS[arguments[0]]).parameters)
-    for part in arguments[1:]:
+    known = list(signature(verbs[rest[0]]).parameters)
+    for part in rest[1:]:
         if part == "--":
             return
         name = part.partition("=")[0].removeprefix("--").replace("-", "_")
         if part.startswith("--") and not {name, name.removeprefix("no")} & {*known, "help"}:
             near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError("is no argument", where=f"{arguments[0]} --{name}", expected=", ".join(known),
+            raise ConfigError("is no argument", where=f"{rest[0]} --{name}", expected=", ".join(known),
                               remedy=f"perhaps --{near[0]} is meant" if near else "see --help")  # fmt: skip

@@ -68,12 +68,12 @@ class LocalizeScans:
         self.empty = self.no_lungs = 0
         self.left_out.clear()
         looks = self._looks()
-        for item in tqdm(self.items, desc="scans", disable=None, leave=False):
+        for number, item in enumerate(tqdm(self.items, desc="scans", disable=None, leave=False), start=1):
             try:
                 self._scan(item, looks)
             except (InputError, GeometryError) as error:  # one bad scan must not cost the others' figures
-                logger.warning("left out: %s", error)
-                self.left_out.append({"scan": str(item["name"]), "why": str(error)})
+                logger.warning("scan %d is left out: %s", number, error.what)  # its path may tell the patient
+                self.left_out.append({"scan": str(item["name"]), "why": error.what})
         if not self.rows and self.left_out:
             raise InputError(f"none of {len(self.items)} scans can be used", found=self.left_out[0]["why"],
                              remedy="mend the first, and try again")  # fmt: skip

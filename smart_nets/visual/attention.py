@@ -70,7 +70,7 @@ def attention_figure(
     across = {"axial": size[0], "coronal": size[0], "sagittal": size[1]}
     down = {"axial": size[1], "coronal": size[2], "sagittal": size[2]}
     figure, grid = _grid(wide, len(pictures), across, down)
-    around = [_ras(scan, values) for values in (tumour,)]
+    drawn = _ras(scan, tumour)
     place = _voxel_in_ras(scan, centre)
     window = LUNG if _is_lung(image.array, place) else SOFT_TISSUE
     for row, each in enumerate(pictures):
@@ -80,7 +80,7 @@ def attention_figure(
             index = place[FIXED_AXIS[plane]]
             draw_plane(axes, image.array, image.spacing.tolist(), plane, index, window, heat, 0.65, letters=row == 0)
             _outline(axes, mask, plane, index, MASK)
-            _outline(axes, around[0], plane, index, TUMOUR)
+            _outline(axes, drawn, plane, index, TUMOUR)
             if column == 0:
                 axes.set_title("scan" if each is None else each.name, color="white", fontsize=9, parse_math=False)
     _legend(figure, tumour is not None and bool(tumour.any()), title)

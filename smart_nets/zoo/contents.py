@@ -1,0 +1,104 @@
+"""What goes into a bundle's archive: its own files, one model with its card, and the package that it runs with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import smart_nets
+from smart_nets.errors import CheckpointError, InputError
+from smart_nets.weights.io import card_path, read_card, sha256_of
+from smart_nets.zoo.lint import lint
+
+FOLDERS = ("configs", "docs")
+OVERLAY = "monai_label.json"
+MODEL = Path("models") / "model.pt"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A bundle under the name it is handed out by; MONAI Label guesses the task from it."""
+
+    bundle: str
+    name: str
+
+    @property
+    def for_label(self) -> bool:
+        return self.name != self.bundle
+
+
+VARIANTS = (
+    Variant("smart_pretrain", "smart_pretrain"),
+    Variant("smart_lidc_classify", "smart_lidc_classify"),
+    Variant("smart_lidc_classify", "smart_lidc_classification"),
+    Variant("smart_zeroshot_seg", "smart_zeroshot_seg"),
+    Variant("smart_zeroshot_seg", "smart_zeroshot_segmentation"),
+)
+
+
+def contents(bundles: Path, variant: Variant, without_weights: bool = False) -> dict[str, bytes]:
+    """Name in the archive -> content, for one variant.
+
+    Raises:
+        InputError: there is no such bundle, or lint finds a fault. CheckpointError: no weights, or damaged ones.
+    """
+    bundle = bundles / variant.bundle
+    faults = lint(bundle)
+    if faults:
+        raise InputError(f"bundle has {len(faults)} faults", where=bundle, found=faults[0],
+                         remedy="see them all with `zoo lint`")  # fmt: skip
+    files = {"LICENSE": (bundle / "LICENSE").read_bytes()}
+    for folder in FOLDERS:
+        for path in sorted((bundle / folder).rglob("*")):
+            if path.is_file():
+                files[path.relative_to(bundle).as_posix()] = path.read_bytes()
+    if variant.for_label:
+        files |= _for_label(files, variant)
+    files.pop(f"configs/{OVERLAY}", None)
+    if not without_weights:
+        files |= weights(bundle)
+    files |= package_files()
+    return {f"{variant.name}/{name}": content for name, content in files.items()}
+
+
+def _for_label(files: Mapping[str, bytes], variant: Variant) -> dict[str, bytes]:
+    """The configurations under the variant's name, and inference as MONAI Label needs it."""
+    changed = {
+        name: content.replace(f"'{variant.bundle}'".encode(), f"'{variant.name}'".encode())
+        for name, content in files.items()
+        if name.startswith("configs/") and name.endswith(".json")
+    }
+    overlay = changed.get(f"configs/{OVERLAY}")
+    if overlay is not None:
+        inference = json.loads(changed["configs/inference.json"]) | json.loads(overlay)
+        changed["configs/inference.json"] = (json.dumps(inference, indent=4) + "\n").encode()
+    return changed
+
+
+def weights(bundle: Path) -> dict[str, bytes]:
+    """models/model.pt and its card; no other file of models/, since MONAI Label takes the one with the shortest name."""
+    path = bundle / MODEL
+    if not path.is_file():
+        raise CheckpointError("has no weights", where=bundle, expected=path, found="nothing",
+                              remedy="train it, or give --without_weights")  # fmt: skip
+    card: dict[str, Any] = read_card(path)
+    if card.get("sha256") != sha256_of(path):
+        raise CheckpointError("differs from its card", where=path, expected=f"sha256 {card.get('sha256')}",
+                              found=sha256_of(path), remedy="copy weights and card again, together")  # fmt: skip
+    from smart_nets.weights.build import build_classifier, load_encoder
+    from smart_nets.weights.io import load_weights
+
+    if "classes" in card:  # the tensors must fit what the card describes, name by name
+        load_weights(build_classifier(card), path)
+    else:
+        load_encoder(path)
+    return {MODEL.as_posix(): path.read_bytes(), card_path(MODEL).as_posix(): card_path(path).read_bytes()}
+
+
+def package_files() -> dict[str, bytes]:
+    """smart_nets/ as it is installed here, code only."""
+    root = Path(smart_nets.__path__[0])
+    return {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*.py"))}

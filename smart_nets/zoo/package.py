@@ -1,0 +1,88 @@
+"""One self-contained archive per bundle, with hashes, a bill of materials and the zoo's model_info.json beside them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import smart_nets
+from smart_nets.data.paths import check_output
+from smart_nets.errors import InputError
+from smart_nets.zoo.archive import write_zip
+from smart_nets.zoo.contents import VARIANTS, contents
+from smart_nets.zoo.sbom import bill_of_materials
+from smart_nets.zoo.sums import SIGNATURE, SUMS, sign, write_sums
+
+INFO = "model_info.json"
+BILL = "sbom.cdx.json"
+
+
+def package(
+    output_dir: str | Path,
+    bundles: str | Path | None = None,
+    names: Sequence[str] = (),
+    without_weights: bool = False,
+    base_url: str = "",
+    key: str | Path | None = None,
+) -> list[Path]:
+    """Write NAME_vVERSION.zip of every bundle, SHA256SUMS and model_info.json; the same content gives the same bytes.
+
+    Bundles that MONAI Label can serve are written a second time, under a name that tells it the task.
+
+    Args:
+        output_dir: an empty folder, or one that this function filled before.
+        bundles: the folder of the bundles; beside the package if None.
+        names: only these archives; all if empty.
+        without_weights: also bundles that have no models/model.pt, and none in the archives.
+        base_url: of the server they will lie on; told in model_info.json.
+        key: a private Ed25519 key (PEM) to sign SHA256SUMS with.
+
+    Returns:
+        the archives.
+
+    Raises:
+        InputError: no such bundle, faults that lint finds, or other files in the folder. CheckpointError: no or damaged
+            weights.
+    """
+    root = Path(bundles) if bundles is not None else Path(smart_nets.__path__[0]).parent / "bundles"
+    known = [variant.name for variant in VARIANTS]
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise InputError("is no bundle", where=", ".join(unknown), expected=", ".join(known))
+    folder = Path(output_dir)
+    check_output(folder)
+    every = {variant: contents(root, variant, without_weights)
+             for variant in VARIANTS if not names or variant.name in names}  # fmt: skip
+    _make_room(folder)
+    archives, info = [], {}
+    for variant, files in every.items():
+        metadata = json.loads(files[f"{variant.name}/configs/metadata.json"])
+        files[f"{variant.name}/{BILL}"] = bill_of_materials(variant.name, metadata, files)
+        full = f"{variant.name}_v{metadata['version']}"
+        archives.append(folder / f"{full}.zip")
+        write_zip(archives[-1], files)
+        (folder / f"{full}.cdx.json").write_bytes(files[f"{variant.name}/{BILL}"])
+        sha1 = hashlib.sha1(
+            archives[-1].read_bytes(), usedforsecurity=False
+        ).hexdigest()  # the zoo's format asks for it
+        info[full] = {"checksum": sha1, "source": f"{base_url.rstrip('/')}/{full}.zip" if base_url else f"{full}.zip"}
+    (folder / INFO).write_text(json.dumps(info, indent=4) + "\n", encoding="utf-8")
+    sums = write_sums(folder, [path.name for path in folder.iterdir()])
+    if key is not None:
+        sign(sums, key)
+    return archives
+
+
+def _make_room(folder: Path) -> None:
+    """Remove what an earlier call wrote; refuse to mix with anything else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    own = (SUMS, SIGNATURE, INFO)
+    foreign = [one.name for one in sorted(folder.iterdir()) if one.name not in own and not one.name.startswith(".part-")
+               and not (one.is_file() and one.name.startswith("smart_") and one.suffix in (".zip", ".json"))]  # fmt: skip
+    if foreign:
+        raise InputError("holds other files", where=folder, expected="an empty folder", found=", ".join(foreign[:3]),
+                         remedy="give another output_dir; nothing was deleted")  # fmt: skip
+    for path in folder.iterdir():
+        path.unlink()

@@ -1,0 +1,95 @@
+"""SHA256SUMS beside the archives, and a signature of it: what tells a hospital that nothing was changed on the way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from smart_nets.errors import InputError
+from smart_nets.weights.io import sha256_of
+
+SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
+LINE = re.compile(r"([0-9a-f]{64})  ([\w.+-]+)")
+
+
+def write_sums(folder: str | Path, names: Iterable[str]) -> Path:
+    """Write the hashes of files of a folder in the form that `sha256sum -c SHA256SUMS` checks."""
+    target = Path(folder) / SUMS
+    lines = [f"{sha256_of(Path(folder) / name)}  {name}\n" for name in sorted(names)]
+    part = target.with_name(f".part-{SUMS}")
+    part.write_text("".join(lines), encoding="ascii")
+    part.replace(target)
+    return target
+
+
+def read_sums(content: bytes, where: object) -> dict[str, str]:
+    """File name -> sha256.
+
+    Raises:
+        InputError: a line of another form, a name that occurs twice, or no line at all.
+    """
+    try:
+        lines = content.decode("ascii").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError("is no list of hashes", where=where, found=error, remedy="download it again") from error
+    found: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        match = LINE.fullmatch(line)
+        if match is None or match[2] in found:
+            raise InputError("is no list of hashes", where=f"{where}, line {number}", expected="<sha256>  <file>",
+                             found=line[:80], remedy="download it again")  # fmt: skip
+        found[match[2]] = match[1]
+    if not found:
+        raise InputError("is empty", where=where, expected="hashes of the archives", remedy="package the bundles again")
+    return found
+
+
+def check_sum(path: str | Path, sums: Mapping[str, str], name: str | None = None) -> None:
+    """Raise InputError unless the file has the hash that is listed for it (for `name`, if it is stored under another)."""
+    path = Path(path)
+    expected, found = sums.get(name or path.name), sha256_of(path)
+    if expected != found:
+        raise InputError("differs from SHA256SUMS", where=name or path, expected=f"sha256 {expected or 'listed there'}",
+                         found=found, remedy="do not install it; download it again or ask who made it")  # fmt: skip
+
+
+def sign(sums: str | Path, key: str | Path) -> Path:
+    """Write SHA256SUMS.sig beside the list: an Ed25519 signature with a private key in PEM."""
+    private = _load(key, private=True)
+    target = Path(sums).with_name(SIGNATURE)
+    target.write_bytes(private.sign(Path(sums).read_bytes()))
+    return target
+
+
+def check_signature(content: bytes, signature: bytes, key: str | Path, where: object) -> None:
+    """Raise InputError unless `signature` is one of `content` by the owner of this public key (PEM)."""
+    public = _load(key, private=False)
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        public.verify(signature, content)
+    except InvalidSignature as error:
+        raise InputError("signature does not belong to it", where=where, expected=f"signed by the owner of {key}",
+                         found="another key or content", remedy="do not install anything of it") from error  # fmt: skip
+
+
+def _load(key: str | Path, private: bool) -> Any:
+    kind = "private" if private else "public"
+    try:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ed25519
+    except ImportError as error:
+        raise InputError("needs cryptography", where="signature", remedy="pip install cryptography") from error
+    try:
+        content = Path(key).read_bytes()
+        loaded: Any = (serialization.load_pem_private_key(content, None) if private
+                       else serialization.load_pem_public_key(content))  # fmt: skip
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(f"is no {kind} key", where=key, expected="Ed25519 in PEM, without a password", found=error,
+                         remedy="see docs/deploy.md") from error  # fmt: skip
+    if not isinstance(loaded, ed25519.Ed25519PrivateKey if private else ed25519.Ed25519PublicKey):
+        raise InputError(f"is no {kind} key", where=key, expected="Ed25519", found=type(loaded).__name__,
+                         remedy="see docs/deploy.md")  # fmt: skip
+    return loaded

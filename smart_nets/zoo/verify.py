@@ -1,0 +1,85 @@
+"""Whether archives are what they say: hashes, safe content, one model with its card, configurations that pass lint."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+from smart_nets.errors import InputError
+from smart_nets.weights.io import sha256_of
+from smart_nets.zoo.archive import unpack
+from smart_nets.zoo.lint import lint
+from smart_nets.zoo.source import Source
+from smart_nets.zoo.sums import check_sum
+
+ARCHIVE = re.compile(r"([a-z][a-z0-9_]*)_v(\d+(?:\.\d+)*)\.zip")
+
+
+def verify(folder: str | Path, key: str | Path | None = None) -> list[str]:
+    """Check all that `package` wrote into a folder; returns what was found of each archive, in words.
+
+    Args:
+        key: public Ed25519 key (PEM) that SHA256SUMS must be signed for.
+
+    Raises:
+        InputError: the first thing that is wrong.
+    """
+    folder = Path(folder)
+    source = Source(folder, key)
+    unlisted = sorted(path.name for path in folder.glob("*.zip") if path.name not in source.sums)
+    if unlisted:
+        raise InputError("is not listed in SHA256SUMS", where=folder / unlisted[0], remedy="do not install it")
+    told = []
+    for name in sorted(source.sums):
+        if not (folder / name).is_file():
+            raise InputError(
+                "is listed in SHA256SUMS, but not there", where=folder / name, remedy="copy the folder again"
+            )
+        check_sum(folder / name, source.sums)
+        if name.endswith(".zip"):
+            with tempfile.TemporaryDirectory() as work:
+                told.append(f"{name}: {check_archive(folder / name, Path(work))[1]}")
+    if not told:
+        raise InputError("holds no archive", where=folder, expected="NAME_vVERSION.zip", remedy="package the bundles")
+    return told
+
+
+def check_archive(path: Path, work: Path) -> tuple[Path, str]:
+    """Unpack an archive into `work` and check the bundle in it; returns its folder there, and what it has in words.
+
+    Raises:
+        InputError: the archive is unsafe or damaged, or the bundle in it is not what its name says.
+    """
+    match = ARCHIVE.fullmatch(path.name)
+    if match is None:
+        raise InputError("is no name of a bundle", where=path, expected="NAME_vVERSION.zip", found=path.name)
+    name, version = match[1], match[2]
+    bundle = unpack(path, name, work)
+    faults = lint(bundle)
+    if faults:
+        raise InputError(f"bundle has {len(faults)} faults", where=path, found=faults[0], remedy="do not install it")
+    stated = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8")).get("version")
+    if stated != version:
+        raise InputError("is of another version than its name says", where=path, expected=version, found=stated,
+                         remedy="package it again")  # fmt: skip
+    if not (bundle / "smart_nets" / "__init__.py").is_file():
+        raise InputError("has no code: it is not self-contained", where=path, expected="smart_nets/ in it",
+                         remedy="package it again")  # fmt: skip
+    return bundle, _check_weights(path, bundle)
+
+
+def _check_weights(path: Path, bundle: Path) -> str:
+    models = sorted(one.name for one in (bundle / "models").glob("*")) if (bundle / "models").is_dir() else []
+    if not models:
+        return "sound, without weights"
+    if models != ["model.json", "model.pt"]:
+        raise InputError("has other models than one", where=path, expected="models/model.pt and its card",
+                         found=", ".join(models), remedy="package it again")  # fmt: skip
+    card = json.loads((bundle / "models" / "model.json").read_text(encoding="utf-8"))
+    found = sha256_of(bundle / "models" / "model.pt")
+    if card.get("sha256") != found:
+        raise InputError("weights differ from their card", where=path, expected=f"sha256 {card.get('sha256')}", found=found,
+                         remedy="package it again")  # fmt: skip
+    return f"sound, weights {found[:12]}"
