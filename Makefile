@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test lint bench clean
+.PHONY: install pretrain test test-monailabel lint bench clean
 
 install: $(INSTALLED)
 
@@ -26,6 +26,7 @@ lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+	$(BIN)/python -m smart_nets zoo lint bundles
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py

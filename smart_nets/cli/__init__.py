@@ -15,13 +15,15 @@ from fire.decorators import SetParseFn
 from smart_nets.cli.check_data import check_data
 from smart_nets.cli.classify import compare_runs, features, probe
 from smart_nets.cli.look import attend, heads
-from smart_nets.cli.zoo import install, lint, package, verify
+from smart_nets.cli.zoo import export, install, lint, package, verify
 from smart_nets.errors import ConfigError, show_one_sentence
 
 VERBS: dict[str, Callable[..., Any]] = {
     "check-data": check_data, "features": features, "probe": probe, "compare": compare_runs, "attend": attend, "heads": heads,
 }  # fmt: skip
-ZOO: dict[str, Callable[..., Any]] = {"lint": lint, "package": package, "verify": verify, "install": install}
+ZOO: dict[str, Callable[..., Any]] = {
+    "lint": lint, "package": package, "verify": verify, "install": install, "export": export,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
-"""The verbs `zoo lint`, `zoo package`, `zoo verify` and `zoo install`."""
+"""The verbs `zoo lint`, `zoo package`, `zoo verify`, `zoo install` and `zoo export`."""
 
 from __future__ import annotations
 
 import sys
 
+from smart_nets.zoo.export import ENDINGS
+from smart_nets.zoo.export import export as write
 from smart_nets.zoo.install import install as put
 from smart_nets.zoo.lint import lint as check
 from smart_nets.zoo.package import package as pack
@@ -73,3 +75,15 @@ def install(
     """
     found = put(name, source, bundle_dir, version, allow_older, key)
     print(f"{found.path}: version {found.version} ({found.told})")
+
+
+def export(model: str, output_dir: str, formats: str = ",".join(ENDINGS)) -> None:
+    """Write a model's network as TorchScript, torch.export program and ONNX; print how far each is from the network.
+
+    Args:
+        model: weights with the card beside them.
+        output_dir: where to write.
+        formats: some of torchscript, export, onnx, joined by commas.
+    """
+    for one in write(model, output_dir, tuple(name.strip() for name in formats.split(","))):
+        print(f"{one.path}: {one.format}, largest difference {one.difference:.1e} of the largest output")

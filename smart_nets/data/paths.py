@@ -31,7 +31,11 @@ def check_output(folder: str | Path) -> None:
         InputError: a file lies where the folder or one above it should be, or there is no permission to write.
     """
     path = Path(folder).expanduser().absolute()
-    nearest = next(place for place in (path, *path.parents) if place.exists())
+    try:
+        nearest = next(place for place in (path, *path.parents) if place.exists())
+    except OSError as error:  # a name too long for the disk
+        raise InputError("cannot hold results", where=folder, expected="a path that the disk takes", found=error.strerror,
+                         remedy="give a shorter name") from error  # fmt: skip
     if not nearest.is_dir():
         raise InputError("cannot hold results", where=folder, expected="a folder", found=f"{nearest} is a file",
                          remedy="give another folder to write to")  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
@@ -11,6 +13,15 @@ from smart_nets.errors import InputError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's earliest date: when a file was written must not change the archive
 MODE = 0o644
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)  # what zipfile raises
 MOST_BYTES, MOST_FILES = 4 * 2**30, 20_000  # of an archive's content; a bundle has some 100 MB in 300 files
 
 
@@ -42,7 +53,7 @@ def check_zip(path: str | Path, name: str) -> None:
             members = archive.infolist()
             _check_members(path, members, name)
             broken = archive.testzip()
-    except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError) as error:
+    except DAMAGE as error:
         raise InputError("is no sound zip", where=path, found=error, remedy="download it again") from error
     if broken:
         raise InputError("zip is damaged", where=path, found=f"{broken} differs from its checksum",
@@ -62,14 +73,14 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], name: str) -> Non
             else "a name with .." if ".." in parts
             else "a name with a backslash" if "\\" in member.filename or "\0" in member.orig_filename
             else "a link or device" if not _is_plain(member)
-            else "the same name twice" if member.filename.lower() in seen
+            else "the same name twice" if "/".join(parts).lower() in seen
             else f"a file outside {name}/" if not parts or parts[0] != name
             else ""
         )  # fmt: skip
         if fault:
             raise InputError("zip is not safe", where=path, expected=f"plain files in {name}/",
                              found=f"{fault}: {member.filename[:80]!r}", remedy="do not install it")  # fmt: skip
-        seen.add(member.filename.lower())
+        seen.add("/".join(parts).lower())
 
 
 def _is_plain(member: zipfile.ZipInfo) -> bool:
@@ -78,8 +89,15 @@ def _is_plain(member: zipfile.ZipInfo) -> bool:
 
 
 def unpack(path: str | Path, name: str, folder: str | Path) -> Path:
-    """Unpack a checked archive into `folder`, and return the bundle's folder there; errors as `check_zip`."""
+    """Unpack a checked archive into `folder`, and return the bundle's folder there.
+
+    Raises:
+        InputError: as `check_zip`; or the disk is full, or cannot hold a name in it.
+    """
     check_zip(path, name)
-    with zipfile.ZipFile(path) as archive:
-        archive.extractall(folder)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(folder)
+    except OSError as error:
+        raise InputError("cannot be unpacked", where=path, found=error, remedy="check the disk's space") from error
     return Path(folder) / name

@@ -6,11 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import smart_nets
 from smart_nets.errors import CheckpointError, InputError
-from smart_nets.weights.io import card_path, read_card, sha256_of
+from smart_nets.weights.io import card_path, read_card
 from smart_nets.zoo.lint import lint
 
 FOLDERS = ("configs", "docs")
@@ -84,17 +83,14 @@ def weights(bundle: Path) -> dict[str, bytes]:
     if not path.is_file():
         raise CheckpointError("has no weights", where=bundle, expected=path, found="nothing",
                               remedy="train it, or give --without_weights")  # fmt: skip
-    card: dict[str, Any] = read_card(path)
-    if card.get("sha256") != sha256_of(path):
-        raise CheckpointError("differs from its card", where=path, expected=f"sha256 {card.get('sha256')}",
-                              found=sha256_of(path), remedy="copy weights and card again, together")  # fmt: skip
-    from smart_nets.weights.build import build_classifier, load_encoder
-    from smart_nets.weights.io import load_weights
+    from smart_nets.weights.build import load_encoder
 
-    if "classes" in card:  # the tensors must fit what the card describes, name by name
-        load_weights(build_classifier(card), path)
-    else:
-        load_encoder(path)
+    load_encoder(path)  # it is whole, and its tensors fit what the card describes, name by name
+    classifies = "build_classifier" in (bundle / "configs" / "inference.json").read_text(encoding="utf-8")
+    if classifies != ("classes" in read_card(path)):
+        kinds = ("a classifier", "an encoder")
+        raise CheckpointError("has weights of another kind", where=path, expected=kinds[not classifies],
+                              found=kinds[classifies], remedy="copy the weights that were made for this bundle")  # fmt: skip
     return {MODEL.as_posix(): path.read_bytes(), card_path(MODEL).as_posix(): card_path(path).read_bytes()}
 
 

@@ -52,7 +52,7 @@ def install(
         key: public Ed25519 key (PEM); with one, unsigned sources are refused.
 
     Raises:
-        InputError: anything is wrong; then the installed bundle is as it was.
+        InputError, CheckpointError: anything is wrong; then the installed bundle is as it was.
     """
     target = Path(bundle_dir).expanduser() / name
     check_output(target)
@@ -103,18 +103,13 @@ def _put(bundle: Path, target: Path, present: str | None) -> str:
 
 def _exchange(new: Path, target: Path, previous: Path) -> None:
     """`new` becomes `target`, and what was there becomes `previous`; on Linux there is no moment without a target."""
-    exchanged = _renameat2(new, target)
-    if exchanged:  # what is at `new` now is the old one
-        _replace_folder(new, previous)
-        return
-    _replace_folder(target, previous)  # from here until the next line only `_recover` could help
-    os.rename(new, target)
-
-
-def _replace_folder(source: Path, target: Path) -> None:
-    if target.exists():
-        shutil.rmtree(target)
-    os.rename(source, target)
+    if previous.exists():
+        shutil.rmtree(previous)
+    os.rename(new, previous)  # not among the temporary folders: there, a later call would clear the old one's results
+    if not _renameat2(previous, target):
+        os.rename(previous, new)
+        os.rename(target, previous)  # from here until the next line only `_recover` could help
+        os.rename(new, target)
 
 
 def _renameat2(one: Path, other: Path) -> bool:

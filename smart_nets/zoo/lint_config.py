@@ -12,6 +12,7 @@ from typing import Any
 from smart_nets.zoo.fault import Fault
 from smart_nets.zoo.lint_expression import (
     ABSOLUTE,
+    BY_POSITION,
     POSITION,
     absolute_fault,
     expression_faults,
@@ -22,7 +23,7 @@ from smart_nets.zoo.lint_expression import (
 )
 from smart_nets.zoo.lint_json import Text, find, has, texts, walk
 from smart_nets.zoo.lint_layers import fill_macros, lay_over
-from smart_nets.zoo.lint_names import CLASSES, MONAI
+from smart_nets.zoo.lint_names import CLASSES, IO, MONAI
 from smart_nets.zoo.lint_package import Package
 
 BASE, INFERENCE, METADATA = "train.json", "inference.json", "metadata.json"
@@ -33,6 +34,7 @@ NEEDED = {  # what `monai.bundle` and MONAI Label look for
     "evaluate.json": ALONE,
 }  # fmt: skip
 LATE = ("bundle_root", "network", "network_def")  # not to be had yet when `initialize` runs
+LIST_IT = "list it in smart_nets/zoo/lint_names.py if it is harmless"
 BUILT = "smart_nets, torch.optim, torch.nn, ignite, or a MONAI class that is listed"
 
 Files = Mapping[Path, dict[str, Any] | None]
@@ -53,8 +55,7 @@ def config_faults(files: Files, package: Package) -> list[Fault]:
     for path, content in files.items():
         if content is None or path.name == METADATA:
             continue
-        faults += [Fault(path, key, "reaches a handler or transform by its position", "a name")
-                   for key in content if POSITION.search(key)]  # fmt: skip
+        faults += [Fault(path, key, BY_POSITION, "a name") for key in content if POSITION.search(key)]
         if path.name in NEEDED or "bundle_root" in content:
             tree, of_keys = lay_over({}, content, path)
             faults += of_keys + _lacking(tree, NEEDED.get(path.name, ALONE), path)
@@ -93,9 +94,8 @@ def _workflow_faults(
         granted |= brought
         faults += found
     for key, text in texts({name: value for name, value in tree.items() if name != "imports"}):
-        if key.rpartition("#")[2] == "_target_":
-            faults += _target_faults(text, package)
-        faults += _text_faults(text, granted) + _reference_faults(text, tree, label)
+        faults += _component_faults(key, text, package) + _text_faults(text, granted)
+        faults += _reference_faults(text, tree, label)
     return faults + _initialize_faults(tree)
 
 
@@ -109,6 +109,16 @@ def _text_faults(text: Text, granted: set[str]) -> list[Fault]:
     return [absolute_fault(text, str(text))] if ABSOLUTE.match(text) else []
 
 
+def _component_faults(key: str, text: Text, package: Package) -> list[Fault]:
+    """What a component is, and those of its arguments by which MONAI would take any class, or hand out the class itself."""
+    name = re.sub(r"(#\d+)+$", "", key).rpartition("#")[2]
+    if name == "_target_":
+        return _target_faults(text, package)
+    if name in ("reader", "writer") and not IO.fullmatch(text):
+        return [text.fault("names a class by its path, and MONAI takes any", "such as NibabelReader", remedy=LIST_IT)]
+    return [text.fault("is not to be set", "components that are built at once")] if name == "_mode_" else []
+
+
 def _target_faults(target: Text, package: Package) -> list[Fault]:
     """A class that may be built: of this project, where it must exist, or on a short list of others."""
     module, _, name = target.rpartition(".")
@@ -118,7 +128,7 @@ def _target_faults(target: Text, package: Package) -> list[Fault]:
         remedy = package.missing(target)
         return [] if remedy is None else [target.fault("does not exist", remedy=remedy)]
     near = difflib.get_close_matches(target, MONAI, n=1)
-    remedy = f"perhaps {near[0]} is meant" if near else "list it in smart_nets/zoo/lint_names.py if it is harmless"
+    remedy = f"perhaps {near[0]} is meant" if near else LIST_IT
     return [target.fault("builds what a configuration must not", BUILT, remedy=remedy)]
 
 

@@ -16,6 +16,7 @@ from smart_nets.zoo.lint_package import Package
 REFERENCE = re.compile(r"@\w*(?:::\w*)*")  # as MONAI finds them, in quotes too
 REFERENCES = "__local_refs"  # MONAI's own name for the table of what they stand for
 COMPONENTS = ("handlers", "transforms")  # a list under a key with this ending is reached by name, never by number
+BY_POSITION = "reaches a handler or transform by its position"
 POSITION = re.compile(r"(?:handlers|transforms)(?:#|::)\d")
 ABSOLUTE = re.compile(r"/[\w.]|~(?:[a-z_][\w.-]*)?(?:[/\\]|$)|[a-z]:[\\/]|\\\\|file:/", re.IGNORECASE)
 NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -75,7 +76,7 @@ def expression_faults(text: Text, granted: set[str]) -> list[Fault]:
 
 
 @lru_cache(maxsize=4096)  # overlays bring the expressions of train.json again
-def _nodes(code: str) -> tuple[ast.AST, ...]:
+def _nodes(code: str) -> Nodes:
     """All parts of an expression, the whole of it first."""
     return tuple(ast.walk(ast.parse(code, mode="eval").body))
 
@@ -137,7 +138,7 @@ def _by_position(nodes: Nodes, text: Text) -> list[Fault]:
 
 def position_fault(text: Text) -> Fault:
     """For a handler or transform that is reached by its number."""
-    return text.fault("reaches a handler or transform by its position", "a name", remedy="give it a key of its own")
+    return text.fault(BY_POSITION, "a name", remedy="give it a key of its own")
 
 
 def _absolute(nodes: Nodes, text: Text) -> list[Fault]:

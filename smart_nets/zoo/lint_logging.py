@@ -1,4 +1,4 @@
-"""logging.conf: Python's `fileConfig` runs its `class` and `args` as code, so only logging classes and literals pass."""
+"""logging.conf: Python's `fileConfig` runs parts of it as code, so only logging classes and literals pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODULES = {"": logging, "logging": logging, "logging.handlers": logging.handlers
 
 
 def logging_faults(path: Path) -> list[Fault]:
-    """Faults of a logging configuration, the same that MONAI refuses to run, and absolute paths."""
+    """Faults of a logging configuration: what MONAI refuses to run, `defaults` (Python 3.13 runs it), absolute paths."""
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(path.read_text(encoding="utf-8"))
@@ -28,7 +28,7 @@ def logging_faults(path: Path) -> list[Fault]:
             key = f"{section}#{field}"
             if field == "class" and not _is_logging_class(value):
                 faults.append(Fault(path, key, "is no logging class", "such as StreamHandler", value))
-            if field in ("args", "kwargs"):
+            if field in ("args", "kwargs", "defaults"):
                 faults += _argument_faults(path, key, value)
     return faults
 

@@ -47,3 +47,4 @@ CLASSES = re.compile(
     r"torch\.optim\.(lr_scheduler\.)?[A-Z]\w*|torch\.nn\.(parallel\.)?[A-Z]\w*|ignite\.(engine|handlers|metrics)\.[A-Z]\w*",
     re.ASCII,
 )
+IO = re.compile(r"(ITK|Nibabel|Numpy|Nrrd|PIL|Pydicom)(Reader|Writer)")  # of LoadImaged and SaveImaged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,10 +14,14 @@ from smart_nets.errors import InputError
 from smart_nets.zoo.archive import write_zip
 from smart_nets.zoo.contents import VARIANTS, contents
 from smart_nets.zoo.sbom import bill_of_materials
-from smart_nets.zoo.sums import SIGNATURE, SUMS, sign, write_sums
+from smart_nets.zoo.sums import SIGNATURE, SUMS, load_key, sign, write_sums
 
 INFO = "model_info.json"
 BILL = "sbom.cdx.json"
+OWN = re.compile(
+    rf"(\.part-)?({'|'.join(variant.name for variant in VARIANTS)})_v[\d.]+\.(zip|cdx\.json)"
+    rf"|(\.part-)?{re.escape(SUMS)}|{re.escape(SIGNATURE)}|{re.escape(INFO)}"
+)
 
 
 def package(
@@ -43,16 +48,18 @@ def package(
         the archives.
 
     Raises:
-        InputError: no such bundle, faults that lint finds, or other files in the folder. CheckpointError: no or damaged
-            weights.
+        InputError: no such bundle or key, faults that lint finds, or other files in the folder. CheckpointError: no or
+            damaged weights.
     """
     root = Path(bundles) if bundles is not None else Path(smart_nets.__path__[0]).parent / "bundles"
     known = [variant.name for variant in VARIANTS]
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise InputError("is no bundle", where=", ".join(unknown), expected=", ".join(known))
-    folder = Path(output_dir)
+    folder = Path(output_dir).expanduser()
     check_output(folder)
+    if key is not None:
+        load_key(key, private=True)  # tells now what is wrong with it, before an earlier release is removed
     every = {variant: contents(root, variant, without_weights)
              for variant in VARIANTS if not names or variant.name in names}  # fmt: skip
     _make_room(folder)
@@ -78,9 +85,7 @@ def package(
 def _make_room(folder: Path) -> None:
     """Remove what an earlier call wrote; refuse to mix with anything else."""
     folder.mkdir(parents=True, exist_ok=True)
-    own = (SUMS, SIGNATURE, INFO)
-    foreign = [one.name for one in sorted(folder.iterdir()) if one.name not in own and not one.name.startswith(".part-")
-               and not (one.is_file() and one.name.startswith("smart_") and one.suffix in (".zip", ".json"))]  # fmt: skip
+    foreign = [one.name for one in sorted(folder.iterdir()) if not (one.is_file() and OWN.fullmatch(one.name))]
     if foreign:
         raise InputError("holds other files", where=folder, expected="an empty folder", found=", ".join(foreign[:3]),
                          remedy="give another output_dir; nothing was deleted")  # fmt: skip

@@ -6,6 +6,7 @@ import re
 import shutil
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import quote
@@ -47,7 +48,7 @@ class Source:
         try:
             with self._open(file) as stream, target.open("wb") as out:
                 shutil.copyfileobj(stream, out)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise self._unreachable(file, error) from error
         check_sum(target, self.sums, file)
         return target
@@ -56,7 +57,7 @@ class Source:
         try:
             with self._open(file) as stream:
                 return bytes(stream.read(1 << 20))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise self._unreachable(file, error) from error
 
     def _open(self, file: str) -> BinaryIO:

@@ -57,7 +57,7 @@ def check_sum(path: str | Path, sums: Mapping[str, str], name: str | None = None
 
 def sign(sums: str | Path, key: str | Path) -> Path:
     """Write SHA256SUMS.sig beside the list: an Ed25519 signature with a private key in PEM."""
-    private = _load(key, private=True)
+    private = load_key(key, private=True)
     target = Path(sums).with_name(SIGNATURE)
     target.write_bytes(private.sign(Path(sums).read_bytes()))
     return target
@@ -65,7 +65,7 @@ def sign(sums: str | Path, key: str | Path) -> Path:
 
 def check_signature(content: bytes, signature: bytes, key: str | Path, where: object) -> None:
     """Raise InputError unless `signature` is one of `content` by the owner of this public key (PEM)."""
-    public = _load(key, private=False)
+    public = load_key(key, private=False)
     from cryptography.exceptions import InvalidSignature
 
     try:
@@ -75,7 +75,8 @@ def check_signature(content: bytes, signature: bytes, key: str | Path, where: ob
                          found="another key or content", remedy="do not install anything of it") from error  # fmt: skip
 
 
-def _load(key: str | Path, private: bool) -> Any:
+def load_key(key: str | Path, private: bool) -> Any:
+    """A private or public Ed25519 key from a PEM file; InputError if it is none."""
     kind = "private" if private else "public"
     try:
         from cryptography.hazmat.primitives import serialization

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from smart_nets.errors import InputError
-from smart_nets.weights.io import sha256_of
+from smart_nets.weights.io import read_card, sha256_of
 from smart_nets.zoo.archive import unpack
 from smart_nets.zoo.lint import lint
 from smart_nets.zoo.source import Source
@@ -24,7 +24,7 @@ def verify(folder: str | Path, key: str | Path | None = None) -> list[str]:
         key: public Ed25519 key (PEM) that SHA256SUMS must be signed for.
 
     Raises:
-        InputError: the first thing that is wrong.
+        InputError: the first thing that is wrong. CheckpointError: it is the weights' card.
     """
     folder = Path(folder)
     source = Source(folder, key)
@@ -51,23 +51,34 @@ def check_archive(path: Path, work: Path) -> tuple[Path, str]:
 
     Raises:
         InputError: the archive is unsafe or damaged, or the bundle in it is not what its name says.
+        CheckpointError: the weights' card is no card.
     """
     match = ARCHIVE.fullmatch(path.name)
     if match is None:
         raise InputError("is no name of a bundle", where=path, expected="NAME_vVERSION.zip", found=path.name)
     name, version = match[1], match[2]
     bundle = unpack(path, name, work)
+    if not (bundle / "configs").is_dir():  # lint would look for bundles further down
+        raise InputError("holds no bundle", where=path, expected=f"{name}/configs", remedy="package it again")
     faults = lint(bundle)
     if faults:
         raise InputError(f"bundle has {len(faults)} faults", where=path, found=faults[0], remedy="do not install it")
-    stated = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8")).get("version")
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    stated = metadata.get("version")
     if stated != version:
         raise InputError("is of another version than its name says", where=path, expected=version, found=stated,
                          remedy="package it again")  # fmt: skip
     if not (bundle / "smart_nets" / "__init__.py").is_file():
         raise InputError("has no code: it is not self-contained", where=path, expected="smart_nets/ in it",
                          remedy="package it again")  # fmt: skip
-    return bundle, _check_weights(path, bundle)
+    forms = metadata.get("exports", {})
+    if not isinstance(forms, dict):
+        raise InputError("tells of no exports", where=path, expected="a table", found=type(forms).__name__,
+                         remedy="package it again")  # fmt: skip
+    exports = "".join(
+        one if one.isprintable() else " " for one in "; ".join(f"{name} {how}" for name, how in forms.items())
+    )
+    return bundle, _check_weights(path, bundle) + (f"; exports: {exports}" if exports else "")
 
 
 def _check_weights(path: Path, bundle: Path) -> str:
@@ -77,7 +88,7 @@ def _check_weights(path: Path, bundle: Path) -> str:
     if models != ["model.json", "model.pt"]:
         raise InputError("has other models than one", where=path, expected="models/model.pt and its card",
                          found=", ".join(models), remedy="package it again")  # fmt: skip
-    card = json.loads((bundle / "models" / "model.json").read_text(encoding="utf-8"))
+    card = read_card(bundle / "models" / "model.pt")
     found = sha256_of(bundle / "models" / "model.pt")
     if card.get("sha256") != found:
         raise InputError("weights differ from their card", where=path, expected=f"sha256 {card.get('sha256')}", found=found,

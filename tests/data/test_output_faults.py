@@ -31,3 +31,9 @@ def test_no_permission(tmp_path, monkeypatch):
 def test_features_need_a_file_name(tmp_path):
     with pytest.raises(InputError, match="is a folder"):
         features("lesions.csv", "model.pt", str(tmp_path))
+
+
+def test_a_name_too_long_for_the_disk(tmp_path):
+    check_output(tmp_path / ("x" * 255))
+    with pytest.raises(InputError, match=r"cannot hold results .*File name too long"):
+        check_output(tmp_path / ("x" * 256))

@@ -178,6 +178,7 @@ def test_doubled_key(old, new, key, copy):
         ("handler_console", "args=(sys.stderr,)", "args=(", "args"),
         ("handler_console", "args=(sys.stderr,)", "args=('/var/log/smart.log',)", "args"),
         ("handler_console", "args=(sys.stderr,)", "args=()\nkwargs={'stream': open('x')}", "kwargs"),
+        ("formatter_plain", "datefmt=", "defaults={'a': open('x')}\ndatefmt=", "defaults"),
     ],
 )
 def test_logging(section, old, new, key, copy):

@@ -27,11 +27,15 @@ TARGETS = [
     (CLASSIFY, "train", "train#handlers#2#_target_", "ignite.handlers.param_scheduler.torch.load", BUILDS),
     (ZERO_SHOT, "inference", "inferer#_target_", "monai.bundle.scripts.run", BUILDS),
     (ZERO_SHOT, "inference", "inferer#_target_", "scripts.inferer.Inferer", BUILDS),
+    (ZERO_SHOT, "inference", "inferer#_target_", "canary.SimpleInferer", BUILDS),
     (ZERO_SHOT, "evaluate", "marking#_target_", "$@network.to", BUILDS),
     (ZERO_SHOT, "evaluate", "marking#_target_", "smart_nets.evaluation.marking.Markin", "perhaps smart_nets.evaluation"),
     (PRETRAIN, "train", "volume_cache#_target_", "smart_nets.data.caches.VolumeCache", "does not exist"),
     (PRETRAIN, "train", "volume_cache#_target_", "smart_nets.data.cache.Path", "does not exist"),  # imported there
     (PRETRAIN, "train", "volume_cache#_target_", "smart_nets.data.cache.os.system", "does not exist"),
+    (PRETRAIN, "train", "volume_cache#_mode_", "callable", "is not to be set"),
+    (ZERO_SHOT, "inference", "preprocessing#transforms#0#reader", "os.system", "names a class by its path"),
+    (ZERO_SHOT, "inference", "postprocessing#transforms#3#writer", "@model_path", "names a class by its path"),
 ]  # fmt: skip
 
 EXPRESSIONS = [
@@ -59,6 +63,7 @@ EXPRESSIONS = [
     (PRETRAIN, "train", "run#0", "$[eval for eval in [1]] and eval('1')", "gives eval another meaning"),
     (PRETRAIN, "train", "run#0", "$[__builtins__ for __builtins__ in '']", "gives __builtins__ another meaning"),
     (PRETRAIN, "train", "run#0", "$lambda torch: torch", "gives torch another meaning"),
+    (PRETRAIN, "train", "run#0", "$[sys for sys in ''] or sys", "gives sys another meaning"),
     (PRETRAIN, "train", "run#0", "$__local_refs['device']", "uses __local_refs, which is MONAI's own"),
     (PRETRAIN, "train", "run#0", "$pathlib.Path('x')", 'add "$import pathlib" to imports'),
     (PRETRAIN, "train", "run#0", "$@max_epochs * (", "is no Python expression ('(' was never closed)"),
@@ -72,9 +77,11 @@ EXPRESSIONS = [
     (PRETRAIN, "train", "imports#+", "$from monai.bundle import run", IMPORTS),
     (PRETRAIN, "train", "imports#+", "$import smart_nets.data.paths", IMPORTS),
     (PRETRAIN, "train", "imports#+", "$import os, subprocess", "imports more than one name"),
+    (PRETRAIN, "train", "imports#+", "$import os; import subprocess", "imports more than one name"),
     (PRETRAIN, "train", "imports#+", "$len([1])", "is no import statement"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.data.paths import check_outputs", "paths.check_output is meant"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.data.paths import os", "imports what does not exist"),
+    (PRETRAIN, "train", "imports#+", "$from smart_nets.data.check_data import find", "imports what does not exist"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.nothing import check_output", "imports what does not exist"),
 ]  # fmt: skip
 
@@ -140,6 +147,7 @@ def test_exactly_this_fault(row, copy, edit):
         (CLASSIFY, "train", "optimizer#_target_", "torch.optim.SGD"),
         (CLASSIFY, "train", "train#inferer#_target_", "monai.inferers.SimpleInferer"),
         (CLASSIFY, "train", "train#handlers#2#_target_", "ignite.handlers.ProgressBar"),
+        (ZERO_SHOT, "inference", "postprocessing#transforms#3#writer", "NibabelWriter"),
         (CLASSIFY, "few_shot", "max_epochs", "%train.json#folds"),
         (CLASSIFY, "few_shot", "+classes", ["unclear"]),
         (ZERO_SHOT, "evaluate", "overlap", "%configs/inference.json#overlap"),
@@ -199,7 +207,7 @@ def test_missing_key(bundle, file, key, copy):
     del node[last]
     path.write_text(json.dumps(content))
     faults = lint(path.parents[1])
-    assert [fault.file for fault in faults if (fault.key, fault.what) == (key, "is missing")] == [path]
+    assert [(fault.file, fault.key) for fault in faults if fault.what == "is missing"] == [(path, key)]
     assert all(f"refers to @{key}" in fault.what for fault in faults if fault.what != "is missing")
 
 
