@@ -1,6 +1,7 @@
 # On a machine with only Python: `make pretrain` runs the main job, `make test` proves the installation.
 PYTHON ?= python3
 VENV := .venv
+LABEL := .venv-monailabel
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
@@ -27,6 +28,15 @@ lint: $(INSTALLED)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(BIN)/python -m smart_nets zoo lint bundles
+
+# a real MONAI Label server with the packaged bundles; it wants older packages, so it has an environment of its own (7.5 GB)
+test-monailabel: $(LABEL)/.installed
+	PYTHONPATH=. $(LABEL)/bin/python tests/monailabel/run.py
+
+$(LABEL)/.installed: tests/monailabel/requirements.txt
+	$(PYTHON) -m venv $(LABEL)
+	PIP_FIND_LINKS= $(LABEL)/bin/python -m pip install --quiet -r tests/monailabel/requirements.txt
+	@touch $@
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py

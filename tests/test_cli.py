@@ -55,7 +55,7 @@ def test_a_misspelt_flag_is_told_before_the_work(call, flag, says):
 
 @pytest.mark.parametrize("name", ["a:b", "", "..", "x" * 41, "a\\b", "<b>"])
 def test_a_name_that_no_file_could_have(name):
-    with pytest.raises(ConfigError, match="model: (cannot be the name|is neither)"):
+    with pytest.raises(ConfigError, match=r"model: (cannot be the name|is neither)"):
         _models(f"{name}=random")
 
 

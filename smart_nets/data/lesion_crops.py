@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from smart_nets.data.labels import read_labels
 from smart_nets.data.read import read_volume
@@ -18,6 +17,7 @@ from smart_nets.data.resample import sample_on
 from smart_nets.data.store import CachedScan, EntryStore
 from smart_nets.data.volume import AIR, Volume
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import bar
 
 logger = logging.getLogger(__name__)
 VERSION = 1  # raise when what is cut changes
@@ -113,7 +113,7 @@ class LesionCrops:
         # lesions of one scan one after the other, so that it is read once
         order = sorted(range(len(items)), key=lambda row: (str(items[row]["image"]), str(items[row].get("series"))))
         scan = _LastScan()
-        for row in tqdm(order, desc="cutting lesions", disable=None, leave=False):
+        for row in bar(order, "cutting lesions"):
             item = dict(items[row])
             centre, diameter = self._place(item, scan)
             prepared[row] = item | {"row": row, "centre_mm": centre, "size_mm": diameter}

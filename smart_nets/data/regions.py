@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, distance_transform_edt, label
 
 from smart_nets.data.scan_grid import network_grid, onto_grid
 from smart_nets.data.volume import Volume
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import needed
 
 Region = Literal["image", "body", "lungs"]
 STEP_MM = 3.0  # regions are rough; a fine grid would only make them slow
@@ -38,28 +38,36 @@ def region_mask(scan: Volume, region: Region) -> np.ndarray:
 
 
 def check_region(region: str) -> None:
-    """ConfigError unless there is a region of that name."""
+    """ConfigError unless there is a region of that name, and scipy to find it."""
     if region not in get_args(Region):
         raise ConfigError("is not known", where="region", expected=" or ".join(get_args(Region)), found=region)
+    if region != "image":
+        _ndimage()
+
+
+def _ndimage() -> Any:
+    return needed("scipy.ndimage", "region body or lungs", "take --region image")
 
 
 def _body(coarse: Volume) -> np.ndarray:
     """The largest solid thing, with its hollows."""
+    ndimage = _ndimage()
     tissue = coarse.array > TISSUE_HU
-    core = _largest(distance_transform_edt(_framed(tissue), sampling=STEP_MM)[1:-1, 1:-1, 1:-1] > TABLE_MM)
+    core = _largest(ndimage.distance_transform_edt(_framed(tissue), sampling=STEP_MM)[1:-1, 1:-1, 1:-1] > TABLE_MM)
     if not core.any():
         raise InputError("shows no body", where=coarse.where, expected=f"tissue above {TISSUE_HU:g} HU",
                          found=f"none that is {2 * TABLE_MM:g} mm thick",
                          remedy="check that this is a CT of a patient, or take region image")  # fmt: skip
-    grown = tissue & (distance_transform_edt(~core, sampling=STEP_MM) <= 2 * TABLE_MM)
+    grown = tissue & (ndimage.distance_transform_edt(~core, sampling=STEP_MM) <= 2 * TABLE_MM)
     # slice by slice: lungs and bowel that are open at the first or last slice are inside all the same
-    return np.stack([binary_fill_holes(grown[:, :, k]) for k in range(grown.shape[2])], axis=2)
+    return np.stack([ndimage.binary_fill_holes(grown[:, :, k]) for k in range(grown.shape[2])], axis=2)
 
 
 def _lungs(coarse: Volume) -> np.ndarray:
     """Air-filled tissue of the body, closed over what lies in it or bulges into it."""
+    ndimage = _ndimage()
     body = _body(coarse)
-    pieces, count = label(body & (coarse.array < AIR_HU))
+    pieces, count = ndimage.label(body & (coarse.array < AIR_HU))
     numbers = np.arange(1, count + 1)
     ml = np.bincount(pieces.ravel(), minlength=count + 1)[1:] * STEP_MM**3 / 1000
     sums = np.bincount(pieces.ravel(), weights=coarse.array.ravel(), minlength=count + 1)[1:]
@@ -70,14 +78,14 @@ def _lungs(coarse: Volume) -> np.ndarray:
     kept = np.isin(pieces, numbers[lung & (ml >= LEAST_SHARE * ml[lung].max())])
     reach = int(np.ceil(BRIDGE_MM / STEP_MM)) + 1
     padded = np.pad(kept, reach)
-    grown = distance_transform_edt(~padded, sampling=STEP_MM) <= BRIDGE_MM
-    closed = distance_transform_edt(grown, sampling=STEP_MM) > BRIDGE_MM
+    grown = ndimage.distance_transform_edt(~padded, sampling=STEP_MM) <= BRIDGE_MM
+    closed = ndimage.distance_transform_edt(grown, sampling=STEP_MM) > BRIDGE_MM
     inner = tuple(slice(reach, -reach) for _ in range(3))
-    return body & binary_fill_holes(closed[inner] | kept)
+    return body & ndimage.binary_fill_holes(closed[inner] | kept)
 
 
 def _largest(mask: np.ndarray) -> np.ndarray:
-    pieces, count = label(mask)
+    pieces, count = _ndimage().label(mask)
     return pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]) if count else mask
 
 

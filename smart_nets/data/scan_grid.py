@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.ndimage import affine_transform
 
+from smart_nets.data.interpolate import interpolate
 from smart_nets.data.resample import resample, sample_on
 from smart_nets.data.volume import AIR, Volume
 from smart_nets.errors import ConfigError, InputError
@@ -53,13 +53,8 @@ def onto_grid(values: Volume, affine: np.ndarray, shape: Sequence[int]) -> np.nd
     """
     result = np.empty(shape, dtype=np.float32)
     target = Volume(result, affine, values.where).to_ras()  # a view: what is written into it lands in `result`
-    matrix = np.linalg.inv(values.affine) @ target.affine
-    turn, start = matrix[:3, :3], matrix[:3, 3]
-    straight = np.abs(turn - np.diag(np.diag(turn))).max() < 1e-6
-    upright = np.ascontiguousarray(values.array, dtype=np.float32)
-    affine_transform(
-        upright, np.diag(turn) if straight else turn, start, target.array.shape, target.array, order=1, mode="nearest"
-    )
+    source = values.to_ras()
+    interpolate(source.array, np.linalg.inv(source.affine) @ target.affine, target.array)
     return result
 
 

@@ -17,10 +17,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
-from scipy.stats import t as student
 
 from smart_nets.evaluation.resampling import Floats, PatientBootstrap
+from smart_nets.optional import needed
 
 Statistics = Callable[[Floats], Mapping[str, Floats]]
 TAIL = 0.025  # an interval of 95 % leaves this on either side
@@ -93,8 +92,9 @@ def _interval(
         limit = TAIL ** (1 / patients)
         low, high = (limit, 1.0) if value else (0.0, 1 - limit)
         return Interval(value, low, high, left_out=left_out)
-    reach = float(student.ppf(1 - TAIL, freedom)) * math.sqrt(patients / freedom)
+    reach = float(needed("scipy.stats", "bootstrap").t.ppf(1 - TAIL, freedom)) * math.sqrt(patients / freedom)
     if inflated:
+        ndtr = needed("scipy.special", "bootstrap").ndtr
         high, low = np.clip(2 * value - np.quantile(defined, ndtr([-reach, reach])), 0, 1)
     else:
         low, high = _bca(value, defined, _acceleration(jackknife, strata), reach)
@@ -156,7 +156,8 @@ def _acceleration(jackknife: Floats, strata: list[NDArray[np.intp]]) -> float:
 def _bca(value: float, draws: Floats, acceleration: float, reach: float) -> Floats:
     """Low and high (2,): the percentiles of the draws that are right after correction."""
     below = ((draws < value).mean() + (draws <= value).mean()) / 2
-    bias = ndtri(np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws)))
+    special = needed("scipy.special", "bootstrap")
+    bias = special.ndtri(np.clip(below, 0.5 / len(draws), 1 - 0.5 / len(draws)))
     shifted = bias + np.array([-reach, reach])
     skewed = np.minimum(acceleration * shifted, 0.9)  # the correction has no limit at 1, where few patients may lead it
-    return np.quantile(draws, ndtr(bias + shifted / (1 - skewed)))
+    return np.quantile(draws, special.ndtr(bias + shifted / (1 - skewed)))

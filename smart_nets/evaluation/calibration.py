@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from smart_nets.evaluation.bootstrap import Z
 from smart_nets.evaluation.metrics import CALIBRATION_BINS, calibration_bin
 from smart_nets.evaluation.predictions import Predictions
+from smart_nets.optional import needed
 
 SUREST = 1e-6  # a probability of 0 or 1 has no logit; nearer than this to them counts as this
 
@@ -62,6 +62,7 @@ def _cox(predictions: Predictions) -> dict[str, Any]:
             why = "the probabilities separate the classes, so that the slope has no limit"
     if why:
         return {"slope": None, "intercept": None, "why": why}
-    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+    linear_model = needed("sklearn.linear_model", "calibration")
+    model = linear_model.LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
     model.fit(logits[:, None], labels)
     return {"slope": float(model.coef_[0, 0]), "intercept": float(model.intercept_[0])}

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
-from scipy.stats import rankdata
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.bootstrap import Z
 from smart_nets.evaluation.resampling import Floats, patient_strata
+from smart_nets.optional import needed
 
 
 def delong(
@@ -59,6 +58,7 @@ def delong(
             return {**told, "low": 0.0, "high": 0.0, "p": 1.0}
         return {**told, "low": None, "high": None, "p": None, "why": "no variance to judge the difference by"}
     error = math.sqrt(variance)
+    ndtr = needed("scipy.special", "DeLong's test").ndtr
     p = 2 * float(ndtr(-abs(difference) / error))
     return {**told, "low": difference - Z * error, "high": difference + Z * error, "p": p}
 
@@ -92,6 +92,7 @@ def _placements(labels: NDArray[Any], scores: Floats, folds: NDArray[Any]) -> tu
     for number in numbers:
         inside = folds == number
         positive = labels[inside] == 1
+        rankdata = needed("scipy.stats", "DeLong's test").rankdata
         ranks, score = rankdata(scores[inside]), scores[inside]
         above = ranks[positive] - rankdata(score[positive])  # negatives below each positive
         below = ranks[~positive] - rankdata(score[~positive])  # positives below each negative

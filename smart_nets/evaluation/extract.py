@@ -12,7 +12,6 @@ import torch
 from monai.data.utils import dense_patch_slices
 from numpy.typing import NDArray
 from torch import Tensor
-from tqdm import tqdm
 
 from smart_nets.data.cache import VolumeCache
 from smart_nets.data.lesion_crops import LesionCrops
@@ -25,6 +24,7 @@ from smart_nets.errors import ConfigError
 from smart_nets.evaluation.features import Features
 from smart_nets.evaluation.probe import extract_features
 from smart_nets.networks.encoder import Encoder, check_size
+from smart_nets.optional import bar
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 
@@ -80,7 +80,7 @@ def _of_lesions(
 ) -> Found:
     parts = [
         extract_features(encoder, window_hu(crops.get(item).array.astype(np.float32), *window)[None, None])
-        for item in tqdm(items, desc="lesions", disable=None, leave=False)  # (D, H, W) -> (1, 1, D, H, W)
+        for item in bar(items, "lesions")  # (D, H, W) -> (1, 1, D, H, W)
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -93,7 +93,7 @@ def _of_scans(
     window: tuple[float, float],
 ) -> Found:
     parts = []
-    for item in tqdm(items, desc="scans", disable=None, leave=False):
+    for item in bar(items, "scans"):
         scan = cache.get(item["image"], item.get("series")).array
         found = extract_features(encoder, scan_windows(scan, size, window))
         parts.append({name: value.mean(axis=0, keepdims=True) for name, value in found.items()})

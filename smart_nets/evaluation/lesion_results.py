@@ -22,6 +22,7 @@ from smart_nets.evaluation.classifier_inferer import reason_map, reason_name
 from smart_nets.evaluation.classify import evaluate
 from smart_nets.evaluation.predictions import Predictions
 from smart_nets.networks.classifier import Classifier
+from smart_nets.optional import absent
 from smart_nets.training.run_record import update_record, write_json
 
 logger = logging.getLogger(__name__)
@@ -122,19 +123,33 @@ class LesionResults:
     def attach(self, engine: Engine) -> None:
         if self.rank == 0:
             engine.add_event_handler(Events.STARTED, self.forget)
-            engine.add_event_handler(Events.COMPLETED, self.write)
+            engine.add_event_handler(Events.COMPLETED, self.finish)
 
     def forget(self) -> None:
         """Remove the results of an earlier run of this folder, which an interruption would leave beside a new run.json."""
         for name in (*WRITTEN, "report.html"):
             (self.folder / name).unlink(missing_ok=True)
 
-    def write(self) -> dict[str, Any]:
-        """Measure now; returns what metrics.json holds."""
+    def finish(self) -> None:
+        """Measure after training; where the packages that count are missing, write the predictions alone and tell it."""
+        if absent(
+            "metrics of held-out lesions", "scipy", "sklearn", later="run evaluate.json where they are installed"
+        ):
+            self.predict()
+        else:
+            self.write()
+
+    def predict(self) -> tuple[NDArray[np.float64], Predictions]:
+        """Write predictions.csv; returns the probabilities (n,) of class 1, and all that the file holds."""
         probabilities = predict(self.network, self.dataset)
         predictions = lesion_predictions(self.items, probabilities, self.fold)
         self.folder.mkdir(parents=True, exist_ok=True)
         predictions.write(self.folder / "predictions.csv")
+        return probabilities, predictions
+
+    def write(self) -> dict[str, Any]:
+        """Measure now; returns what metrics.json holds."""
+        probabilities, predictions = self.predict()
         found = evaluate(predictions)
         write_json(self.folder / "metrics.json", found)
         looks = examples(self.network, self.items, probabilities, self.crops, self.crop_size, self.window)

@@ -14,11 +14,10 @@ import numpy as np
 from monai.metrics import compute_hausdorff_distance
 from monai.transforms.utils import generate_spatial_bounding_box
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
-from scipy.spatial import cKDTree
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.metrics import Floats, Ranking, roc_auc
+from smart_nets.optional import needed
 
 Mask = NDArray[np.bool_]
 RING_MM = (4.0, 20.0)  # nearer, readers disagree on the border and a coarse map blurs; farther, it is another organ
@@ -148,14 +147,16 @@ def _pointing(score: NDArray[Any], region: Mask, tumours: Mask, spacing: Floats)
     if len(at) > MOST_PEAKS:
         at = at[np.random.default_rng(0).integers(len(at), size=MOST_PEAKS)]
     points = np.stack(np.unravel_index(at, peaks.shape), axis=1)  # (n,) -> (n, 3)
-    distances, _ = cKDTree(np.argwhere(tumours) * spacing).query(points * spacing)
+    distances, _ = (
+        needed("scipy.spatial", "localisation").cKDTree(np.argwhere(tumours) * spacing).query(points * spacing)
+    )
     return {"pointing": hits, "pointing_mm": float(distances.mean())}
 
 
 def _contrast(score: NDArray[Any], tumour: Mask, allowed: Mask, spacing: Floats) -> dict[str, float]:
     """Tumour against its ring, which is cut from `allowed`."""
     box = _box(tumour, margin=np.ceil(RING_MM[1] / spacing).astype(int).tolist())
-    distance = distance_transform_edt(~tumour[box], sampling=spacing)  # mm
+    distance = needed("scipy.ndimage", "localisation").distance_transform_edt(~tumour[box], sampling=spacing)  # mm
     ring = allowed[box] & (distance >= RING_MM[0]) & (distance <= RING_MM[1])
     within, around = (score[box][mask].astype(np.float64) for mask in (tumour[box], ring))  # (n,), (m,)
     ranking = Ranking(np.repeat([1, 0], [len(within), len(around)]), np.concatenate([within, around]))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from smart_nets.data.labels import with_target
 from smart_nets.data.read import read_checked
@@ -24,6 +23,7 @@ from smart_nets.evaluation.localize import consensus, measure
 from smart_nets.evaluation.localize_summary import paired, summarise
 from smart_nets.evaluation.marking import Marked, Marking
 from smart_nets.evaluation.scan_attention import ScanAttention
+from smart_nets.optional import bar
 from smart_nets.training.run_record import versions, write_json
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class LocalizeScans:
         self.empty = self.no_lungs = 0
         self.left_out.clear()
         looks = self._looks()
-        for number, item in enumerate(tqdm(self.items, desc="scans", disable=None, leave=False), start=1):
+        for number, item in enumerate(bar(self.items, "scans"), start=1):
             try:
                 self._scan(item, looks)
             except (InputError, GeometryError) as error:  # one bad scan must not cost the others' figures

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from smart_nets.data.regions import Region, check_region, region_mask
 from smart_nets.data.volume import Volume
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import needed
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Marking:
             )
         if not (_is_number(self.smallest_ml) and self.smallest_ml >= 0):
             raise ConfigError("is no volume", where="smallest_ml", expected="ml from 0", found=self.smallest_ml)
+        if self.components or self.smallest_ml:
+            _ndimage()  # told before the work, not after it
 
     def mark(self, score: NDArray[np.floating[Any]], scan: Volume) -> Marked:
         """The mask of a map (X, Y, Z) on the grid of its scan in HU.
@@ -75,13 +77,17 @@ class Marking:
     def _pieces(self, mask: NDArray[np.bool_], score: NDArray[Any], voxel_ml: float) -> NDArray[np.bool_]:
         if not self.components and not self.smallest_ml:
             return mask
-        pieces, count = label(mask)
+        pieces, count = _ndimage().label(mask)
         ml = np.bincount(pieces.ravel(), minlength=count + 1) * voxel_ml
         peaks = np.full(count + 1, -np.inf)
         np.maximum.at(peaks, pieces.ravel(), score.ravel())
         kept = [n for n in range(1, count + 1) if ml[n] >= self.smallest_ml]
         kept.sort(key=lambda n: -peaks[n])
         return np.isin(pieces, kept[: self.components or None])
+
+
+def _ndimage() -> Any:
+    return needed("scipy.ndimage", "components and smallest_ml", "leave both at 0")
 
 
 def _is_number(value: Any) -> bool:

@@ -19,6 +19,7 @@ from smart_nets.data.views import window_hu
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.evaluation.probe import Accuracy, extract_features, knn_accuracy
 from smart_nets.networks.encoder import Encoder
+from smart_nets.optional import absent
 from smart_nets.training.run_record import update_record
 
 logger = logging.getLogger(__name__)
@@ -42,12 +43,16 @@ def phantom_organ_crops(
     window: tuple[float, float],
     shift: float = 32.0,
     seed: int = 0,
-) -> OrganCrops:
+) -> OrganCrops | None:
     """Crops of `size` voxels around the 11 organs of OrganMNIST3D in phantoms of their own.
 
     Each crop is moved by up to `shift` mm along every axis: crops placed exactly look so alike from phantom to phantom
     that the bare voxels tell all organs apart, and no encoder could be better.
+
+    None, told in the log, where scipy or scikit-learn are missing: phantoms need the one, the kNN test the other.
     """
+    if absent("kNN test of organ crops", "scipy", "sklearn"):
+        return None
     rng = np.random.default_rng(seed)
     reach = [round(shift / side) for side in spacing]
     crops, organs, names = [], [], []
@@ -91,8 +96,14 @@ def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[in
     return box
 
 
-def organ_accuracy(encoder: Encoder, crops: OrganCrops, k: int = 5) -> dict[str, Accuracy]:
-    """kNN accuracy of every feature the encoder gives: "pooled", and "cls" with semantic attention."""
+def organ_accuracy(encoder: Encoder, crops: OrganCrops | None, k: int = 5) -> dict[str, Accuracy]:
+    """kNN accuracy of every feature the encoder gives: "pooled", and "cls" with semantic attention.
+
+    Raises:
+        ConfigError: there are no crops, since a package is missing.
+    """
+    if crops is None:
+        raise ConfigError("needs scipy and scikit-learn", where="kNN test", remedy="pip install scipy scikit-learn")
     features = extract_features(encoder, crops.crops)
     return {name: knn_accuracy(value, crops.organs, crops.patients, k) for name, value in features.items()}
 
@@ -102,19 +113,25 @@ class KnnProbe:
 
     Args:
         encoder: the student's encoder.
-        crops: see `phantom_organ_crops`.
+        crops: see `phantom_organ_crops`; without them, nothing is measured.
         record: run.json, which gets the accuracies of `feature` as "knn" and of every feature by name.
         feature: the one to report first, "cls" or "pooled".
     """
 
     def __init__(
-        self, encoder: Encoder, crops: OrganCrops, record: str | Path, feature: str = "cls", k: int = 5, rank: int = 0
+        self,
+        encoder: Encoder,
+        crops: OrganCrops | None,
+        record: str | Path,
+        feature: str = "cls",
+        k: int = 5,
+        rank: int = 0,
     ) -> None:
         self.encoder, self.crops, self.record, self.k, self.rank = encoder, crops, record, k, rank
         self.feature = choose_feature(encoder, feature)
 
     def attach(self, engine: Engine) -> None:
-        if self.rank == 0:
+        if self.rank == 0 and self.crops is not None:
             engine.add_event_handler(Events.STARTED, self.measure, "before")
             engine.add_event_handler(Events.COMPLETED, self.measure, "after")
 
@@ -127,7 +144,7 @@ class KnnProbe:
 
 
 def evaluate_organs(
-    encoder: Encoder, crops: OrganCrops, path: str | Path, feature: str = "cls", k: int = 5
+    encoder: Encoder, crops: OrganCrops | None, path: str | Path, feature: str = "cls", k: int = 5
 ) -> dict[str, Accuracy]:
     """kNN accuracy of a finished encoder, by feature, written to `path` as JSON and returned."""
     feature = choose_feature(encoder, feature)

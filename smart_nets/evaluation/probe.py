@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import normalize
 from torch import Tensor
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.bootstrap import bootstrap_interval
 from smart_nets.networks.encoder import Encoder
+from smart_nets.optional import needed
+
+KNN = "kNN test"
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,12 @@ def knn_accuracy(
         raise InputError("a neighbour must come from another patient and may be of another class",
                          expected="2 patients and 2 classes or more",
                          found=f"{len(names)} and {len(np.unique(y))}")  # fmt: skip
-    unit = normalize(features)
+    unit = needed("sklearn.preprocessing", KNN).normalize(features)
+    model = needed("sklearn.neighbors", KNN).KNeighborsClassifier
     right = np.zeros(len(y), dtype=bool)
     for patient in names:
         test = groups == patient
-        neighbours = KNeighborsClassifier(n_neighbors=min(k, int((~test).sum())), weights="distance")
+        neighbours = model(n_neighbors=min(k, int((~test).sum())), weights="distance")
         right[test] = neighbours.fit(unit[~test], y[~test]).predict(unit[test]) == y[test]
     low, high = bootstrap_interval(lambda rows: float(right[rows].mean()), groups, seed=seed)
     chance = float(max(np.mean(y == name) for name in np.unique(y)))

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import needed
 
 Floats = NDArray[np.float64]
 BATCH = 250  # draws at once: of 10,000 lesions they take 20 MB
@@ -35,8 +34,10 @@ def patient_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray
     patients = int(owner.max()) + 1
     numbers, fold = np.unique(folds, return_inverse=True)
     size = patients + len(numbers)
-    links = coo_array((np.ones(len(owner)), (owner, patients + fold)), shape=(size, size))
-    count, part = connected_components(links, directed=False)
+    links = needed("scipy.sparse", "bootstrap").coo_array(
+        (np.ones(len(owner)), (owner, patients + fold)), shape=(size, size)
+    )
+    count, part = needed("scipy.sparse.csgraph", "bootstrap").connected_components(links, directed=False)
     return [np.flatnonzero(part[:patients] == number) for number in range(count)]
 
 

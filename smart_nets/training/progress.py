@@ -20,9 +20,9 @@ from typing import Any
 import torch.distributed as dist
 from ignite.engine import Engine, Events
 from torch import Tensor
-from tqdm import tqdm
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import absent, needed
 from smart_nets.training.co_distillation import LOSSES
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Progress:
         if total_epochs < 1:
             raise ConfigError("must be at least 1", where="total_epochs", found=total_epochs)
         self.total_epochs = total_epochs
-        self.bar: tqdm[Any] | None = None
+        self.bar: Any = None  # of tqdm
 
     def attach(self, engine: Engine) -> None:
         if _rank() == 0:
@@ -54,9 +54,9 @@ class Progress:
 
     def _start(self, engine: Engine) -> None:
         self.first, self.clock = engine.state.iteration, time.perf_counter()
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not absent("progress bars", "tqdm"):
             length = engine.state.epoch_length
-            self.bar = tqdm(
+            self.bar = needed("tqdm", "progress bars").tqdm(
                 total=self.total_epochs * length if length else None, initial=self.first, dynamic_ncols=True,
                 file=sys.stderr, bar_format="{desc} {percentage:3.0f}%|{bar}| remaining {remaining}",
             )  # fmt: skip
@@ -148,8 +148,9 @@ class JsonLines:
 class TensorBoard:
     """Handler: the same numbers as TensorBoard scalars; a nested name becomes "teacher_entropy/ampd".
 
-    Events reach the disk at every step. The writer closes when training completes, and at the latest when this handler
-    or the program ends; it takes no part in ignite's EXCEPTION_RAISED, where only one handler can pass the error on.
+    Left out, with a warning, where tensorboard is not installed. Events reach the disk at every step. The writer closes
+    when training completes, and at the latest when this handler or the program ends; it takes no part in ignite's
+    EXCEPTION_RAISED, where only one handler can pass the error on.
 
     Args:
         log_dir: folder of the event files.
@@ -159,7 +160,7 @@ class TensorBoard:
         self.log_dir = Path(log_dir)
 
     def attach(self, engine: Engine) -> None:
-        if _rank() == 0:
+        if _rank() == 0 and not absent("TensorBoard curves", "tensorboard"):
             engine.add_event_handler(Events.STARTED, self._start)
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
             engine.add_event_handler(Events.COMPLETED, self._close)

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
-from scipy.ndimage import label
 
 from smart_nets.data.volume import Volume
 from smart_nets.errors import InputError
 from smart_nets.evaluation.marking import Marked
-from smart_nets.visual.planes import FIXED_AXIS, LUNG, PLANES, SOFT_TISSUE, draw_plane, plane_picture
+from smart_nets.optional import needed
+from smart_nets.visual.planes import FIXED_AXIS, LUNG, PLANES, SOFT_TISSUE, black_figure, draw_plane, plane_picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 NOTE = "research only, not for diagnostic use"
 TUMOUR, MASK = "#ff5a36", "#4fd8ff"
@@ -101,7 +101,7 @@ def _check(scan: Volume, shown: Sequence[Shown], tumour: NDArray[np.bool_] | Non
 def _centre(first: Shown, tumour: NDArray[np.bool_] | None) -> tuple[int, int, int]:
     """A voxel of the scan: the middle of the largest tumour, or the strongest voxel of what is marked."""
     if tumour is not None and tumour.any():
-        pieces, _ = label(tumour)
+        pieces, _ = needed("scipy.ndimage", "pictures of tumours").label(tumour)
         voxels = np.argwhere(pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:]))  # (n, 3)
         away = np.linalg.norm(voxels - voxels.mean(axis=0), axis=1)
         i, j, k = voxels[np.argmin(away)].tolist()  # the middle itself may lie in the hollow of a tumour
@@ -118,10 +118,7 @@ def _grid(wide: bool, count: int, across: dict[str, float], down: dict[str, floa
     else:
         widths, heights = [max(across.values())] * count, [down[plane] for plane in PLANES]
     inches = WIDTH / max(across.values())
-    figure = Figure(
-        figsize=(sum(widths) * inches, sum(heights) * inches + 0.9), facecolor="black", layout="constrained"
-    )
-    FigureCanvasAgg(figure)
+    figure = black_figure(sum(widths) * inches, sum(heights) * inches + 0.9)
     figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(len(heights), len(widths), squeeze=False, width_ratios=widths, height_ratios=heights)
     return figure, axes
@@ -159,6 +156,7 @@ def _outline(axes: Axes, mask: NDArray[Any] | None, plane: str, index: int, colo
 
 def _legend(figure: Figure, has_tumour: bool, title: str) -> None:
     lines = [(MASK, "marked")] + [(TUMOUR, "tumour drawn by readers")] * has_tumour
-    handles = [Line2D([], [], color=colour, label=text) for colour, text in lines]
+    line = needed("matplotlib.lines", "pictures").Line2D
+    handles = [line([], [], color=colour, label=text) for colour, text in lines]
     figure.legend(handles=handles, loc="outside lower center", ncols=2, labelcolor="white", frameon=False, fontsize=9)
     figure.suptitle(title, color="white", fontsize=10)

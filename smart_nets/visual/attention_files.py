@@ -18,6 +18,7 @@ from smart_nets.data.volume import Volume
 from smart_nets.errors import InputError
 from smart_nets.evaluation.localize_scans import Found
 from smart_nets.evaluation.marking import Marked
+from smart_nets.optional import absent
 from smart_nets.training.run_record import versions, write_json
 from smart_nets.visual.attention import Shown, attention_figure
 from smart_nets.visual.attention_report import write_attention_report
@@ -26,6 +27,7 @@ from smart_nets.visual.planes import png
 logger = logging.getLogger(__name__)
 RECORD = "attention.json"
 LABEL = "attention"
+DRAWN = "pictures and report.html"
 
 
 def describe(scan: Volume, shown: Shown) -> dict[str, Any]:
@@ -45,11 +47,16 @@ def describe(scan: Volume, shown: Shown) -> dict[str, Any]:
 def save_picture(
     folder: str | Path, name: str, scan: Volume, shown: Sequence[Shown], tumour: NDArray[np.bool_] | None = None
 ) -> dict[str, Any]:
-    """Draw <name>.png and return the scan's entry of the record; the picture and the entry name no patient."""
+    """Draw <name>.png and return the scan's entry of the record; the picture and the entry name no patient.
+
+    Without matplotlib there is no picture, and the log tells it.
+    """
     Path(folder).mkdir(parents=True, exist_ok=True)
-    png(attention_figure(scan, shown, tumour), Path(folder) / f"{name}.png")
+    drawn = not absent(DRAWN, "matplotlib", "PIL")
+    if drawn:
+        png(attention_figure(scan, shown, tumour), Path(folder) / f"{name}.png")
     return {
-        "name": name, "picture": f"{name}.png",
+        "name": name, "picture": f"{name}.png" if drawn else None,
         "shape": list(scan.array.shape), "spacing_mm": [round(float(step), 3) for step in scan.spacing],
         "maps": [describe(scan, one) for one in shown],
     }  # fmt: skip
@@ -116,11 +123,12 @@ class AttentionWriter:
             save_seg(self.folder, item["name"], shown, Path(scan.where), item.get("series"))
 
     def finish(self, engine: Engine) -> None:
-        save_record(self.folder, self.entries, self.settings)
-        engine.logger.info("%d scans; report.html lies beside the maps", len(self.entries))
+        told = save_record(self.folder, self.entries, self.settings)
+        engine.logger.info("%d scans; %s lies beside the maps", len(self.entries), told.name)
 
 
 def save_record(folder: str | Path, scans: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Path:
-    """Write attention.json and report.html; returns the report's path."""
-    write_json(Path(folder) / RECORD, {"scans": list(scans), "settings": dict(settings), "versions": versions()})
-    return write_attention_report(folder)
+    """Write attention.json and report.html; returns the report's path, or that of the record where nothing can draw."""
+    record = Path(folder) / RECORD
+    write_json(record, {"scans": list(scans), "settings": dict(settings), "versions": versions()})
+    return record if absent(DRAWN, "matplotlib", "PIL") else write_attention_report(folder)

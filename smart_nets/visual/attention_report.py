@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from smart_nets.errors import InputError
+from smart_nets.optional import needed
 from smart_nets.visual import page
 from smart_nets.visual.classify_folder import read_json
 
@@ -84,7 +83,7 @@ def _warnings(scans: Iterable[Mapping[str, Any]]) -> list[str]:
 def _scan(folder: Path, scan: Mapping[str, Any]) -> str:
     path = folder / scan["picture"]
     try:
-        with Image.open(path) as image:
+        with needed("PIL.Image", "report").open(path) as image:
             image.load()  # half a picture is told here; a browser would show it
         picture = base64.b64encode(path.read_bytes()).decode()
     except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG an error of syntax

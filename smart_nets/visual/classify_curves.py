@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
 from numpy.typing import NDArray
-from sklearn.metrics import roc_curve
 
+from smart_nets.optional import needed
 from smart_nets.visual.classify_results import Array, Curve
 from smart_nets.visual.curves import empty_chart, inline_svg
 from smart_nets.visual.style import PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOOKS: tuple[tuple[str, Any, str], ...] = tuple(
     (colour, *dashes)
@@ -65,7 +66,7 @@ def size_curve(labels: NDArray[Any], sizes: NDArray[Any]) -> Curve | None:
     known = np.isfinite(sizes)
     if len(np.unique(labels[known])) < 2:
         return None
-    fpr, tpr, _ = roc_curve(labels[known], sizes[known])
+    fpr, tpr, _ = needed("sklearn.metrics", "charts").roc_curve(labels[known], sizes[known])
     return Curve(fpr, tpr, np.full(len(fpr), np.nan), np.full(len(fpr), np.nan))
 
 
@@ -149,7 +150,7 @@ def few_shot_chart(strokes: Sequence[Stroke], label: str, size_alone: float | No
         axes.axhline(size_alone, **{**GUIDE, "linestyle": (0, (1, 2)), "linewidth": 1.4})
     fractions = sorted({float(x) for stroke in strokes for x in stroke.curve.x})
     axes.set_xlim(0, 1.03)
-    axes.xaxis.set_major_locator(FixedLocator(fractions))
+    axes.xaxis.set_major_locator(needed("matplotlib.ticker", "charts").FixedLocator(fractions))
     axes.set_xticks(fractions, [f"{fraction:.0%}" for fraction in fractions])
     axes.set_xlabel("share of the training lesions", loc="right", labelpad=1)
     _y_name(axes, "AUC")

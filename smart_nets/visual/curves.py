@@ -10,17 +10,18 @@ import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from smart_nets.optional import needed
 from smart_nets.visual.run_metrics import Series
 from smart_nets.visual.style import PALETTE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 DASHES = {"ampd": "-", "aitd": (0, (5, 1.6)), "gitd": (0, (1.4, 1.2))}  # where lines share a chart
 RAW_POINTS, SMOOTH_POINTS = 300, 220
@@ -129,7 +130,8 @@ def moving_average(values: NDArray[np.float64], window: int) -> NDArray[np.float
 
 def empty_chart(wide: bool, height: float = 1.85, top: float = 0.08, left: float = 0.5) -> tuple[Figure, Axes]:
     """An empty chart whose margins are given in inches, so that the charts of a row line up."""
-    figure = Figure(figsize=(4.3 if wide else 3.3, height))
+    ticker = needed("matplotlib.ticker", "charts")
+    figure = needed("matplotlib.figure", "charts").Figure(figsize=(4.3 if wide else 3.3, height))
     width, right = figure.get_figwidth(), 0.14
     bottom = 0.36
     axes = figure.add_axes(
@@ -143,10 +145,10 @@ def empty_chart(wide: bool, height: float = 1.85, top: float = 0.08, left: float
     axes.margins(x=0.01)
     axes.tick_params(colors=muted, labelsize=9, length=0, pad=4)
     axes.xaxis.label.set(color=muted, fontsize=8.5)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(ticker.MaxNLocator(5, integer=True))
+    axes.yaxis.set_major_locator(ticker.MaxNLocator(5))
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if abs(v) >= 1000 else f"{v:g}"))
+        axis.set_major_formatter(ticker.FuncFormatter(lambda v, _: f"{v:,.0f}" if abs(v) >= 1000 else f"{v:g}"))
     return figure, axes
 
 
@@ -171,7 +173,8 @@ def _draw(axes: Axes, line: Line, smooth: bool, log: bool, dashes: Any) -> None:
 def inline_svg(figure: Figure, name: str, label: str) -> str:
     """The figure as an inline <svg>: page fonts, CSS variables for colours, short numbers, no foreign names."""
     buffer = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}):
+    style = {"svg.fonttype": "none", "svg.hashsalt": name, "path.simplify_threshold": 0.2}
+    with needed("matplotlib", "charts").rc_context(style):
         figure.savefig(buffer, format="svg", transparent=True, metadata=METADATA)
     svg = buffer.getvalue()[buffer.getvalue().index("<svg") :]
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
-from smart_nets.visual.planes import FIXED_AXIS, PLANES, draw_plane, png
+from smart_nets.optional import absent
+from smart_nets.visual.planes import FIXED_AXIS, PLANES, black_figure, draw_plane, png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NOTE = "research only, not for diagnostic use"
 OPAQUE = 0.55  # of the strongest colour: the lesion must be seen through it
@@ -48,7 +50,8 @@ class SavePredictiond(MapTransform):
             probabilities = torch.as_tensor(item[key]).cpu().flatten().tolist()
             name = lesion_name(item["scan_grid"])
             self._append(name, item["scan_grid"], probabilities)
-            self._draw(name, item, probabilities)
+            if not absent("pictures of lesions", "matplotlib"):
+                self._draw(name, item, probabilities)
         return item
 
     def _append(self, name: str, grid: Mapping[str, Any], probabilities: Sequence[float]) -> None:
@@ -78,8 +81,7 @@ def lesion_figure(cube: NDArray[Any], reason: NDArray[Any], spacing: Sequence[fl
         spacing: voxel size in mm.
         title: one line above the pictures.
     """
-    figure = Figure(figsize=(9, 6.6), facecolor="black", layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = black_figure(9, 6.6)
     over = np.clip(reason - 1, 0, None)
     for row, heat in zip(figure.subplots(2, 3), (None, over), strict=True):
         for axes, plane in zip(row, PLANES, strict=True):

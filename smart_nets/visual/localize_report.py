@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.floors import DENSE_HU
 from smart_nets.evaluation.localize import LEAST_OVERLAP, RING_MM, oracle_dice
 from smart_nets.evaluation.localize_scans import COMPARED, ENCODER
+from smart_nets.optional import needed
 from smart_nets.visual import page
 from smart_nets.visual.classify_curves import GUIDE, GUIDE_KEY
 from smart_nets.visual.classify_folder import read_json
@@ -194,7 +194,7 @@ def _film(tumours: Sequence[Tumour], rank: str, found: Found) -> str:
                         for name, (contrast, dice, best) in told.items())  # fmt: skip
     path, stream = found.folder / "overlays" / f"{tumours[0].rows[ENCODER]['scan']}.png", io.BytesIO()
     try:
-        with Image.open(path) as image:
+        with needed("PIL.Image", "report").open(path) as image:
             image.convert("RGB").save(stream, "JPEG", quality=90, subsampling=0)
         shown = page.picture(f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}", caption)
     except FileNotFoundError:

@@ -9,12 +9,11 @@ import base64
 import io
 from typing import Any
 
-import matplotlib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
+from smart_nets.optional import needed
 from smart_nets.visual.planes import FIXED_AXIS, plane_picture
 
 SIDE = 224  # pixels of a picture's longer side: sharp on a phone, and four crops of noise stay below 4 MB
@@ -92,10 +91,11 @@ class Crop:
         gray = np.clip(self._resize(volume, plane, index), 0, 1) * 255
         return np.repeat(gray[..., None], 3, axis=-1)
 
-    def _resize(self, volume: Array, plane: str, index: int, how: Image.Resampling = Image.Resampling.BICUBIC) -> Array:
+    def _resize(self, volume: Array, plane: str, index: int, how: str = "BICUBIC") -> Array:
         rows, columns = self._size(plane)
-        picture = Image.fromarray(np.ascontiguousarray(plane_picture(volume, plane, index), dtype=np.float32))
-        return np.asarray(picture.resize((columns, rows), how))
+        pil = needed("PIL.Image", "pictures")
+        picture = pil.fromarray(np.ascontiguousarray(plane_picture(volume, plane, index), dtype=np.float32))
+        return np.asarray(picture.resize((columns, rows), pil.Resampling[how]))
 
     def _size(self, plane: str) -> tuple[int, int]:
         across, down = (axis for axis in range(3) if axis != FIXED_AXIS[plane])
@@ -106,7 +106,7 @@ class Crop:
     def _cells(self, cells: Array, plane: str, index: int) -> tuple[Array, Array]:
         """(rows, columns) bool twice: inside a True cell; on the border line between two cells."""
         numbered = np.arange(1, cells.size + 1, dtype=np.float32).reshape(cells.shape)
-        label = self._resize(enlarge(numbered, self.image.shape), plane, index, Image.Resampling.NEAREST)
+        label = self._resize(enlarge(numbered, self.image.shape), plane, index, "NEAREST")
         hidden = np.isin(label, numbered[cells.astype(bool)])
         return hidden, _border(label)
 
@@ -121,7 +121,7 @@ def _border(label: Array) -> Array:
 
 def colours(values: Array, name: str) -> Array:
     """Values (...) in [0, 1] as colours (..., 3) in 0..255 of a perceptually even map."""
-    table: Array = matplotlib.colormaps[name](np.clip(values, 0, 1))[..., :3] * 255
+    table: Array = needed("matplotlib", "pictures").colormaps[name](np.clip(values, 0, 1))[..., :3] * 255
     return table
 
 
@@ -151,7 +151,8 @@ def png(picture: Array) -> str:
     """A picture (rows, columns, 3) in 0..255 as the data URI of a PNG with one byte per pixel: gray, or 256 colours."""
     pixels = np.clip(picture, 0, 255).round().astype(np.uint8)
     gray = (pixels[..., :1] == pixels).all()
-    image = Image.fromarray(pixels[..., 0]) if gray else Image.fromarray(pixels).quantize(256)
+    pil = needed("PIL.Image", "pictures")
+    image = pil.fromarray(pixels[..., 0]) if gray else pil.fromarray(pixels).quantize(256)
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import needed
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LUNG, SOFT_TISSUE, BONE = (-1350.0, 150.0), (-175.0, 250.0), (-200.0, 1000.0)
 """Windows: (lowest, highest) HU that are told apart."""
@@ -87,10 +89,7 @@ def three_planes(
     size = [n * s for n, s in zip(image.shape, spacing, strict=True)]  # mm
     widths = [size[0], size[0], size[1]]
     height = max(size[1], size[2])
-    figure = Figure(
-        figsize=(10, 10 * height / sum(widths) + (0.3 if title else 0)), facecolor="black", layout="constrained"
-    )
-    FigureCanvasAgg(figure)
+    figure = black_figure(10, 10 * height / sum(widths) + (0.3 if title else 0))
     for axes, plane in zip(figure.subplots(1, 3, width_ratios=widths), PLANES, strict=True):
         draw_plane(axes, image, spacing, plane, middle[FIXED_AXIS[plane]], window, heat, alpha, mask)
     if title:
@@ -113,6 +112,15 @@ def check(
     for name, other in (("overlay", overlay), ("contour", contour)):
         if other is not None and np.shape(other) != image.shape:
             raise InputError("shape differs from the volume's", where=name, expected=image.shape, found=np.shape(other))
+
+
+def black_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, without a window of its own."""
+    figure: Figure = needed("matplotlib.figure", "pictures").Figure(
+        (width, height), facecolor="black", layout="constrained"
+    )
+    needed("matplotlib.backends.backend_agg", "pictures").FigureCanvasAgg(figure)
+    return figure
 
 
 def png(figure: Figure, path: str | Path | None = None, dpi: int = 110) -> bytes:

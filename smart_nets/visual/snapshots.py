@@ -15,6 +15,7 @@ from smart_nets.data.cache import VolumeCache
 from smart_nets.data.views import crop_or_pad
 from smart_nets.data.window import window_hu
 from smart_nets.networks.grid import expand, grid_of
+from smart_nets.optional import absent
 from smart_nets.training.co_distillation import CoDistillation
 from smart_nets.visual.report import write_report
 
@@ -96,6 +97,8 @@ class Snapshots:
 class Report:
     """Handler: writes report.html when training ends; rank 0 only. It must be the last of the handlers.
 
+    Left out, with a warning, where a package is missing that draws or counts.
+
     Args:
         run_dir: of the run.
         write: what turns it into a report and gives its path: `write_report`, `write_classify_report`.
@@ -105,7 +108,7 @@ class Report:
         self.run_dir, self.rank, self.make = run_dir, rank, write
 
     def attach(self, engine: Engine) -> None:
-        if self.rank == 0:
+        if self.rank == 0 and not absent("report.html", "matplotlib", "PIL", "sklearn"):
             engine.add_event_handler(Events.COMPLETED, self.write)
 
     def write(self, engine: Engine) -> None:

@@ -14,6 +14,7 @@ from smart_nets.zoo.lint import lint
 
 FOLDERS = ("configs", "docs")
 OVERLAY = "monai_label.json"
+FOR_LABEL = ("configs/metadata.json", "configs/inference.json", "configs/logging.conf")
 MODEL = Path("models") / "model.pt"
 
 
@@ -55,26 +56,41 @@ def contents(bundles: Path, variant: Variant, without_weights: bool = False) -> 
             if path.is_file():
                 files[path.relative_to(bundle).as_posix()] = path.read_bytes()
     if variant.for_label:
-        files |= _for_label(files, variant)
+        files = _for_label(files, variant)
     files.pop(f"configs/{OVERLAY}", None)
     if not without_weights:
         files |= weights(bundle)
+        if variant.for_label:
+            files["configs/metadata.json"] = _named_classes(files)
     files |= package_files()
     return {f"{variant.name}/{name}": content for name, content in files.items()}
 
 
 def _for_label(files: Mapping[str, bytes], variant: Variant) -> dict[str, bytes]:
-    """The configurations under the variant's name, and inference as MONAI Label needs it."""
+    """The files under the variant's name, with inference as MONAI Label needs it, and nothing to train.
+
+    MONAI Label trains with pairs of an image and a label image; a lesion's class and place have no room in them.
+    """
     changed = {
         name: content.replace(f"'{variant.bundle}'".encode(), f"'{variant.name}'".encode())
         for name, content in files.items()
-        if name.startswith("configs/") and name.endswith(".json")
+        if name in FOR_LABEL or name == f"configs/{OVERLAY}"
     }
     overlay = changed.get(f"configs/{OVERLAY}")
     if overlay is not None:
         inference = json.loads(changed["configs/inference.json"]) | json.loads(overlay)
         changed["configs/inference.json"] = (json.dumps(inference, indent=4) + "\n").encode()
-    return changed
+    return {name: content for name, content in files.items() if not name.startswith("configs/")} | changed
+
+
+def _named_classes(files: Mapping[str, bytes]) -> bytes:
+    """The metadata with the class names of the model's card, which MONAI Label shows."""
+    metadata = json.loads(files["configs/metadata.json"])
+    classes = json.loads(files[card_path(MODEL).as_posix()]).get("classes")
+    if classes:
+        shown = {str(number): str(name) for number, name in enumerate(classes)}
+        metadata["network_data_format"]["outputs"]["pred"]["channel_def"] = shown
+    return (json.dumps(metadata, indent=4) + "\n").encode()
 
 
 def weights(bundle: Path) -> dict[str, bytes]:

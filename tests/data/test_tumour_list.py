@@ -104,7 +104,9 @@ def test_organs_of_phantoms_are_no_tumours(phantom: Phantom, tmp_path: Path):
         tumour_list(tmp_path)
     [item] = tumour_list(tmp_path, pattern="labels")
     assert item["readers"] == readers(labels=[labels])
-    with pytest.raises(InputError, match=r"phantom-0003__labels.nii.gz: holds several labels .*keep the tumour's label"):
+    with pytest.raises(
+        InputError, match=r"phantom-0003__labels.nii.gz: holds several labels .*keep the tumour's label"
+    ):
         read_tumours(item, read_checked(scan))
 
 

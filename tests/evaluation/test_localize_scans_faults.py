@@ -57,7 +57,7 @@ def test_a_scan_that_cannot_be_used_is_left_out_and_told(tmp_path):
 
 
 def test_when_no_scan_can_be_used_the_first_reason_is_told(tmp_path):
-    with pytest.raises(InputError, match="none of 1 scans can be used .*another grid"):
+    with pytest.raises(InputError, match=r"none of 1 scans can be used .*another grid"):
         results([patient(tmp_path, "moved", shift=30.0)]).write(tmp_path / "localize.json")
     assert not (tmp_path / "localize.json").exists()
 

@@ -48,7 +48,8 @@ def record(rows: dict[str, list[dict[str, Any]]], **parts: Any) -> dict[str, Any
              **paired(told[ENCODER][: len(told[name])], told[name], key, people[name])}
             for name in rows if name != ENCODER for key in COMPARED
         ],
-        "empty_masks": 0, "left_out": [], "scans_without_lungs": 0, "settings": SETTINGS, "versions": {"torch": "2.13.0"}, **parts,
+        "empty_masks": 0, "left_out": [], "scans_without_lungs": 0,
+        "settings": SETTINGS, "versions": {"torch": "2.13.0"}, **parts,
     }  # fmt: skip
 
 

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -26,14 +25,14 @@ def test_clean(name):
 
 
 def test_three_bundles_in_less_than_two_seconds_without_torch():
-    """Timed in a process of its own: a hook before every commit starts with nothing imported."""
+    """Seconds of the processor in a process of its own, from its start: other work on the machine does not count."""
     code = (
-        "import sys; from smart_nets.zoo.lint import lint; "
-        f"assert lint({str(BUNDLES)!r}) == []; sys.exit(any(name in sys.modules for name in ('torch', 'monai', 'numpy')))"
+        "import sys, time; from smart_nets.zoo.lint import lint; "
+        f"assert lint({str(BUNDLES)!r}) == []; assert time.process_time() < 2, time.process_time(); "
+        "assert not {'torch', 'monai', 'numpy'} & set(sys.modules)"
     )
-    start = time.perf_counter()
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert time.perf_counter() - start < 2
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
@@ -172,6 +171,7 @@ def test_doubled_key(old, new, key, copy):
         ("handler_console", "class=StreamHandler", "class=os.system", "class"),
         ("handler_console", "class=StreamHandler", "class=eval", "class"),
         ("handler_console", "class=StreamHandler", "class=logging.getLogger", "class"),
+        ("handler_console", "class=StreamHandler", "class=logging.Logger", "class"),
         ("handler_console", "class=StreamHandler", "class=logging.handlers.os.system", "class"),
         ("handler_console", "args=(sys.stderr,)", "args=(os.path.join('a', 'b'),)", "args"),
         ("handler_console", "args=(sys.stderr,)", "args=(sys.stdin,)", "args"),

@@ -50,8 +50,9 @@ def test_expressions():
 @pytest.mark.parametrize("path", [path for path in CONFIGS if (path.parent / "train.json").exists()], ids=str)
 def test_overlays(path):
     base = path.parent / "train.json"
-    tree, faults = lay_over(lay_over({}, read_json(base)[0], base)[0], read_json(path)[0], path)
-    assert faults == []
+    below, _ = lay_over({}, read_json(base)[0], base)
+    tree, faults = lay_over(below, read_json(path)[0], path)
+    assert faults == [] and below == ConfigParser.load_config_files(str(base))  # which stays as it was
     assert tree == ConfigParser.load_config_files([str(base), str(path)])
 
 

@@ -57,6 +57,9 @@ def test_what_is_in_an_archive(name, bundle, release, bundles):
     root = Path(smart_nets.__path__[0])
     code = {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in root.rglob("*.py")}
     expected = {*own, *code, "sbom.cdx.json"} - {"configs/monai_label.json"}
+    if name != bundle:  # MONAI Label has nothing to train with: no image of labels tells a lesion's class and place
+        kept = {"configs/metadata.json", "configs/inference.json", "configs/logging.conf"}
+        expected = {path for path in expected if not path.startswith("configs/")} | kept
     assert {*found} == {f"{name}/{path}" for path in expected}
     assert [path for path in found if path.endswith((".pt", ".ts", ".pth"))] == [f"{name}/models/model.pt"]
     assert all(found[f"{name}/{path}"] == content for path, content in code.items())
@@ -72,6 +75,14 @@ def test_nothing_but_one_model_is_taken(own, tmp_path):
         (own / PLAIN / path).write_text("")
     (archive,) = pack(tmp_path / "out", own)
     assert not [name for name in files(archive) if re.search(r"m\.pt|epoch1|/eval/|/cache/|mlruns", name)]
+
+
+def test_monai_label_shows_the_classes_of_the_model(own, tmp_path):
+    card = own / "smart_lidc_classify" / "models" / "model.json"
+    card.write_text(json.dumps({**json.loads(card.read_text()), "classes": ["no benefit", "benefit"]}))
+    (archive,) = package(tmp_path / "out", own, ["smart_lidc_classification"])
+    metadata = json.loads(files(archive)["smart_lidc_classification/configs/metadata.json"])
+    assert metadata["network_data_format"]["outputs"]["pred"]["channel_def"] == {"0": "no benefit", "1": "benefit"}
 
 
 @pytest.mark.parametrize(("name", "bundle"), [pair for pair in NAMES.items() if pair[0] != pair[1]])

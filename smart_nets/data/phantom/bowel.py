@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from smart_nets.data.phantom.canvas import Box, Canvas
 from smart_nets.data.phantom.lattice import Array, Bounds, Place, Points
@@ -14,6 +13,7 @@ from smart_nets.data.phantom.shapes import around, carve, path, smooth_curve
 from smart_nets.data.phantom.tables import CAVITY
 from smart_nets.data.phantom.trees import grow
 from smart_nets.data.phantom.trunk import cavity
+from smart_nets.optional import needed
 
 GAS = -960.0
 STOMACH = np.array([[-58, -14, 410, 22], [-64, -4, 392, 32], [-66, 18, 366, 30], [-56, 40, 340, 24], [-34, 52, 318, 18],
@@ -75,7 +75,7 @@ def loop(place: Place, points: Points, radii: Points, rough: float, salt: int) -
     """A tube along many close points (N, 3): the distance to the nearest of them less its radius, made uneven."""
     at = np.column_stack([place.x.ravel(), place.y.ravel(), place.z.ravel()])
     far = float(radii.max()) + 12
-    distance, nearest = cKDTree(points).query(at, distance_upper_bound=far)
+    distance, nearest = needed("scipy.spatial", "phantoms").cKDTree(points).query(at, distance_upper_bound=far)
     depth = np.where(np.isinf(distance), far, distance - np.append(radii, 0)[nearest])
     return depth.reshape(place.x.shape).astype(np.float32) + rough * place.noise(10.0, salt)
 

@@ -16,6 +16,7 @@ from smart_nets.data.phantom.make import check_settings, make_phantom, patient_n
 from smart_nets.data.phantom.model import Vector
 from smart_nets.data.phantom.write import write_dicom, write_labels, write_nifti
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import needed
 
 VERSION = 1  # raise it when the anatomy changes, so that folders made before are made anew
 SETTINGS_FILE, LESION_FILE = "phantoms.json", "lesions.csv"
@@ -56,6 +57,7 @@ def make_dataset(
     records = [record(folder, seed * MOST + i, format, labels) for i in range(count)]
     if is_complete(folder, settings, records):
         return records
+    needed("scipy", "phantoms", "give your own scans with --dataset_dir")
     make_room(folder, records)
     draw = partial(
         write_one,

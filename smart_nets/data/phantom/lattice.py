@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
+
+from smart_nets.optional import needed
 
 Array = NDArray[np.floating[Any]]
 Points = NDArray[np.float64]
@@ -66,7 +67,9 @@ class Noise:
     def at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at points (N, 3) in mm: (N,)."""
         index = (points - np.asarray(self.first)) / self.scale
-        out = map_coordinates(self.knots.astype(float), index.T, order=3, prefilter=False)
+        out = needed("scipy.ndimage", "phantoms").map_coordinates(
+            self.knots.astype(float), index.T, order=3, prefilter=False
+        )
         return out
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from smart_nets.data.phantom import abdomen, bowel, heart, lungs, pelvis, ribs, spine, vessels
 from smart_nets.data.phantom.canvas import Canvas
@@ -19,6 +18,7 @@ from smart_nets.data.phantom.trunk import paint_flesh, paint_skin
 from smart_nets.data.phantom.tumours import CLEARANCE_MM as TUMOUR_CLEARANCE_MM
 from smart_nets.data.phantom.tumours import draw_tumour, paint_tumour
 from smart_nets.errors import ConfigError
+from smart_nets.optional import needed
 
 SPACING_MM = (0.4, 10.0)
 SMALLEST_VIEW_MM = 40.0
@@ -53,7 +53,8 @@ def make_phantom(
     patient = draw_patient(seed)
     view = field_of_view(region, size_mm)
     canvas = Canvas(voxel_centres(view, spacing), patient.warp)
-    with threadpool_limits(1):  # many small matrix products: threads would only wait for each other
+    one_thread = needed("threadpoolctl", "phantoms").threadpool_limits(1)
+    with one_thread:  # many small matrix products: threads would only wait for each other
         paint_anatomy(canvas, patient)
         lesions = paint_lesions(canvas, patient, view, nodules, task)
         image = scan(canvas, patient)

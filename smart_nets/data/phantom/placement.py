@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from smart_nets.data.phantom.lattice import Bounds, Warp
 from smart_nets.data.phantom.model import Lesion, Vector
 from smart_nets.data.phantom.trunk import CHEST, lungs, midline
+from smart_nets.optional import needed
 
 SEARCH_STEP_MM, TRIES = 4.0, 200
 
@@ -30,7 +30,8 @@ def place_lesions(
     )
     place = warp.place((x, y, z))
     right = midline(place) > 0
-    depth = distance_transform_edt(np.pad(lungs(place) < 0, 1), sampling=SEARCH_STEP_MM)[1:-1, 1:-1, 1:-1]
+    ndimage = needed("scipy.ndimage", "phantoms")
+    depth = ndimage.distance_transform_edt(np.pad(lungs(place) < 0, 1), sampling=SEARCH_STEP_MM)[1:-1, 1:-1, 1:-1]
     low, high = np.asarray(view).T
     lesions: list[Lesion] = []
     for label, diameter in kinds:
@@ -39,8 +40,8 @@ def place_lesions(
         inside = ((centres - low > diameter / 2) & (high - centres > diameter / 2)).all(axis=1)
         for k in rng.permutation(np.flatnonzero(inside))[:TRIES]:
             apart = [np.linalg.norm(centres[k] - other.centre_mm) for other in lesions]
-            needed = [(diameter + other.diameter_mm) / 2 + 2 * clearance_mm for other in lesions]
-            if all(a > n for a, n in zip(apart, needed, strict=True)):
+            distances = [(diameter + other.diameter_mm) / 2 + 2 * clearance_mm for other in lesions]
+            if all(a > n for a, n in zip(apart, distances, strict=True)):
                 a, b, c = centres[k].tolist()
                 side = "lung_right" if right[tuple(room[k])] else "lung_left"
                 lesions.append(Lesion(label, (a, b, c), diameter, side))

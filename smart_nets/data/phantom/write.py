@@ -7,12 +7,12 @@ from typing import Any
 
 import nibabel as nib
 import numpy as np
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from smart_nets.data.gz import pack
 from smart_nets.data.phantom.model import Phantom
+from smart_nets.optional import needed
 
+DICOM = "phantoms as DICOM"
 UID_ROOT = "1.2.826.0.1.3680043.8.498."  # pydicom's own root, free to use
 RESCALE_INTERCEPT = -1024
 
@@ -47,6 +47,7 @@ def write_dicom(phantom: Phantom, folder: str | Path) -> Path:
     Stored values are unsigned with intercept -1024; rows run towards Posterior and columns towards Left, as in any
     axial series. All identifiers follow from the seed. Slices of an earlier series in that folder are replaced.
     """
+    generate_uid = needed("pydicom.uid", DICOM).generate_uid
     series = Path(folder) / phantom.patient_id
     series.mkdir(parents=True, exist_ok=True)
     shape = phantom.image.shape
@@ -80,16 +81,17 @@ def write_dicom(phantom: Phantom, folder: str | Path) -> Path:
 
 def slice_dataset(phantom: Phantom, pixels: np.ndarray) -> Any:
     """What all slices of a series have in common, and the pixels (rows, columns) of one."""
-    meta = FileMetaDataset()
+    dataset, uid = needed("pydicom.dataset", DICOM), needed("pydicom.uid", DICOM)
+    meta = dataset.FileMetaDataset()
     meta.FileMetaInformationGroupLength = 0  # filled in on writing
     meta.FileMetaInformationVersion = b"\0\1"
-    meta.MediaStorageSOPClassUID = CTImageStorage
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    meta.ImplementationClassUID = UID(UID_ROOT + "1")
-    out = FileDataset("", Dataset(), b"\0" * 128, meta, is_implicit_VR=False, is_little_endian=True)
+    meta.MediaStorageSOPClassUID = uid.CTImageStorage
+    meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    meta.ImplementationClassUID = uid.UID(UID_ROOT + "1")
+    out = dataset.FileDataset("", dataset.Dataset(), b"\0" * 128, meta, is_implicit_VR=False, is_little_endian=True)
     out.SpecificCharacterSet = "ISO_IR 192"
     out.ImageType = ["DERIVED", "SECONDARY", "AXIAL"]
-    out.SOPClassUID = CTImageStorage
+    out.SOPClassUID = uid.CTImageStorage
     out.Modality, out.Manufacturer, out.SeriesDescription = "CT", "smart-nets phantom", "synthetic CT, no patient"
     out.StudyDate = out.SeriesDate = out.ContentDate = "20000101"
     out.StudyTime = out.SeriesTime = out.ContentTime = "000000"
