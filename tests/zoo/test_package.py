@@ -77,7 +77,9 @@ def test_nothing_but_one_model_is_taken(own, tmp_path):
     assert not [name for name in files(archive) if re.search(r"m\.pt|epoch1|/eval/|/cache/|mlruns", name)]
 
 
-def test_monai_label_shows_the_classes_of_the_model(own, tmp_path):
+def test_monai_label_shows_the_classes_of_the_model(bundles, tmp_path):
+    own = tmp_path / "bundles"
+    shutil.copytree(bundles / "smart_lidc_classify", own / "smart_lidc_classify")
     card = own / "smart_lidc_classify" / "models" / "model.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "classes": ["no benefit", "benefit"]}))
     (archive,) = package(tmp_path / "out", own, ["smart_lidc_classification"])
