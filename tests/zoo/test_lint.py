@@ -217,10 +217,12 @@ def test_one_line():
     )
 
 
-@pytest.mark.parametrize("make", [None, "LICENSE", "smart_pretrain/docs"])
+@pytest.mark.parametrize("make", [None, "configs", "smart_pretrain/docs", "smart_pretrain/configs"])
 def test_no_bundle(make, tmp_path):
+    """No folder, or none with a folder configs: here it is a file."""
     folder = tmp_path / "bundles"
     if make is not None:
-        (folder / make).mkdir(parents=True)
+        (folder / make).parent.mkdir(parents=True)
+        (folder / make).write_text("")
     with pytest.raises(InputError, match="holds no bundle"):
         lint(folder)
