@@ -2,6 +2,23 @@
 
 A threshold at the 90th percentile marks a tenth of the region whatever lies in it, so that no Dice coefficient stands alone:
 beside it is the best one that so many voxels could reach. Contrast and pointing need no threshold.
+
+The figures that `measure` gives:
+"dice": of marked and tumour.
+"dice_readers": mean over the readers, of marked and what that reader drew.
+"oracle": the best "dice" of any mask of as many voxels inside the region.
+"pointing": 1 if the highest score of the region lies in this tumour or one of `others`, 0 if not; the share
+    of the highest ones that do if several are equal.
+"pointing_mm": from the highest score to the nearest voxel of any tumour, 0 inside; the mean if several are equal.
+"contrast": probability that a voxel of the tumour scores higher than one of the ring, ties half (the AUC): 0.5
+    is none, 1 perfect. It is free of scale, so that attention and HU compare. The ring is what of `around` lies
+    4 to 20 mm from the tumour.
+"contrast_ratio": mean score of the tumour / that of the ring; NaN if any score of the map is below 0.
+"recall": share of the tumour that is marked.
+"found": 1 if that is half or more, else 0.
+"hd95": 95th percentile of the Hausdorff distance of marked and tumour in mm; NaN if nothing is marked.
+"tumour_ml", "marked_ml": volumes.
+"tumour_share": of the region, f in `oracle_dice`.
 """
 
 from __future__ import annotations
@@ -92,21 +109,7 @@ def measure(
         around: (X, Y, Z) where the ring may lie, so that maps of different regions have the same; the region if None.
 
     Returns:
-        "dice": of marked and tumour.
-        "dice_readers": mean over the readers, of marked and what that reader drew.
-        "oracle": the best "dice" of any mask of as many voxels inside the region.
-        "pointing": 1 if the highest score of the region lies in this tumour or one of `others`, 0 if not; the share
-            of the highest ones that do if several are equal.
-        "pointing_mm": from the highest score to the nearest voxel of any tumour, 0 inside; the mean if several are equal.
-        "contrast": probability that a voxel of the tumour scores higher than one of the ring, ties half (the AUC): 0.5
-            is none, 1 perfect. It is free of scale, so that attention and HU compare. The ring is what of `around` lies
-            4 to 20 mm from the tumour.
-        "contrast_ratio": mean score of the tumour / that of the ring; NaN if any score of the map is below 0.
-        "recall": share of the tumour that is marked.
-        "found": 1 if that is half or more, else 0.
-        "hd95": 95th percentile of the Hausdorff distance of marked and tumour in mm; NaN if nothing is marked.
-        "tumour_ml", "marked_ml": volumes.
-        "tumour_share": of the region, f in `oracle_dice`.
+        the figures of the module's first lines.
 
     Raises:
         InputError: shapes differ, the score is not finite, the spacing is not three lengths, the consensus or the region

@@ -68,15 +68,16 @@ class LocalizeScans:
         self.empty = self.no_lungs = 0
         self.left_out.clear()
         looks = self._looks()
+        first: InputError | GeometryError | None = None
         for number, item in enumerate(bar(self.items, "scans"), start=1):
             try:
                 self._scan(item, looks)
             except (InputError, GeometryError) as error:  # one bad scan must not cost the others' figures
                 logger.warning("scan %d is left out: %s", number, error.what)  # its path may tell the patient
                 self.left_out.append({"scan": str(item["name"]), "why": error.what})
-        if not self.rows and self.left_out:
-            raise InputError(f"none of {len(self.items)} scans can be used", found=self.left_out[0]["why"],
-                             remedy="mend the first, and try again")  # fmt: skip
+                first = first or error
+        if not self.rows and first is not None:
+            raise first
         if not self.rows:
             raise InputError("there is no tumour to find: all masks are empty", expected="one tumour or more",
                              found=f"{self.empty} empty masks", remedy="check the masks")  # fmt: skip

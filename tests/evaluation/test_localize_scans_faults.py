@@ -10,7 +10,7 @@ import pytest
 from smart_nets.data.phantom.write import save
 from smart_nets.data.scan_names import with_names
 from smart_nets.data.volume import Volume
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import ConfigError, GeometryError
 from smart_nets.evaluation.localize_scans import ENCODER, LocalizeScans
 from smart_nets.evaluation.marking import Marking
 from smart_nets.evaluation.scan_attention import ScanAttention
@@ -57,7 +57,7 @@ def test_a_scan_that_cannot_be_used_is_left_out_and_told(tmp_path):
 
 
 def test_when_no_scan_can_be_used_the_first_reason_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"none of 1 scans can be used .*another grid"):
+    with pytest.raises(GeometryError, match=r"moved_mask.nii.gz: label lies on another grid"):
         results([patient(tmp_path, "moved", shift=30.0)]).write(tmp_path / "localize.json")
     assert not (tmp_path / "localize.json").exists()
 
