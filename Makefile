@@ -46,4 +46,4 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/coverage.py
 
 clean:
-	rm -rf $(VENV) build *.egg-info bundles/*/models bundles/*/eval bundles/*/cache
+	rm -rf $(VENV) build *.egg-info bundles/*/models/model.* bundles/*/eval bundles/*/cache

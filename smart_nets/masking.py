@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import torch
@@ -110,6 +110,8 @@ class StudentMask:
         hint: "top" or "random"; `hint_pool` is the share of N random hints are drawn from.
         probability: of "mst".
         cell: "sa" masks on the attention's own grid, "16vox" on cells of 16 voxels wherever semantic attention sits.
+        share: of the crops that are masked at all, an exact count of at least one, drawn anew each time; the others are
+            seen whole, as they will be after training (SMART: 1; DINOv2, AttMask and iBOT train with 0.5).
 
     Raises:
         ConfigError: when the numbers contradict each other.
@@ -122,12 +124,16 @@ class StudentMask:
     hint_pool: float | None = None
     probability: float = 0.5
     cell: Literal["sa", "16vox"] = "sa"
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         _one_of("mask_mode", self.mode, get_args(Mode))
         _one_of("hint", self.hint, get_args(Hint))
         _one_of("mask_grid", self.cell, ("sa", "16vox"))
         _between("mask_ratio", self.ratio)
+        if not 0 < self.share <= 1:
+            raise ConfigError("is no share of the crops", where="mask_share", expected="above 0, up to 1",
+                              found=self.share, remedy="1 masks every crop")  # fmt: skip
         if self.mode == "mst":
             _between("mst_probability", self.probability)
         if self.mode != "attentive":
@@ -156,6 +162,23 @@ class StudentMask:
 
     def __call__(self, attention: Tensor | None, batch: int, grid: Grid, size: Grid, device: torch.device) -> Tensor:
         """Args: attention (B, N) on `grid`, or None for "random" and "block"; `size` of the crop in voxels."""
+        hidden = self._hidden(attention, batch, grid, size, device)
+        if self.share == 1:
+            return hidden
+        masked = torch.randperm(batch, device=hidden.device) < max(1, round(self.share * batch))  # (B,)
+        return hidden & masked.unsqueeze(1)
+
+    def count(self, n: int) -> int:
+        """How many of n cells of a masked crop are hidden; with "mst", may be hidden."""
+        if self.mode == "random":
+            return math.ceil(self.ratio * n - 1e-9)
+        return count_of(self.ratio, n) - (count_of(self.hint_ratio, n) if self.mode == "attentive" else 0)
+
+    def unguided(self) -> StudentMask:
+        """The same mask without attention, for the first steps, in which attention says nothing yet."""
+        return replace(self, mode="random") if self.needs_attention else self
+
+    def _hidden(self, attention: Tensor | None, batch: int, grid: Grid, size: Grid, device: torch.device) -> Tensor:
         target = grid if self.cell == "sa" else grid_of(size, MASK_CELL)
         if not self.needs_attention:
             if self.mode == "block":

@@ -15,7 +15,8 @@ from smart_nets.errors import SmartError
 from smart_nets.evaluation.features import read_features
 from smart_nets.evaluation.predictions import Predictions
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.weights.io import save_weights
+from smart_nets.weights.default_model import shipped_model
+from smart_nets.weights.io import read_card, save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [64, 64, 64], "spacing": [2.0, 2.0, 2.0],
@@ -55,7 +56,7 @@ def test_features_then_probe(verb, data):
         "features", data / "lesions.csv", "--model", data / "model.pt", "--output", data / "out" / "features.npz",
         "--spacing", "1", "--crop", "32",
     )  # fmt: skip
-    assert "16 rows of 8 patients" in said and "cls (48)" in said and "pooled (192)" in said
+    assert "16 rows of 8 patients" in said and "cls (48), pooled (192), stages (552)" in said
     table = read_features(data / "out" / "features.npz")
     assert (table.card["spacing"], table.card["crop_size"]) == ([1.0] * 3, [32] * 3)  # not the card's 2 mm and 64
     assert table.labels.tolist() == [0, 1] * PATIENTS
@@ -63,12 +64,38 @@ def test_features_then_probe(verb, data):
     said = verb(
         "probe", data / "out" / "features.npz", data / "probe", "--kind", "knn", "--folds", "2", "--feature", "pooled"
     )
-    assert said.startswith("16 lesions of 8 patients, AUC ") and "by size alone 0.500" in said
+    assert (
+        said.startswith("knn probe of mean of the last stage: 16 lesions of 8 patients, AUC ")
+        and "by size alone 0.500" in said
+    )
     assert f"report: {data / 'probe' / 'report.html'}" in said
     assert {path.name for path in (data / "probe").iterdir()} == {
         "predictions.csv", "metrics.json", "run.json", "report.html",
     }  # fmt: skip
     assert json.loads((data / "probe" / "run.json").read_text())["settings"]["kind"] == "knn"
+
+
+def test_a_file_of_one_feature_is_probed_by_it(verb, data):
+    said = verb(
+        "features", data / "lesions.csv", "--model", data / "model.pt", "--output", data / "features.npz",
+        "--spacing", "1", "--crop", "32", "--feature", "stages",
+    )  # fmt: skip
+    assert "16 rows of 8 patients: stages (552)\n" in said
+    said = verb("probe", data / "features.npz", data / "probe", "--folds", "2")
+    assert said.startswith("linear probe of all stages: 16 lesions of 8 patients, AUC ")
+
+
+def test_without_a_model_the_shipped_encoder_gives_the_features(verb, data):
+    """At the voxel size and crop of its own card."""
+    weights = shipped_model()
+    card = read_card(weights)
+    said = verb("features", data / "lesions.csv", "--output", data / "shipped.npz")
+    assert "16 rows of 8 patients: cls (64), pooled (256), stages (736)\n" in said
+    verb("features", data / "lesions.csv", "--model", weights, "--output", data / "named.npz")
+    shipped, named = (read_features(data / f"{name}.npz") for name in ("shipped", "named"))
+    assert (shipped.card["spacing"], shipped.card["crop_size"]) == (card["spacing"], card["crop_size"])
+    for name, values in shipped.vectors.items():
+        np.testing.assert_array_equal(values, named.vectors[name])
 
 
 def run_folder(folder: Path, name: str, shift: float) -> Path:

@@ -16,7 +16,6 @@ import pytest
 import torch
 
 from smart_nets import cli
-from smart_nets.cli import look
 from smart_nets.data.dicom_masks import read_masks
 from smart_nets.data.phantom import ORGANS, Phantom, make_phantom, write_dicom
 from smart_nets.data.phantom.write import save
@@ -29,8 +28,8 @@ from smart_nets.evaluation.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.weights.build import build_classifier, load_encoder
-from smart_nets.weights.default_model import cached_model
-from smart_nets.weights.io import save_weights
+from smart_nets.weights.default_model import shipped_model
+from smart_nets.weights.io import read_card, save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32, 32, 32], "spacing": [8.0, 8.0, 8.0],
@@ -206,14 +205,20 @@ def test_a_classifier_shows_where_its_encoder_looks(verb, data):
     np.testing.assert_allclose(voxels(data / "out" / "scan_attention.nii.gz"), expected, atol=1e-6)
 
 
-def test_without_a_model_one_is_pretrained_on_phantoms(verb, data, monkeypatch):
-    asked = []
-    monkeypatch.setattr(look, "model_or_phantoms", lambda path: asked.append(path) or data / "model.pt")
-    verb("attend", "scan.nii.gz", "--region", "image", "--output_dir", "out")
+def test_without_a_model_the_shipped_encoder_looks(verb, data):
+    weights = shipped_model()
+    card = read_card(weights)
+    verb("attend", "scan.nii.gz", "--region", "image", "--spacing", "8", "--overlap", "0", "--output_dir", "out")
+    assert list(maps_of(data / "out")) == ["small"]
+    look = ScanAttention(AttentionNet(load_encoder(weights)), card["crop_size"], [8.0] * 3, card["hu_window"], 0.0)
+    expected = look(read_checked(data / "scan.nii.gz"))
+    assert expected.std() > 0.005
+    np.testing.assert_allclose(voxels(data / "out" / "scan_attention.nii.gz"), expected, atol=1e-6)
     verb("heads", "scan.nii.gz", "--output_dir", "heads")
-    assert asked == [cached_model()] * 2
-    assert list(maps_of(data / "out")) == ["pretrained on phantoms"]
-    assert list(json.loads((data / "heads" / "heads.json").read_text())["models"]) == ["pretrained on phantoms"]
+    verb("heads", "scan.nii.gz", "--model", f"named={weights}", "--output_dir", "named")
+    shipped, named = (json.loads((data / name / "heads.json").read_text()) for name in ("heads", "named"))
+    assert (shipped["spacing"], shipped["crop_size"]) == (card["spacing"], card["crop_size"])
+    assert list(shipped["models"]) == ["small"] and shipped["models"]["small"] == named["models"]["named"]
 
 
 def test_a_dicom_series_gives_what_its_nifti_gives_and_a_seg(verb, data, series, caplog):

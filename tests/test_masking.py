@@ -174,6 +174,39 @@ def test_every_mode_on_both_grids(mode, cell, n):
         assert math.isclose(float(hidden.float().mean()), 0.6 if mode == "attentive" else 0.7, abs_tol=0.02)
 
 
+def drawn(mask: StudentMask, batch: int) -> torch.Tensor:
+    return mask(torch.rand(batch, 64), batch, (4, 4, 4), (64, 64, 64), torch.device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("share", "batch", "masked"), [(0.5, 8, 4), (0.25, 8, 2), (0.3, 1, 1), (0.1, 2, 1), (1.0, 3, 3)]
+)
+@pytest.mark.parametrize("mode", ["attentive", "block"])
+def test_a_share_of_the_crops_is_masked_and_always_one(mode, share, batch, masked):
+    hidden = drawn(StudentMask(mode=mode, share=share), batch)
+    whole = 38 if mode == "attentive" else 44  # floor(.7 * 64) = 44, less floor(.1 * 64) = 6 hints
+    assert sorted(hidden.sum(1).tolist()) == [0] * (batch - masked) + [whole] * masked
+
+
+def test_every_crop_has_its_turn_to_be_masked():
+    turns = torch.stack([drawn(StudentMask(share=0.5), 4).any(1) for _ in range(32)])
+    assert turns.any(0).all() and not turns.all(0).any()
+
+
+@pytest.mark.parametrize("mode", ["attentive", "low", "block", "random"])
+@pytest.mark.parametrize(("ratio", "hint_ratio"), [(0.7, 0.1), (0.29, 0.0), (0.1, 0.05)])
+def test_count_is_what_a_mask_hides(mode, ratio, hint_ratio):
+    mask = StudentMask(mode=mode, ratio=ratio, hint_ratio=hint_ratio)
+    assert drawn(mask, 3).sum(1).tolist() == [mask.count(64)] * 3
+
+
+def test_without_attention_the_same_mask_is_random():
+    guided = StudentMask(mode="attentive", ratio=0.5, cell="16vox", share=0.5)
+    assert guided.unguided() == StudentMask(mode="random", ratio=0.5, cell="16vox", share=0.5)
+    block = StudentMask(mode="block")
+    assert block.unguided() is block
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -186,6 +219,9 @@ def test_every_mode_on_both_grids(mode, cell, n):
         ({"hint_ratio": -0.1}, "hint_ratio"),
         ({"hint": "random", "hint_ratio": 0.1, "hint_pool": 0.05}, "hint_pool"),
         ({"mode": "mst", "probability": 0}, "mst_probability"),
+        ({"share": 0.0}, "mask_share: is no share of the crops"),
+        ({"share": 1.1}, "mask_share: is no share of the crops"),
+        ({"share": -0.5}, "mask_share: is no share of the crops"),
     ],
 )
 def test_contradictions_are_refused_at_once(options, says):

@@ -9,36 +9,44 @@ from smart_nets.data.paths import check_output
 from smart_nets.errors import InputError
 from smart_nets.evaluation.compare import compare
 from smart_nets.evaluation.extract import features_of
-from smart_nets.evaluation.features import save_features
+from smart_nets.evaluation.features import IN_WORDS, save_features
 from smart_nets.evaluation.lesion_results import in_words
 from smart_nets.evaluation.probe_features import probe_features
 from smart_nets.settings import check_settings
 from smart_nets.training.run_record import write_json
 from smart_nets.visual.classify_report import write_classify_report
 from smart_nets.visual.compare_report import write_compare_report
+from smart_nets.weights.default_model import shipped_model
 
 
 def features(
     data: str,
-    model: str,
     output: str,
+    model: str = "",
     spacing: float | None = None,
     crop: int | None = None,
     cache_dir: str | None = None,
     rule: str = "median",
+    feature: Literal["cls", "pooled", "stages", "all"] = "all",
 ) -> None:
     """Write the frozen features of lesions, or of whole scans, to one .npz file.
 
     Args:
         data: a table or collection of lesions, or a folder or manifest of scans.
-        model: weights of a pretrained encoder or of a classifier, with the card beside them.
         output: the file to write, e.g. features.npz.
+        model: weights of a pretrained encoder or of a classifier, with the card beside them; default the encoder that
+            the project ships.
         spacing: voxel size in mm; default that of the model's card.
         crop: voxels of a crop; default that of the model's card.
         cache_dir: for prepared voxels; default a folder beside the output.
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
+        feature: which to write: "cls", "pooled" (mean of the last stage), "stages" (means and spreads of all), or "all".
     """
-    data, model, output = str(data), str(model), str(output)  # Fire makes a number of a name such as 5
+    data, model, output = (
+        str(data),
+        str(model or shipped_model()),
+        str(output),
+    )  # Fire makes a number of a name such as 5
     check_output(Path(output).parent)
     if Path(output).is_dir():
         raise InputError(
@@ -47,7 +55,7 @@ def features(
     cache = cache_dir or str(Path(output).with_suffix("")) + "_cache"
     steps = None if spacing is None else [spacing] * 3
     sides = None if crop is None else [crop] * 3
-    found = features_of(data, model, cache, steps, sides, rule)
+    found = features_of(data, model, cache, steps, sides, rule, feature)
     save_features(output, found)
     kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
     print(f"{len(found.rows):,} rows of {len(set(found.patients.tolist())):,} patients: {kinds}\nfeatures: {output}")
@@ -67,7 +75,7 @@ def probe(
         features: a file that the verb `features` wrote of labelled lesions.
         output_dir: where to write.
         kind: "linear" (logistic regression) or "knn".
-        feature: "cls" or "pooled"; default [CLS] where there is one.
+        feature: "cls", "pooled" or "stages"; default the first of these that the file holds.
         folds: how many, stratified and grouped by patient.
         seed: of the folds.
     """
@@ -75,7 +83,7 @@ def probe(
     check_settings({"folds": folds, "seed": seed})
     check_output(output_dir)
     found = probe_features(features, output_dir, kind, feature, folds, seed)
-    print(in_words(found))
+    print(f"{kind} probe of {IN_WORDS[found['feature']]}: {in_words(found)}")
     print(f"report: {write_classify_report(output_dir)}")
 
 

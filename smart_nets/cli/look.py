@@ -21,9 +21,9 @@ from smart_nets.visual.attend import network_card
 from smart_nets.visual.heads_report import write_heads_report
 from smart_nets.visual.snapshots import probe_crops
 from smart_nets.weights.build import load_encoder
-from smart_nets.weights.default_model import cached_model, model_or_phantoms
+from smart_nets.weights.default_model import shipped_model
 
-PHANTOMS = "pretrained on phantoms"
+SHIPPED = "small"  # as the shipped encoder is called in pictures
 NAME = r"[\w+()-][\w .+()-]{0,39}"  # of a model
 
 
@@ -49,7 +49,7 @@ def attend(
         scan: a file, or the folder of a DICOM series.
         output_dir: where to write.
         model: weights with the card beside them, several joined by commas, each as path or name=path; "random" for fresh
-            weights. Without one, a small encoder is pretrained on phantoms, once.
+            weights. Without one, the encoder that the project ships.
         tumour: mask of the tumour to outline and to measure against; several readers joined by commas.
         series: SeriesInstanceUID, where the folder holds several.
         percentile: of the region; what is above it is marked.
@@ -105,7 +105,7 @@ def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
 
 
 def _models(model: str) -> dict[str, str]:
-    """Name -> path of every model; the project's own small one if none is given."""
+    """Name -> path of every model; the shipped one if none is given."""
     named = [_named(text) for text in _listed(model)]
     for name, count in Counter(name.lower() for name, _ in named).items():  # they become file names, on any disk
         if not re.fullmatch(NAME, name):
@@ -114,7 +114,7 @@ def _models(model: str) -> dict[str, str]:
         if count > 1:
             raise ConfigError("models have the same name", where="model", expected="one of each name",
                               found=f"{count} x {name}", remedy="name them: first=PATH,second=PATH")  # fmt: skip
-    return dict(named) or {PHANTOMS: str(model_or_phantoms(cached_model()))}
+    return dict(named) or {SHIPPED: str(shipped_model())}
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -21,9 +21,10 @@ from smart_nets.data.pseudonym import pseudonym
 from smart_nets.data.views import crop_or_pad
 from smart_nets.data.window import window_hu
 from smart_nets.errors import ConfigError
-from smart_nets.evaluation.features import Features
+from smart_nets.evaluation.features import KINDS, Features, check_kind
 from smart_nets.evaluation.probe import extract_features
-from smart_nets.networks.encoder import Encoder, check_size
+from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.inputs import check_size
 from smart_nets.optional import bar
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
@@ -33,7 +34,7 @@ Found = dict[str, NDArray[np.float32]]
 
 def features_of(
     data: str | Path, model: str | Path, cache_dir: str | Path, spacing: Sequence[float] | None = None,
-    crop_size: Sequence[int] | None = None, rule: str = "median",
+    crop_size: Sequence[int] | None = None, rule: str = "median", feature: str = "all",
 ) -> Features:  # fmt: skip
     """Frozen features of every lesion of a lesion source (`lesion_list`), or of every scan of a folder or manifest.
 
@@ -45,9 +46,11 @@ def features_of(
         cache_dir: for prepared voxels.
         spacing, crop_size: mm and voxels; those of the card when not given.
         rule: how LIDC's ratings become labels.
+        feature: "cls", "pooled", "stages" or "all".
 
     Raises:
         InputError, GeometryError: data that cannot be used. CheckpointError: a model that cannot.
+        ConfigError: an unknown feature, or one that this encoder does not have.
     """
     card = read_card(model)
     size = list(card["crop_size"] if crop_size is None else crop_size)
@@ -57,6 +60,8 @@ def features_of(
     window = (float(card["hu_window"][0]), float(card["hu_window"][1]))
     encoder = load_encoder(model)
     check_size(size, encoder.stride)
+    if feature != "all":
+        check_kind(feature, encoder.has_attention)
     if is_lesion_source(Path(data)):
         items = LesionCrops(cache_dir, size, steps).prepare(lesion_list(data, rule))
         vectors = _of_lesions(encoder, items, LesionCrops(cache_dir, size, steps), window)
@@ -65,7 +70,7 @@ def features_of(
         vectors = _of_scans(encoder, items, VolumeCache(cache_dir, steps), size, window)
     labels = [item.get("label") for item in items]
     return Features(
-        vectors=vectors,
+        vectors=vectors if feature == "all" else {feature: vectors[feature]},
         rows=np.array([item["row"] for item in items]),
         patients=np.array([pseudonym(str(item["patient_id"])) for item in items]),
         sizes=np.array([item.get("size_mm", math.nan) for item in items], dtype=float),
@@ -109,13 +114,13 @@ def scan_windows(scan: NDArray[np.int16], size: Sequence[int], window: tuple[flo
     return window_hu(cut, *window).unsqueeze(1)  # (n, D, H, W) -> (n, 1, D, H, W)
 
 
-def choose_vectors(features: Features, feature: str | None) -> NDArray[np.float32]:
-    """The features to probe: as asked, else [CLS] where there is one.
+def chosen_feature(features: Features, feature: str | None) -> str:
+    """The name of the feature to probe: as asked, else the first of `features.KINDS` that the file holds.
 
     Raises:
         ConfigError: a feature that the file does not hold.
     """
-    name = feature or ("cls" if "cls" in features.vectors else "pooled")
+    name = feature or next(kind for kind in KINDS if kind in features.vectors)
     if name not in features.vectors:
         raise ConfigError("is not in this file", where="feature", expected=" or ".join(features.vectors), found=name)
-    return features.vectors[name]
+    return name

@@ -1,7 +1,8 @@
 """Features of a frozen encoder, one row per lesion, kept in a .npz so that probes never need the scans again.
 
-The file has arrays "cls" (n, C) and/or "pooled" (n, C), "row" (n,), "patient" (n,) pseudonyms, "size_mm" (n,), where
-known "label" (n,), and "card", a JSON object that tells where the features come from. Nothing in it is pickled.
+The file has one or more of the arrays "cls", "pooled" and "stages", each (n, C); "row" (n,), "patient" (n,) pseudonyms,
+"size_mm" (n,), where known "label" (n,); and "card", a JSON object that tells where the features come from. Nothing in it
+is pickled.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 
-KINDS = ("cls", "pooled")
+IN_WORDS = {"cls": "[CLS]", "pooled": "mean of the last stage", "stages": "all stages"}
+"""What downstream tasks may read off a frozen encoder (`Encoding`); where none is chosen, the first that there is."""
+KINDS = tuple(IN_WORDS)
 NEEDED = ("row", "patient", "size_mm", "card")
 # what the zip and array formats raise for damaged data
 FAULTS = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, KeyError, NotImplementedError, RuntimeError)
@@ -32,7 +35,7 @@ class Features:
     """Features of n lesions.
 
     Attributes:
-        vectors: "cls" and/or "pooled", each (n, C) float32.
+        vectors: one or more of `KINDS`, each (n, C) float32.
         rows: (n,) position in the list of lesions.
         patients: (n,) pseudonyms.
         sizes: (n,) diameter in mm; NaN where unknown.
@@ -146,3 +149,17 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     with zipfile.ZipFile(path) as archive:
         entries = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
     return {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in entries.items()}
+
+
+def check_kind(feature: str, has_attention: bool = True, where: str = "feature") -> str:
+    """The name of a feature, as it was given.
+
+    Raises:
+        ConfigError: it is none of `KINDS`, or "cls" of an encoder without semantic attention.
+    """
+    if feature not in KINDS:
+        raise ConfigError("is not known", where=where, expected=" or ".join(KINDS), found=feature)
+    if feature == "cls" and not has_attention:
+        raise ConfigError("there is no [CLS] in an encoder without semantic attention", where=where,
+                          remedy="take pooled or stages")  # fmt: skip
+    return feature

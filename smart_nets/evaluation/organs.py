@@ -17,6 +17,7 @@ from torch import Tensor
 from smart_nets.data.phantom import make_phantom, organ_centres
 from smart_nets.data.views import window_hu
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.evaluation.features import check_kind
 from smart_nets.evaluation.probe import Accuracy, extract_features, knn_accuracy
 from smart_nets.networks.encoder import Encoder
 from smart_nets.optional import absent
@@ -97,7 +98,7 @@ def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[in
 
 
 def organ_accuracy(encoder: Encoder, crops: OrganCrops | None, k: int = 5) -> dict[str, Accuracy]:
-    """kNN accuracy of every feature the encoder gives: "pooled", and "cls" with semantic attention.
+    """kNN accuracy of every feature the encoder gives, see `extract_features`.
 
     Raises:
         ConfigError: there are no crops, since a package is missing.
@@ -115,7 +116,7 @@ class KnnProbe:
         encoder: the student's encoder.
         crops: see `phantom_organ_crops`; without them, nothing is measured.
         record: run.json, which gets the accuracies of `feature` as "knn" and of every feature by name.
-        feature: the one to report first, "cls" or "pooled".
+        feature: the one to report first, "cls", "pooled" or "stages".
     """
 
     def __init__(
@@ -156,11 +157,10 @@ def evaluate_organs(
 
 
 def choose_feature(encoder: Encoder, feature: str) -> str:
-    """The feature asked for; "pooled" for an encoder without [CLS].
+    """The feature asked for; "pooled" in place of "cls" for an encoder without [CLS].
 
     Raises:
-        ConfigError: a name that is neither "cls" nor "pooled".
+        ConfigError: a name that is none of `features.KINDS`.
     """
-    if feature not in ("cls", "pooled"):
-        raise ConfigError("is not known", where="probe_feature", expected="cls or pooled", found=feature)
-    return feature if encoder.has_attention else "pooled"
+    check_kind(feature, where="probe_feature")
+    return "pooled" if feature == "cls" and not encoder.has_attention else feature

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from smart_nets.errors import InputError
 from smart_nets.evaluation.bootstrap import bootstrap_interval
-from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.optional import needed
 
 KNN = "kNN test"
@@ -85,14 +85,19 @@ def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> di
     """Features of crops (n, 1, D, H, W) in [0, 1], in evaluation mode.
 
     Returns:
-        "pooled" (n, C), the mean of the last stage's tokens, and with semantic attention "cls" (n, C).
+        by name, in the order of `features.KINDS`: with semantic attention "cls" (n, C); "pooled" (n, C), the mean of the
+        last stage's tokens; "stages" (n, C), see `Encoding.stages`.
     """
     was_training = encoder.training
     encoder.eval()
     device = next(encoder.parameters()).device
-    parts = [encoder(part.to(device)) for part in crops.split(batch_size)]
+    parts = [_read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
     encoder.train(was_training)
-    features = {"pooled": torch.cat([part.pooled for part in parts])}
-    if encoder.has_attention:
-        features["cls"] = torch.cat([part.cls for part in parts if part.cls is not None])
-    return {name: value.float().cpu().numpy() for name, value in features.items()}
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def _read_off(encoding: Encoding) -> dict[str, Tensor]:
+    """The features alone, so that no batch's maps are kept."""
+    cls = {} if encoding.cls is None else {"cls": encoding.cls}
+    found = {**cls, "pooled": encoding.pooled, "stages": encoding.stages}
+    return {name: value.float().cpu() for name, value in found.items()}

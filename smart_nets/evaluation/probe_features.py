@@ -7,8 +7,8 @@ from typing import Any, Literal, get_args
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.evaluation.classify import evaluate
-from smart_nets.evaluation.extract import choose_vectors
-from smart_nets.evaluation.features import read_features
+from smart_nets.evaluation.extract import chosen_feature
+from smart_nets.evaluation.features import IN_WORDS, read_features
 from smart_nets.evaluation.linear_probe import knn_probe, linear_probe
 from smart_nets.training.run_record import versions, write_json
 
@@ -20,11 +20,11 @@ def probe_features(
     features: str | Path, output_dir: str | Path, kind: Kind = "linear", feature: str | None = None, folds: int = 3,
     seed: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
-    """Cross-validate a probe; writes predictions.csv, metrics.json and run.json, and returns the metrics.
+    """Cross-validate a probe; writes predictions.csv, metrics.json and run.json, and returns what metrics.json holds.
 
     Args:
         features: a file of `save_features` with labels.
-        feature: "cls" or "pooled"; [CLS] where there is one when None.
+        feature: "cls", "pooled" or "stages"; when None, the first of these that the file holds.
         folds, seed: see `linear_probe`.
 
     Raises:
@@ -36,14 +36,16 @@ def probe_features(
     if table.labels is None:
         raise InputError("has no labels to probe with", where=features, expected="features of labelled lesions",
                          remedy="run the verb features on a table of lesions")  # fmt: skip
+    name = chosen_feature(table, feature)
     predictions = PROBES[kind](
-        choose_vectors(table, feature), table.labels, table.patients.tolist(), folds, seed, table.rows, table.sizes
+        table.vectors[name], table.labels, table.patients.tolist(), folds, seed, table.rows, table.sizes
     )
-    found = evaluate(predictions, seed=seed)
+    found = {"feature": name, **evaluate(predictions, seed=seed)}
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     predictions.write(folder / "predictions.csv")
     write_json(folder / "metrics.json", found)
-    facts = {"title": f"{kind} probe of frozen features", "settings": {"folds": folds, "seed": seed, "kind": kind}}
+    settings = {"folds": folds, "seed": seed, "kind": kind, "feature": name}
+    facts = {"title": f"{kind} probe of frozen features: {IN_WORDS[name]}", "settings": settings}
     write_json(folder / "run.json", {**facts, "model": dict(table.card), "versions": versions()})
     return found

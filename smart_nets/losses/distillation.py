@@ -6,15 +6,32 @@ business of `training/co_distillation.py`. The form is DINO's.
 
 from __future__ import annotations
 
+from typing import Literal, NamedTuple, get_args
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+from smart_nets.errors import ConfigError
+from smart_nets.losses.sinkhorn import sinkhorn
+
+Centring = Literal["mean", "sinkhorn"]
+
+
+class Distilled(NamedTuple):
+    """One comparison of student and teacher, all in nats and with the tokens' weights; only `loss` has a gradient."""
+
+    loss: Tensor
+    entropy: Tensor  # mean entropy of the teacher's answers: ln K is uniform, 0 always one output
+    information: Tensor  # what the answers tell inputs apart: H(mean p) - mean H(p); at most the log of their number
+    gain: Tensor  # H(mean p) - loss: how much the student beats the best answer that is the same for every input
 
 
 class DistillationLoss(nn.Module):
     """Weighted mean over tokens of -sum_k P_t[k] log P_s[k], in fp32 whatever autocast says.
 
-    P_s = softmax(z_s / tau_s); P_t = softmax((z_t - centre) / tau_t), without gradient. The centre is a moving average
+    P_s = softmax(z_s / tau_s); P_t = softmax((z_t - centre) / tau_t), without gradient; or, with `centring` "sinkhorn", the
+    targets of `losses.sinkhorn`, which need no centre. The centre is a moving average
     of the teacher's logits over all tokens of the global batch: `collect` adds a batch, `update_centre` applies what was
     collected once per optimiser step, so gradient accumulation and several ranks give the centre of the whole batch.
     It starts at the mean of the very first batch: teacher and student begin as copies, and what all their outputs have
@@ -24,14 +41,23 @@ class DistillationLoss(nn.Module):
         out_dim: K, the number of outputs of the projection head.
         student_temperature: tau_s (0.1).
         centre_momentum: 0.9.
+        centring: "mean" (the papers') or "sinkhorn".
+
+    Raises:
+        ConfigError: an unknown centring.
     """
 
     centre: Tensor
     started: Tensor
     collected: Tensor
 
-    def __init__(self, out_dim: int, student_temperature: float = 0.1, centre_momentum: float = 0.9) -> None:
+    def __init__(
+        self, out_dim: int, student_temperature: float = 0.1, centre_momentum: float = 0.9, centring: Centring = "mean"
+    ) -> None:
         super().__init__()
+        if centring not in get_args(Centring):
+            raise ConfigError("is not known", where="centring", expected="mean or sinkhorn", found=centring)
+        self.centring = centring
         self.student_temperature, self.centre_momentum = student_temperature, centre_momentum
         self.register_buffer("centre", torch.zeros(out_dim))
         self.register_buffer("started", torch.tensor(False))
@@ -41,23 +67,27 @@ class DistillationLoss(nn.Module):
     @torch.autocast("cpu", enabled=False)
     def forward(
         self, student: Tensor, teacher: Tensor, teacher_temperature: float, weight: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Distilled:
         """Compare token by token.
 
         Args:
             student, teacher: (M, K) logits of the same M tokens.
             teacher_temperature: tau_t, 0.04 to 0.07.
             weight: (M,) weights that sum to 1; default 1/M each.
-
-        Returns:
-            the loss and the mean entropy of the teacher in nats (no gradient); uniform would be ln K, collapsed 0.
         """
-        log_teacher = ((teacher.detach().float() - self.centre) / teacher_temperature).log_softmax(-1)  # (M, K)
-        target = log_teacher.exp()
+        target = self.targets(teacher, teacher_temperature)  # (M, K)
         per_token = -(target * (student.float() / self.student_temperature).log_softmax(-1)).sum(-1)  # (M,)
-        entropy = -(target * log_teacher).sum(-1).mean()
-        loss = per_token.mean() if weight is None else (per_token * weight).sum()
-        return loss, entropy
+        if weight is None:
+            weight = torch.full_like(per_token, 1 / max(1, len(target)))
+        loss, entropy, blind = (per_token * weight).sum(), (_entropy(target) * weight).sum(), _entropy(weight @ target)
+        return Distilled(loss, entropy, blind - entropy, blind - loss.detach())
+
+    @torch.no_grad()
+    def targets(self, teacher: Tensor, temperature: float) -> Tensor:
+        """The teacher's answers (M, K) from its logits (M, K)."""
+        if self.centring == "sinkhorn":
+            return sinkhorn(teacher.detach(), temperature)
+        return ((teacher.detach().float() - self.centre) / temperature).softmax(-1)
 
     @torch.no_grad()
     def collect(self, teacher: Tensor) -> None:
@@ -84,3 +114,8 @@ class DistillationLoss(nn.Module):
         if dist.is_available() and dist.is_initialized():
             dist.all_reduce(total)
         return total[:-1] / total[-1].clamp(min=1)
+
+
+def _entropy(p: Tensor) -> Tensor:
+    """Of the last axis, in nats."""
+    return torch.special.entr(p).sum(-1)

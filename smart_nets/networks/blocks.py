@@ -17,6 +17,11 @@ def init_linear(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
+def linear_std(linear: nn.Linear, gain: float | None) -> float:
+    """Standard deviation of a fresh linear layer's weights: 0.02, or gain / sqrt(inputs) so that narrow ones are heard."""
+    return 0.02 if gain is None else gain / linear.in_features**0.5
+
+
 def head_dim(dim: int, heads: int) -> int:
     """Width of one attention head; ConfigError when the heads do not divide the width."""
     if heads < 1 or dim % heads:
@@ -56,6 +61,13 @@ class DropPath(nn.Module):
 def drop_path_rates(last: float, depth: int) -> list[float]:
     """Rates that grow linearly from 0 at the first of `depth` blocks to `last` at the last."""
     return [last * i / max(1, depth - 1) for i in range(depth)]
+
+
+def drop_path_off(module: nn.Module) -> None:
+    """A network without stochastic depth, such as the teacher, in whatever mode a library may put it."""
+    for part in module.modules():
+        if isinstance(part, DropPath):
+            part.rate = 0.0
 
 
 def add(x: Tensor, branch: Tensor, gate: Tensor | None) -> Tensor:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.grid import Grid, expand, grid_of
+from smart_nets.networks.blocks import linear_std
+from smart_nets.networks.grid import Grid, grid_of
+from smart_nets.networks.inputs import Fill, check_image, expand_mask, fill_token
+from smart_nets.networks.positions import Position, PositionEmbedding
 from smart_nets.networks.semantic_attention import SemanticAttention
 from smart_nets.networks.swin import SwinTransformer
-
-Fill = Literal["mask_token", "zero"]
 
 
 class Encoding(NamedTuple):
@@ -26,6 +27,22 @@ class Encoding(NamedTuple):
     pooled: Tensor  # (B, C_last) mean of the last stage's tokens
     deep: Tensor  # (B, C_last, d, h, w) the last stage, what the image head reads
     grid: Grid  # the grid of patch and attention
+    maps: tuple[Tensor, ...]  # from the finest to `deep`: of Swin, the patch embedding and each stage after its merging
+
+    @property
+    def features(self) -> dict[str, Tensor]:
+        """What pretraining shapes: "pooled", and "cls" where there is one."""
+        return {"pooled": self.pooled} | ({} if self.cls is None else {"cls": self.cls})
+
+    @property
+    def stages(self) -> Tensor:
+        """What all stages say, joined: the mean over space of every map, then the standard deviation of all but the last.
+
+        Fine stages know texture, deep ones arrangement. (B, stages_dim), as CoralBay (2026) distils and probes.
+        """
+        means = [each.mean((2, 3, 4)) for each in self.maps]
+        spreads = [each.flatten(2).std(2, correction=0) for each in self.maps[:-1]]
+        return torch.cat([*means, *spreads], 1)
 
     @property
     def satt(self) -> Tensor:
@@ -47,7 +64,8 @@ class Encoder(nn.Module, ABC):
         stride: what crop sides must be divisible by, in voxels.
         patch_size: voxels a side per token of the patch embedding.
         cell, deep_cell: voxels a side per token of `Encoding.patch` and of `Encoding.deep`.
-        patch_dim, feature_dim, deep_dim: widths of `Encoding.patch`, `.feature` and `.deep`.
+        patch_dim, feature_dim, deep_dim, stages_dim: widths of `Encoding.patch`, `.feature`, `.deep` and `.stages`.
+        map_dims, map_cells: width, and voxels a side per token, of each of `Encoding.maps`.
         has_attention: whether there is a [CLS] and its attention.
         attention_blocks, attention_heads: how many blocks give that attention, and heads in each; 0 without.
     """
@@ -59,9 +77,15 @@ class Encoder(nn.Module, ABC):
     patch_dim: int
     feature_dim: int
     deep_dim: int
+    map_dims: tuple[int, ...]
+    map_cells: tuple[int, ...]
     has_attention: bool
     attention_blocks: int
     attention_heads: int
+
+    @property
+    def stages_dim(self) -> int:
+        return sum(self.map_dims) + sum(self.map_dims[:-1])
 
     @abstractmethod
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
@@ -103,46 +127,6 @@ class Encoder(nn.Module, ABC):
             )
 
 
-def check_image(x: Tensor, in_chans: int, stride: int) -> None:
-    """ConfigError unless `x` is (B, in_chans, D, H, W) with sides the stride divides; names the nearest valid sizes."""
-    if x.dim() != 5 or x.shape[1] != in_chans:
-        raise ConfigError("not a batch of images", expected=f"(B, {in_chans}, D, H, W)", found=tuple(x.shape))
-    check_size([int(side) for side in x.shape[2:]], stride)
-
-
-def check_size(sides: Sequence[int], stride: int) -> None:
-    """ConfigError unless there are three sides that the stride divides; names the nearest valid sizes."""
-    if not isinstance(sides, (list, tuple)) or len(sides) != 3 or not all(isinstance(side, int) for side in sides):
-        raise ConfigError("needs three sides", where="crop size", expected=[stride] * 3, found=sides)
-    if any(side < 1 or side % stride for side in sides):
-        nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
-        raise ConfigError(
-            "crop sides do not fit the encoder",
-            expected=f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size) or stride}",
-            found=" x ".join(map(str, sides)),
-            remedy="change the crop size",
-        )
-
-
-def expand_mask(mask: Tensor, x: Tensor, cell: int) -> Tensor:
-    """The mask (B, N) of images (B, in_chans, D, H, W) on the grid of tokens of `cell` voxels a side: (B, d, h, w)."""
-    if mask.dtype is not torch.bool or mask.shape[0] != x.shape[0]:
-        raise ConfigError(
-            "not a mask of these images",
-            expected=f"bool ({x.shape[0]}, N), True = hidden",
-            found=f"{mask.dtype} {tuple(mask.shape)}",
-        )
-    return expand(mask, grid_of([int(side) for side in x.shape[2:]], cell))
-
-
-def fill_token(mask_token: Tensor, fill: Fill) -> Tensor:
-    """What hidden tokens become; ConfigError for an unknown fill."""
-    if fill not in ("mask_token", "zero"):
-        raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
-    # Zero as a multiple of the token: the parameter stays in the graph, which distributed training asks for.
-    return mask_token if fill == "mask_token" else mask_token * 0
-
-
 class SmartEncoder(Encoder):
     """Swin with a semantic-attention side branch (SMART Fig. 2, DAGMaN Fig. 1D).
 
@@ -153,8 +137,10 @@ class SmartEncoder(Encoder):
         use_checkpoint: the Swin transformer's.
         sa_stage: after which stage semantic attention looks (1 to 4); None leaves it out.
         sa_blocks, sa_heads, layer_scale: of the semantic attention.
+        sa_position: whether its tokens tell their place: "none" (default), "learned" or "sincos", see `positions`.
         input_mean, input_std: what is taken off the intensities in [0, 1] and what they are divided by. A network that
             learns from few crops of mostly dark lung learns several times faster on centred input.
+        init_gain: scale of the fresh linear layers, see `SwinTransformer`; of the semantic attention, too.
 
     Raises:
         ConfigError: a stage that does not exist, or heads that do not divide its width.
@@ -175,15 +161,22 @@ class SmartEncoder(Encoder):
         sa_blocks: int = 2,
         sa_heads: int = 8,
         layer_scale: float | None = 0.1,
+        sa_position: Position = "none",
         use_checkpoint: bool = False,
         input_mean: float = 0.0,
         input_std: float = 1.0,
+        init_gain: float | None = None,
     ) -> None:
         super().__init__()
+        if init_gain is not None and init_gain <= 0:
+            raise ConfigError("must be above 0, or null for 0.02 everywhere", where="init_gain", found=init_gain)
         if input_std <= 0:
             raise ConfigError("must be above 0", where="input_std", found=input_std)
         if sa_stage not in (1, 2, 3, 4, None):
             raise ConfigError("no such stage", where="sa_stage", expected="1, 2, 3, 4 or null", found=sa_stage)
+        if sa_stage is None and sa_position != "none":
+            raise ConfigError("places are told to semantic attention, which is left out", where="sa_position",
+                              expected="none", found=sa_position, remedy="set sa_stage")  # fmt: skip
         self.input_mean, self.input_std = input_mean, input_std
         self.in_chans, self.patch_size, self.tap = in_chans, patch_size, sa_stage or 3
         self.has_attention = sa_stage is not None
@@ -191,34 +184,44 @@ class SmartEncoder(Encoder):
         self.stride = self.deep_cell = patch_size * 2**4
         self.cell = patch_size * 2**self.tap
         self.patch_dim, self.deep_dim = embed_dim * 2**self.tap, embed_dim * 2**4
+        self.map_dims = tuple(embed_dim * 2**i for i in range(5))
+        self.map_cells = tuple(patch_size * 2**i for i in range(5))
         self.feature_dim = self.deep_dim if sa_stage is None else self.patch_dim
         self.swin = SwinTransformer(
             in_chans, embed_dim, depths, num_heads, window_size, patch_size, mlp_ratio, qkv_bias, drop_path_rate,
-            use_checkpoint,
+            use_checkpoint, init_gain,
         )  # fmt: skip
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
         self.token_norm = nn.LayerNorm(self.patch_dim, eps=1e-6)
         self.semantic_attention = (
             None if sa_stage is None else SemanticAttention(self.patch_dim, sa_blocks, sa_heads, mlp_ratio, layer_scale)
         )
+        if self.semantic_attention is not None and init_gain is not None:
+            for module in self.semantic_attention.modules():
+                if isinstance(module, nn.Linear):
+                    nn.init.trunc_normal_(module.weight, std=linear_std(module, init_gain))
+        self.position = None if sa_position == "none" else PositionEmbedding(self.patch_dim, sa_position)
 
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
         """See `Encoder.forward`."""
         maps = self._maps(x, mask, fill, stages=4)
-        tokens = _tokens(maps[self.tap])
+        tokens, deep = _tokens(maps[self.tap]), maps[-1]
         cls = attention = None
-        if self.semantic_attention is not None:
-            cls, attention = self.semantic_attention(tokens)
-        deep = maps[-1]
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
-        return Encoding(self.token_norm(tokens), cls, attention, deep.mean((2, 3, 4)), deep, grid)
+        if self.semantic_attention is not None:
+            cls, attention = self.semantic_attention(self._placed(tokens, grid))
+        return Encoding(self.token_norm(tokens), cls, attention, deep.mean((2, 3, 4)), deep, grid, tuple(maps))
 
     def cls_attention(self, x: Tensor, block: int = -1) -> Tensor:
         """See `Encoder.cls_attention`."""
         self.check_block(block)
         assert self.semantic_attention is not None
-        maps = self._maps(x, None, "mask_token", stages=self.tap)
-        return self.semantic_attention.rows(_tokens(maps[-1]), block)
+        tokens = _tokens(self._maps(x, None, "mask_token", stages=self.tap)[-1])
+        grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
+        return self.semantic_attention.rows(self._placed(tokens, grid), block)
+
+    def _placed(self, tokens: Tensor, grid: Grid) -> Tensor:
+        return tokens if self.position is None else self.position(tokens, grid)
 
     def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
         check_image(x, self.in_chans, self.stride)

@@ -29,6 +29,11 @@ def grid_of(size: Sequence[int], cell: int) -> Grid:
     return depth, height, width
 
 
+def cell_of(mask: Tensor, size: Sequence[int]) -> int:
+    """Voxels per side of the cells of a mask (B, N) on a crop of this size."""
+    return round((math.prod(size) / mask.shape[1]) ** (1 / 3))
+
+
 def expand(mask: Tensor, shape: Sequence[int]) -> Tensor:
     """A mask on a grid of isotropic cells, repeated onto the finer grid it covers (SMART sec. 3.2: `u~ = m . u`).
 

@@ -107,25 +107,31 @@ class ProjectionHead(nn.Module):
 
 
 class ImageHead(nn.Module):
-    """One linear layer from each deep token to the voxels of its cell (SMART sec. 3.3, the AMIP decoder).
+    """One linear layer from each token of a feature map to the voxels of its cell (SMART sec. 3.3, the AMIP decoder).
 
     Args:
-        in_dim: channels of the deep feature map.
+        in_dim: channels of the feature map.
         cell: voxels a side that one token covers.
         out_chans: channels of the image.
+        start: what a fresh head paints everywhere, near the middle of what it will see; None starts at random biases.
     """
 
-    def __init__(self, in_dim: int, cell: int, out_chans: int = 1) -> None:
+    def __init__(self, in_dim: int, cell: int, out_chans: int = 1, start: float | None = None) -> None:
         super().__init__()
         if min(in_dim, cell, out_chans) < 1:
             raise ConfigError("an image head needs positive sizes", found=(in_dim, cell, out_chans))
         self.cell, self.out_chans = cell, out_chans
-        self.proj = nn.Conv3d(in_dim, out_chans * cell**3, kernel_size=1)
+        self.proj = nn.Linear(in_dim, out_chans * cell**3)
+        if start is not None:
+            nn.init.trunc_normal_(self.proj.weight, std=0.02)
+            nn.init.constant_(self.proj.bias, start)
 
-    def forward(self, deep: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:
         """(B, C, d, h, w) -> (B, out_chans, d * cell, h * cell, w * cell)."""
-        _, _, d, h, w = deep.shape
+        _, _, d, h, w = tokens.shape
         s = self.cell
-        # (B, O * s^3, d, h, w) -> (B, O, s, s, s, d, h, w) -> (B, O, d, s, h, s, w, s)
-        x = self.proj(deep).reshape(-1, self.out_chans, s, s, s, d, h, w)
-        return x.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(-1, self.out_chans, d * s, h * s, w * s)
+        # A matrix product on the channels; a convolution of kernel 1 would be the same, 10 times slower on a CPU.
+        x = self.proj(tokens.permute(0, 2, 3, 4, 1))  # (B, C, d, h, w) -> (B, d, h, w, O * s^3)
+        # (B, d, h, w, O * s^3) -> (B, d, h, w, O, s, s, s) -> (B, O, d, s, h, s, w, s)
+        x = x.reshape(-1, d, h, w, self.out_chans, s, s, s).permute(0, 4, 1, 5, 2, 6, 3, 7)
+        return x.reshape(-1, self.out_chans, d * s, h * s, w * s)

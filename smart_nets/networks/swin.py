@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.blocks import drop_path_rates
+from smart_nets.networks.blocks import drop_path_rates, linear_std
 from smart_nets.networks.swin_blocks import PatchEmbed, PatchMerging, SwinBlock
 from smart_nets.networks.window_attention import attention_map, reorder
 from smart_nets.networks.windows import WindowPlan, plan_windows
@@ -83,6 +83,8 @@ class SwinTransformer(nn.Module):
         qkv_bias: whether queries, keys and values have a bias.
         drop_path_rate: stochastic depth of the last block; it grows linearly from 0 at the first.
         use_checkpoint: recompute the blocks in the backward pass: less memory, more time.
+        init_gain: linear layers start with standard deviation init_gain / sqrt(inputs); None is Swin's 0.02 whatever the
+            width. That was made for widths of hundreds: at 24 every branch starts nearly silent, and learns late.
 
     Raises:
         ConfigError: not four stages, a size that is not positive, or heads that do not divide a stage's width.
@@ -100,6 +102,7 @@ class SwinTransformer(nn.Module):
         qkv_bias: bool = True,
         drop_path_rate: float = 0.1,
         use_checkpoint: bool = False,
+        init_gain: float | None = None,
     ) -> None:
         super().__init__()
         if len(depths) != 4 or len(num_heads) != 4:
@@ -123,7 +126,7 @@ class SwinTransformer(nn.Module):
             # to block, and the gradient of every LayerNorm at zero is 1 / sqrt(eps) = 316 times what it is elsewhere:
             # the first gradients of masked training would have a norm of 7e5 instead of 1, all of it in the mask token.
             if isinstance(module, nn.Linear):
-                nn.init.trunc_normal_(module.weight, std=0.02)
+                nn.init.trunc_normal_(module.weight, std=linear_std(module, init_gain))
 
     @property
     def stages(self) -> list[Stage]:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import ViTBlock, drop_path_rates, init_linear
-from smart_nets.networks.encoder import Encoder, Encoding, Fill, check_image, expand_mask, fill_token
+from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.networks.grid import Grid, grid_of
+from smart_nets.networks.inputs import Fill, check_image, expand_mask, fill_token
 
 
 class ViTEncoder(Encoder):
@@ -48,6 +49,7 @@ class ViTEncoder(Encoder):
         self.attention_blocks, self.attention_heads = depth, num_heads
         self.stride = self.cell = self.deep_cell = patch_size
         self.patch_dim = self.feature_dim = self.deep_dim = dim
+        self.map_dims, self.map_cells = (dim,), (patch_size,)
         self.home = grid_of([img_size] * 3, patch_size)  # the grid of the position embedding
         self.patch_embed = nn.Conv3d(in_chans, dim, kernel_size=patch_size, stride=patch_size)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, dim))
@@ -69,7 +71,7 @@ class ViTEncoder(Encoder):
         tokens = self.norm(last(tokens))
         patch = tokens[:, :-1]
         deep = patch.transpose(1, 2).reshape(-1, self.deep_dim, *grid)  # (B, N, C) -> (B, C, d, h, w)
-        return Encoding(patch, tokens[:, -1], row[..., :-1], patch.mean(1), deep, grid)
+        return Encoding(patch, tokens[:, -1], row[..., :-1], patch.mean(1), deep, grid, (deep,))
 
     def cls_attention(self, x: Tensor, block: int = -1) -> Tensor:
         """See `Encoder.cls_attention`."""

@@ -11,18 +11,30 @@ import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from smart_nets.errors import CheckpointError
+from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.training.run_record import update_record
 from smart_nets.weights.io import save_weights
 
 logger = logging.getLogger(__name__)
+BRANCHES = ("student", "teacher")
+
+
+def encoder_of(network: nn.Module, branch: str) -> nn.Module:
+    """The encoder of a branch of a CoDistillation, for an expression of a configuration.
+
+    Raises:
+        ConfigError: there is no such branch.
+    """
+    if branch not in BRANCHES:
+        raise ConfigError("is not known", where="saved_branch", expected=" or ".join(BRANCHES), found=branch)
+    return cast(nn.Module, getattr(network, branch).encoder)
 
 
 class WeightsSaver:

@@ -12,17 +12,20 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from smart_nets.errors import ConfigError
-from smart_nets.losses.distillation import DistillationLoss
-from smart_nets.losses.image import masked_l1
+from smart_nets.losses.distillation import Centring, DistillationLoss
+from smart_nets.losses.image import masked_l1, one_grey
+from smart_nets.losses.koleo import koleo_of_views
 from smart_nets.masking import StudentMask, patch_dropout, resample_mask
-from smart_nets.networks.blocks import DropPath
+from smart_nets.networks.blocks import drop_path_off
 from smart_nets.networks.encoder import Encoder, Encoding
-from smart_nets.networks.grid import expand, grid_of
+from smart_nets.networks.grid import Grid, cell_of, expand, grid_of
 from smart_nets.networks.heads import ImageHead, ProjectionHead
 from smart_nets.training.ema import update_teacher
+from smart_nets.training.instruments import lost_share, overlap
+from smart_nets.training.step_checks import check_heads, check_step
 
-LOSSES = ("amip", "ampd", "aitd", "gitd")
+DISTILLED = ("ampd", "aitd", "gitd")
+LOSSES = ("amip", *DISTILLED, "koleo")
 
 
 class Branch(nn.Module):
@@ -35,8 +38,7 @@ class Branch(nn.Module):
         self.encoder, self.heads = encoder, nn.ModuleDict(heads)
 
     def forward(self, views: Tensor, hidden: Tensor | None, fill: str = "mask_token") -> Encoding:
-        encoding: Encoding = self.encoder(views, hidden, fill)
-        return encoding
+        return self.encoder(views, hidden, fill)
 
 
 class CoDistillation(nn.Module):
@@ -47,13 +49,18 @@ class CoDistillation(nn.Module):
         student_mask: chooses the student's hidden tokens, see `masking.StudentMask`.
         weights: loss name -> weight; a loss with weight 0 or without entry is neither built nor computed.
         out_dim, hidden, bottleneck, head_layers: the projection heads (8192, 2048, 256, 3).
+        shared_head: AMPD and AITD share one head (iBOT's `shared_head`).
         standardised_heads: losses whose heads standardise their input over the batch, see `networks.heads.Standardise`.
         patch_drop_ratio: r_t, the share of tokens the teacher loses; 0 is "without noisy teacher".
-        drop_grid: "sa" drops cells of the attention grid, "patch" single tokens of the patch embedding.
+        drop_grid: "patch" drops single tokens of the patch embedding, "sa" whole cells of the attention grid.
         teacher_fill: what stands for a dropped token, "mask_token" or "zero".
         attention_input: the teacher's attention on its "noisy" input (default) or, for one more pass, on the "clean" one.
         symmetric: both views go through the student; otherwise only u, at half the cost.
-        student_temperature, centre_momentum: see `DistillationLoss`.
+        ampd_tokens: AMPD on the "hidden" tokens (eq. 5) or on "all".
+        gitd_tap: what GITD compares: "pooled" stage 4 (eq. 4), "patch" tokens' mean (SMIT's code), or all "stages" joined.
+        image_stage: the map the image head paints from: 4 (SMART), or an earlier one with smaller cells; ViT has one.
+        image_start: what a fresh image head paints, see `networks.heads.ImageHead`.
+        student_temperature, centre_momentum, centring: see `DistillationLoss`.
 
     Raises:
         ConfigError: a loss or mask that needs semantic attention with an encoder that has none; no loss at all.
@@ -68,84 +75,95 @@ class CoDistillation(nn.Module):
         hidden: int = 2048,
         bottleneck: int = 256,
         head_layers: int = 3,
+        shared_head: bool = False,
         standardised_heads: Sequence[str] = (),
         patch_drop_ratio: float = 0.7,
-        drop_grid: Literal["sa", "patch"] = "sa",
+        drop_grid: Literal["patch", "sa"] = "sa",
         teacher_fill: Literal["mask_token", "zero"] = "mask_token",
         attention_input: Literal["noisy", "clean"] = "noisy",
         symmetric: bool = True,
+        ampd_tokens: Literal["hidden", "all"] = "hidden",
+        gitd_tap: Literal["pooled", "patch", "stages"] = "pooled",
+        image_stage: int = 4,
+        image_start: float | None = None,
         student_temperature: float = 0.1,
         centre_momentum: float = 0.9,
+        centring: Centring = "mean",
     ) -> None:
         super().__init__()
         weights = {"amip": 1.0, "ampd": 0.1, "aitd": 0.1, "gitd": 0.1} if weights is None else weights
         self.student_mask = student_mask or StudentMask()
         self.weights = {name: float(value) for name, value in weights.items() if value}
-        self._check(encoder, patch_drop_ratio, drop_grid, teacher_fill, attention_input)
-        _check_heads(standardised_heads)
+        check_step(encoder, self.student_mask, self.weights, LOSSES, patch_drop_ratio, image_stage, {
+            "teacher_drop_grid": drop_grid, "teacher_fill": teacher_fill, "attention_input": attention_input,
+            "ampd_tokens": ampd_tokens, "gitd_tap": gitd_tap,
+        })  # fmt: skip
+        check_heads(standardised_heads, DISTILLED, shared_head)
         self.patch_drop_ratio, self.drop_grid, self.teacher_fill = patch_drop_ratio, drop_grid, teacher_fill
         self.attention_input, self.symmetric = attention_input, symmetric
+        self.ampd_tokens, self.gitd_tap = ampd_tokens, gitd_tap
+        self.image_stage = min(image_stage, len(encoder.map_dims) - 1)
 
-        dims = {"ampd": encoder.patch_dim, "aitd": encoder.feature_dim, "gitd": encoder.deep_dim}
-        distilled = [name for name in dims if name in self.weights]
-        heads = {
-            name: ProjectionHead(dims[name], out_dim, hidden, bottleneck, head_layers, name in standardised_heads)
-            for name in distilled
-        }
+        deep = {"pooled": encoder.deep_dim, "patch": encoder.patch_dim, "stages": encoder.stages_dim}[gitd_tap]
+        dims = {"ampd": encoder.patch_dim, "aitd": encoder.feature_dim, "gitd": deep}
+        distilled, sizes = (
+            [name for name in DISTILLED if name in self.weights],
+            (out_dim, hidden, bottleneck, head_layers),
+        )
+        heads = {name: ProjectionHead(dims[name], *sizes, name in standardised_heads) for name in distilled}
+        if shared_head and {"ampd", "aitd"} <= heads.keys():
+            heads["aitd"] = heads["ampd"]
         self.student = Branch(encoder, heads)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
-        _drop_path_off(self.teacher)
-        self.image_head = ImageHead(encoder.deep_dim, encoder.deep_cell) if "amip" in self.weights else None
+        drop_path_off(self.teacher)
+        width, cell = encoder.map_dims[self.image_stage], encoder.map_cells[self.image_stage]
+        self.image_head = ImageHead(width, cell, start=image_start) if "amip" in self.weights else None
         self.distil = nn.ModuleDict(
-            {name: DistillationLoss(out_dim, student_temperature, centre_momentum) for name in distilled}
+            {name: DistillationLoss(out_dim, student_temperature, centre_momentum, centring) for name in distilled}
         )
 
-    def forward(self, views: Tensor, teacher_temperature: float = 0.04) -> dict[str, Tensor]:
+    def forward(self, views: Tensor, teacher_temperature: float = 0.04, guided: bool = True) -> dict[str, Tensor]:
         """One step's losses.
 
         Args:
             views: (2B, 1, D, H, W) in [0, 1]: view u of every scan, then view v of every scan in the same order.
+            guided: False hides tokens at random although the mask follows attention: while that says nothing yet.
 
         Returns:
-            "loss" (the weighted sum to minimise), each active loss by name, "<name>_entropy" of the teacher, and
-            "mask_overlap": share of the teacher's top tokens that noise did not change (clean attention only).
+            "loss" (the weighted sum to minimise), each active loss by name, and what tells whether the method works: of
+            `Distilled` ("aitd_gain"), "amip_relative" to `one_grey`, `lost_share` and, with clean attention, `overlap`.
         """
-        student_views = views if self.symmetric else views[: len(views) // 2]  # (S, 1, D, H, W), S = 2B or B
-        size = grid_of(views.shape[2:], 1)
-
+        student_views = views if self.symmetric else views[: len(views) // 2]  # (S, ...), S = 2B or B
         with torch.no_grad():
-            dropped = self.drop(views)  # (2B, N) bool
+            dropped = self.drop(views)  # (2B, M) bool, or None
             noisy = self.teacher(views, dropped, self.teacher_fill)
-            attention = self.teacher_attention(views, noisy)  # (2B, N), or None when the mask does not ask for it
+            attention = self.teacher_attention(views, noisy) if guided else None  # (2B, N), or None when not asked for
             targets = self.project(self.teacher, noisy)  # ampd (2B, N, K), aitd (2B, K), gitd (2B, K)
             for name, logits in targets.items():
                 self.loss_of(name).collect(logits)
+            hidden = self.hide(attention, views, noisy.grid)[: len(student_views)]  # (S, M) bool
 
-        hidden = self.student_mask(attention, len(views), noisy.grid, size, views.device)[
-            : len(student_views)
-        ]  # (S, M)
         seen = self.student(student_views, hidden)
-
         out: dict[str, Tensor] = {}
         if "ampd" in self.distil:  # same view, hidden tokens only
-            tokens = resample_mask(hidden, grid_of(size, _cell(hidden, size)), noisy.grid)  # (S, N)
-            weight = (tokens / tokens.sum(1, keepdim=True).clamp(min=1) / len(tokens))[
-                tokens
-            ]  # (T,): mean in each sample
-            logits = self.student.heads["ampd"](seen.patch[tokens])  # (S, N, C) -> (T, C) -> (T, K)
-            target = targets["ampd"][: len(tokens)][tokens]  # (2B, N, K) -> (S, N, K) -> (T, K)
-            self._distil(out, "ampd", logits, target, teacher_temperature, weight)
+            out |= self._ampd(seen, targets["ampd"], hidden, teacher_temperature)
         if "aitd" in self.distil:  # other view
             logits = self.student.heads["aitd"](seen.cls)
-            self._distil(out, "aitd", logits, _swap(targets["aitd"])[: len(logits)], teacher_temperature)
+            out |= self._distil("aitd", logits, _swap(targets["aitd"])[: len(logits)], teacher_temperature)
         if "gitd" in self.distil:  # other view
-            logits = self.student.heads["gitd"](seen.pooled)
-            self._distil(out, "gitd", logits, _swap(targets["gitd"])[: len(logits)], teacher_temperature)
+            logits = self.student.heads["gitd"](self.deep_feature(seen))
+            out |= self._distil("gitd", logits, _swap(targets["gitd"])[: len(logits)], teacher_temperature)
         if self.image_head is not None:
-            out["amip"] = masked_l1(self.image_head(seen.deep), student_views, expand(hidden, size))
+            covered = expand(hidden, views.shape[2:])  # (S, D, H, W)
+            out["amip"] = masked_l1(self.image_head(self.painted_from(seen)), student_views, covered)
+            out["amip_relative"] = out["amip"].detach() / one_grey(student_views, covered)
+        if "koleo" in self.weights:
+            out["koleo"] = koleo_of_views(seen.features.values(), 2 if self.symmetric else 1)
 
+        if dropped is not None:
+            out["mask_lost"], out["lost"] = lost_share(hidden, dropped[: len(hidden)], views.shape[2:])
         if self.attention_input == "clean" and attention is not None:
-            out["mask_overlap"] = _overlap(noisy.satt, attention, self.student_mask.ratio)
+            out["mask_overlap"] = overlap(noisy.satt, attention, self.student_mask.ratio)
         out["loss"] = torch.stack([self.weights[name] * out[name] for name in LOSSES if name in self.weights]).sum()
         return out
 
@@ -174,13 +192,28 @@ class CoDistillation(nn.Module):
             return None
         return noisy.satt if self.attention_input == "noisy" else self.teacher.encoder.attention_only(views)
 
+    def hide(self, attention: Tensor | None, views: Tensor, grid: Grid) -> Tensor:
+        """The student's mask (2B, M) bool: by the attention (2B, N) on `grid`, or at random without one."""
+        mask = self.student_mask if attention is not None else self.student_mask.unguided()
+        return mask(attention, len(views), grid, grid_of(views.shape[2:], 1), views.device)
+
+    def deep_feature(self, encoding: Encoding) -> Tensor:
+        """What GITD compares (B, C), by `gitd_tap`."""
+        if self.gitd_tap == "patch":
+            return encoding.patch.mean(1)
+        return encoding.pooled if self.gitd_tap == "pooled" else encoding.stages
+
+    def painted_from(self, encoding: Encoding) -> Tensor:
+        """The map (B, C, d, h, w) the image head reads."""
+        return encoding.maps[self.image_stage]
+
     def loss_of(self, name: str) -> DistillationLoss:
         """One of the distillation losses, by name."""
         return cast(DistillationLoss, self.distil[name])
 
     def project(self, branch: Branch, encoding: Encoding) -> dict[str, Tensor]:
         """Logits of every head of a branch: ampd (B, N, K), aitd (B, K), gitd (B, K)."""
-        source = {"ampd": encoding.patch, "aitd": encoding.cls, "gitd": encoding.pooled}
+        source = {"ampd": encoding.patch, "aitd": encoding.cls, "gitd": self.deep_feature(encoding)}
         return {name: head(source[name]) for name, head in branch.heads.items()}
 
     def train(self, mode: bool = True) -> CoDistillation:
@@ -188,60 +221,23 @@ class CoDistillation(nn.Module):
         self.teacher.eval()
         return self
 
+    def _ampd(self, seen: Encoding, teacher: Tensor, hidden: Tensor, temperature: float) -> dict[str, Tensor]:
+        """AMPD on the hidden tokens of each view, or on all: `seen.patch` (S, N, C), `teacher` (2B, N, K), `hidden` (S, M)."""
+        size = torch.Size([side * self.student.encoder.cell for side in seen.grid])
+        tokens = resample_mask(hidden, grid_of(size, cell_of(hidden, size)), seen.grid)  # (S, N)
+        tokens = tokens if self.ampd_tokens == "hidden" else torch.ones_like(tokens)
+        weight = tokens / tokens.sum(1, keepdim=True).clamp(min=1)  # (S, N): the mean in each view,
+        weight = weight / weight.sum().clamp(min=1)  # then over the views that have such tokens
+        logits = self.student.heads["ampd"](seen.patch[tokens])  # (S, N, C) -> (T, C) -> (T, K)
+        return self._distil("ampd", logits, teacher[: len(tokens)][tokens], temperature, weight[tokens])
+
     def _distil(
-        self, out: dict[str, Tensor], name: str, student: Tensor, teacher: Tensor, temperature: float,
-        weight: Tensor | None = None,
-    ) -> None:  # fmt: skip
-        out[name], out[f"{name}_entropy"] = self.loss_of(name)(student, teacher, temperature, weight)
-
-    def _check(self, encoder: Encoder, drop_ratio: float, drop_grid: str, fill: str, attention_input: str) -> None:
-        unknown = set(self.weights) - set(LOSSES)
-        if unknown or not self.weights or min(self.weights.values()) < 0:
-            raise ConfigError("needs at least one known loss with a positive weight", where="weights",
-                              expected=", ".join(LOSSES), found=self.weights or "none", remedy="set one above 0")  # fmt: skip
-        if not 0 <= drop_ratio < 1:
-            raise ConfigError("is no share of the tokens", where="patch_drop_ratio", expected="a number in [0, 1)",
-                              found=drop_ratio, remedy="0.7 is the paper's, 0 switches the noise off")  # fmt: skip
-        for name, value, choices in (
-            ("teacher_drop_grid", drop_grid, ("sa", "patch")),
-            ("teacher_fill", fill, ("mask_token", "zero")),
-            ("attention_input", attention_input, ("noisy", "clean")),
-        ):
-            if value not in choices:
-                raise ConfigError("is not known", where=name, expected=" or ".join(choices), found=value,
-                                  remedy="choose one of them")  # fmt: skip
-        if not encoder.has_attention and (self.student_mask.needs_attention or "aitd" in self.weights):
-            raise ConfigError("needs semantic attention, which this encoder lacks", where="mask_mode or weight_aitd",
-                              found=f"{self.student_mask.mode} mask, losses {sorted(self.weights)}",
-                              remedy="set sa_stage, or use a random or block mask and weight_aitd 0")  # fmt: skip
-
-
-def _check_heads(names: Sequence[str]) -> None:
-    heads = LOSSES[1:]  # the image loss has a head of another kind
-    if isinstance(names, str) or not set(names) <= set(heads):
-        raise ConfigError("has names of no head", where="standardised_heads", expected=f"a list of {', '.join(heads)}",
-                          found=names)  # fmt: skip
+        self, name: str, student: Tensor, teacher: Tensor, temperature: float, weight: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        found = self.loss_of(name)(student, teacher, temperature, weight)._asdict()
+        return {name: found.pop("loss")} | {f"{name}_{what}": value for what, value in found.items()}
 
 
 def _swap(x: Tensor) -> Tensor:
     """(2B, ...) with the two views exchanged: v of every scan, then u."""
     return x.roll(len(x) // 2, dims=0)
-
-
-def _cell(mask: Tensor, size: tuple[int, ...]) -> int:
-    """Voxels per side of the cells of a mask (B, N) on a crop of this size."""
-    return round((torch.Size(size).numel() / mask.shape[1]) ** (1 / 3))
-
-
-def _overlap(noisy: Tensor, clean: Tensor, ratio: float) -> Tensor:
-    """Mean share of the top floor(rN) tokens that two attentions (B, N) have in common."""
-    k = max(1, int(ratio * noisy.shape[1]))
-    tops = [torch.zeros_like(a).scatter(1, a.topk(k, dim=1).indices, 1.0) for a in (noisy, clean)]
-    return (tops[0] * tops[1]).sum(1).mean() / k
-
-
-def _drop_path_off(module: nn.Module) -> None:
-    """The teacher has no stochastic depth, in whatever mode a library may put it."""
-    for part in module.modules():
-        if isinstance(part, DropPath):
-            part.rate = 0.0

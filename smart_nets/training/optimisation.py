@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-NO_DECAY = ("bias", "mask_token", "cls_token", "relative_position_bias_table", "pos_embed")
+NO_DECAY = ("bias", "mask_token", "cls_token", "relative_position_bias_table", "pos_embed", "position.table")
 
 
 def parameter_groups(module: nn.Module) -> list[dict[str, object]]:

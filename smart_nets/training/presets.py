@@ -17,7 +17,9 @@ BASE_NEEDS_GB = 38
 
 
 def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The settings of the preset `name`; "auto" takes "base" on a large GPU and "tiny" elsewhere, and logs why.
+    """The settings of the preset `name`: what it states, over what "base" states.
+
+    "auto" takes "base" on a large GPU and "tiny" elsewhere, and logs why.
 
     Raises:
         ConfigError: the name is not among the presets.
@@ -30,7 +32,7 @@ def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[s
         raise ConfigError("is not a preset", where="preset", expected=f"auto, {', '.join(presets)}", found=name,
                           remedy="choose one of them with --preset")  # fmt: skip
     logger.info("preset %s (%s)", name, why)
-    return {**presets[name], "name": name}
+    return {**presets.get("base", {}), **presets[name], "name": name}
 
 
 def _by_hardware() -> tuple[str, str]:

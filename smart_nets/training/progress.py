@@ -24,6 +24,7 @@ from torch import Tensor
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.optional import absent, needed
 from smart_nets.training.co_distillation import LOSSES
+from smart_nets.training.health import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Progress:
     """Handler: one bar over all iterations on a terminal; elsewhere one log line per epoch.
 
     Both show the loss, scans per second over all ranks, and the remaining time; the line shows every loss, averaged
-    over the epoch's finite values.
+    over the epoch's finite values, and what is bad by the rules of `health`; each kind is warned of once, in a sentence.
 
     Args:
         total_epochs: epochs of the whole run, those before a resume included.
@@ -41,7 +42,7 @@ class Progress:
     def __init__(self, total_epochs: int) -> None:
         if total_epochs < 1:
             raise ConfigError("must be at least 1", where="total_epochs", found=total_epochs)
-        self.total_epochs = total_epochs
+        self.total_epochs, self.health = total_epochs, Watch(total_epochs)
         self.bar: Any = None  # of tqdm
 
     def attach(self, engine: Engine) -> None:
@@ -63,32 +64,30 @@ class Progress:
 
     def _start_epoch(self) -> None:
         self.epoch_clock, self.scans, self.steps, self.not_finite = time.perf_counter(), 0, 0, 0
-        self.sums: dict[str, tuple[float, int]] = {}
+        self.health.start_epoch()
 
     def _step(self, engine: Engine) -> None:
         log = dict(flat(log_of(engine)))
         self.scans += batch_size(engine.state.batch) * _ranks()
         self.steps += 1
         self.not_finite += not math.isfinite(log.get("loss", 0.0))
-        for name in ("loss", *LOSSES):
-            if math.isfinite(log.get(name, math.nan)):
-                total, count = self.sums.get(name, (0.0, 0))
-                self.sums[name] = (total + log[name], count + 1)
+        self.health.add(log)
         if self.bar is not None:
             where, loss = f"epoch {engine.state.epoch}/{self.total_epochs}", log.get("loss", math.nan)
             self.bar.set_description_str(f"{where}  loss {loss:.3f}  {self._rate():.1f} scans/s", refresh=False)
             self.bar.update()
 
     def _finish_epoch(self, engine: Engine) -> None:
+        state, bad = engine.state, self.health.finish_epoch(engine.state.epoch)
         if self.bar is not None:
             return
-        state = engine.state
-        means = "  ".join(f"{name} {total / count:.4g}" for name, (total, count) in self.sums.items())
+        found = self.health.means()
+        means = "  ".join(f"{name} {found[name]:.4g}" for name in ("loss", *LOSSES) if name in found)
         each = (time.perf_counter() - self.clock) / max(1, state.iteration - self.first)
         left = timedelta(seconds=round(each * self.steps * max(0, self.total_epochs - state.epoch)))
         odd = f"  loss not finite in {self.not_finite} of {self.steps} steps" if self.not_finite else ""
         where, rate = f"epoch {state.epoch}/{self.total_epochs}", self._rate()
-        logger.info("%s  %s  %.1f scans/s  remaining %s%s", where, means, rate, left, odd)
+        logger.info("%s  %s  %.1f scans/s  remaining %s%s%s", where, means, rate, left, odd, bad and f"  {bad}")
 
     def _finish(self) -> None:
         if self.bar is not None:

@@ -21,6 +21,10 @@ from smart_nets.training.co_distillation import LOSSES, CoDistillation
 from smart_nets.training.optimisation import clip_each, freeze_last_layers, set_rates
 from smart_nets.training.schedules import Schedules
 
+LOGGED = ("loss", *LOSSES, "amip_relative", "mask_lost", "lost", "mask_overlap")
+# of `Distilled`: its field, and the name in the log
+OF_DISTILLATION = {"entropy": "teacher_entropy", "information": "teacher_information", "gain": "gain"}
+
 
 class CoDistillationUpdate:
     """One iteration of pretraining.
@@ -32,6 +36,8 @@ class CoDistillationUpdate:
         freeze_epochs: how long the heads' last layers rest.
         autocast: "bf16" computes convolutions and matrices in bfloat16 (softmax and losses stay fp32), "off" in fp32.
         window: HU that become 0 and 1, for views that come as int16 HU: half the bytes to move, windowed on the device.
+        guided_from: epochs during which the mask is random although it follows attention: a young attention says nothing,
+            and a mask that follows it from the first step degenerates (docs/experiments.md).
         patience: non-finite steps in a row that are skipped before training stops.
     """
 
@@ -44,7 +50,10 @@ class CoDistillationUpdate:
         autocast: str = "off",
         patience: int = 5,
         window: tuple[float, float] = WINDOW,
+        guided_from: float = 0,
     ) -> None:
+        if guided_from < 0:
+            raise ConfigError("must be 0 or more", where="guided_from", found=guided_from)
         if autocast not in ("bf16", "off"):
             raise ConfigError("is not known", where="autocast", expected="bf16 or off", found=autocast,
                               remedy="fp16 is left out on purpose: it overflows in this method")  # fmt: skip
@@ -52,7 +61,7 @@ class CoDistillationUpdate:
             raise ConfigError("must be at least 1", where="accumulation_steps", found=accumulation_steps)
         self.schedules, self.accumulation_steps, self.clip = schedules, accumulation_steps, clip
         self.freeze_epochs, self.autocast, self.patience = freeze_epochs, autocast, patience
-        self.window, self.skipped_in_a_row = window, 0
+        self.window, self.guided_from, self.skipped_in_a_row = window, guided_from, 0
         self._clock = time.perf_counter()
 
     def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> dict[str, Any]:
@@ -71,13 +80,12 @@ class CoDistillationUpdate:
         )  # ranks meet at the last part
         with sync:
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
-                out = network(views, now["teacher_temperature"])
+                out = network(views, now["teacher_temperature"], epoch > self.guided_from)
             (out["loss"] / self.accumulation_steps).backward()
 
-        log: dict[str, Any] = {
-            name: float(out[name].detach()) for name in ("loss", *LOSSES, "mask_overlap") if name in out
-        }
-        log["teacher_entropy"] = {name: float(out[f"{name}_entropy"]) for name in model.distil}
+        log: dict[str, Any] = {name: float(out[name].detach()) for name in LOGGED if name in out}
+        for what, told in OF_DISTILLATION.items():
+            log[told] = {name: float(out[f"{name}_{what}"]) for name in model.distil}
         if last:
             set_rates(optimizer, now["lr"], now["weight_decay"])
             if epoch - 1 / state.epoch_length < self.freeze_epochs:
@@ -112,8 +120,8 @@ class CoDistillationUpdate:
 
 
 def two_views(views: Tensor) -> Tensor:
-    """(B, 2, 1, D, H, W) of a loader -> (2B, 1, D, H, W): u of every scan, then v of every scan."""
-    return views.transpose(0, 1).flatten(0, 1)  # (B, 2, ...) -> (2, B, ...) -> (2B, ...)
+    """(B, 2P, ...) of a loader -> (2BP, ...): u of every place of every scan, then v of every place of every scan."""
+    return views.unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 2)  # (B, 2P, ...) -> (2, B, P, ...) -> (2BP, ...)
 
 
 def _everywhere(fine: bool, device: torch.device) -> bool:

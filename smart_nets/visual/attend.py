@@ -24,7 +24,7 @@ from smart_nets.evaluation.localize import consensus, measure
 from smart_nets.evaluation.marking import Marking
 from smart_nets.evaluation.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
-from smart_nets.networks.encoder import check_size
+from smart_nets.networks.inputs import check_size
 from smart_nets.visual.attention import Shown
 from smart_nets.visual.attention_files import save_picture, save_record, save_seg
 from smart_nets.weights.build import load_encoder

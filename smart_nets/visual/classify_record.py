@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ COMMAND = "python -m monai.bundle run --config_file bundles/smart_lidc_classify/
 OPTIONS = ("split_mode", "folds", "fold", "train_fraction", "subset_seed", "rule", "feature", "frozen", "seed",
            "max_epochs", "learning_rate", "head_learning_rate", "spacing", "hu_window")  # fmt: skip
 """Settings that make a run of this kind what it is, by the names the bundle gives them."""
+PROBE = ("kind", "feature", "folds", "seed")  # settings of the verb `probe`
 LOG = {
     "loss": ("Training loss", "cross-entropy; lower is better", True),
     "accuracy": ("Accuracy in training", "share of a batch that is called right", True),
@@ -91,6 +93,8 @@ def again_section(run: ClassifyRun) -> str:
 def _command(run: ClassifyRun) -> str:
     """The command that makes the run again, an option per line; places of files are to be filled in."""
     about, settings, encoder = run.about, run.facts("settings"), run.about.get("encoder")
+    if settings.get("kind"):
+        return _probe_command(settings)
     options: dict[str, object] = {"preset": about["preset"]} if about.get("preset") else {}
     source = str(run.facts("data").get("source", ""))
     if source and "phantom" not in source.lower():
@@ -101,6 +105,12 @@ def _command(run: ClassifyRun) -> str:
     options |= {"classes": about["classes"]} if "classes" in about else {}
     options |= {name: settings[name] for name in OPTIONS if settings.get(name) is not None}
     return " \\\n  ".join([COMMAND, *(f"--{name} {shlex.quote(_literal(value))}" for name, value in options.items())])
+
+
+def _probe_command(settings: dict[str, Any]) -> str:
+    """Of a run that probed frozen features: the verb, with its settings."""
+    told = " ".join(f"--{name} {shlex.quote(_literal(settings[name]))}" for name in PROBE if name in settings)
+    return f"python -m smart_nets probe /path/to/features.npz /path/to/output {told}"
 
 
 def _literal(value: object) -> str:

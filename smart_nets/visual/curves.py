@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 DASHES = {"ampd": "-", "aitd": (0, (5, 1.6)), "gitd": (0, (1.4, 1.2))}  # where lines share a chart
 RAW_POINTS, SMOOTH_POINTS = 300, 220
+LABEL_LETTERS = 24  # of a bar, in a line
+LETTER = 0.072  # inches of a letter of the tick labels (9 pt) in a wide font: the page's own font is the reader's
 METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
@@ -82,7 +85,9 @@ def line_chart(
 
 def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, label: str) -> str:
     """Horizontal bars of accuracy with intervals; rows are (name, accuracy, low, high), all in [0, 1]."""
-    figure, axes = empty_chart(wide=True, height=0.7 + 0.4 * len(rows), top=0.24, left=1.05)
+    names = [textwrap.fill(row[0], LABEL_LETTERS) for row in rows]
+    letters = max(len(line) for name in names for line in name.splitlines() or [""])
+    figure, axes = empty_chart(wide=True, height=0.7 + 0.4 * len(rows), top=0.24, left=0.15 + LETTER * letters)
     axes.grid(axis="y", visible=False)
     for i, (_, accuracy, low, high) in enumerate(rows):
         colour = PALETTE["amip" if i == len(rows) - 1 else "plain"][0]
@@ -93,7 +98,7 @@ def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, la
     axes.axvline(chance, color=PALETTE["muted"][0], linewidth=1, linestyle=(0, (4, 3)))
     axes.annotate(f"chance {chance:.0%}", (chance, 1), (3, 2), xycoords=("data", "axes fraction"),
                   textcoords="offset points", color=PALETTE["muted"][0], fontsize=8.5)  # fmt: skip
-    axes.set(xlim=(0, 1.12), yticks=[-i for i in range(len(rows))], yticklabels=[row[0] for row in rows])
+    axes.set(xlim=(0, 1.12), yticks=[-i for i in range(len(rows))], yticklabels=names)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
     axes.spines["left"].set_visible(False)
     return inline_svg(figure, "knn", label)

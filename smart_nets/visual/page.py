@@ -49,7 +49,7 @@ def tiles(entries: Iterable[tuple[str, str, str, str]]) -> str:
 
 
 def chart(svg: str, title: str, remark: str = "", value: str = "", keys: str = "") -> str:
-    """A card with a chart; svg and keys are HTML, the rest is text."""
+    """A card with a chart; svg and keys (a legend, a verdict) are HTML, the rest is text."""
     small = f"<small>{escape(remark)}</small>" if remark else ""
     output = f"<output>{escape(value)}</output>" if value else ""
     head = f"<figcaption><span><b>{escape(title)}</b>{small}</span>{output}</figcaption>"
@@ -105,9 +105,10 @@ def notes(sentences: Iterable[str]) -> str:
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
-def verdict(kind: str, sentence: str) -> str:
-    """A sentence marked "good", "watch", "bad" or "quiet"."""
-    return f'<p class="verdict {kind}"><span>{escape(sentence)}</span></p>'
+def verdict(kind: str, sentence: str, word: str = "") -> str:
+    """A sentence marked "good", "watch", "bad" or "quiet", on request with a word in that colour before it."""
+    start = f"<b>{escape(word)}</b> " if word else ""
+    return f'<p class="verdict {kind}">{start}<span>{escape(sentence)}</span></p>'
 
 
 def save(html: str, target: Path) -> Path:

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from smart_nets.evaluation.features import IN_WORDS as FEATURES
 from smart_nets.visual import page
 from smart_nets.visual.curves import knn_chart
+from smart_nets.visual.report_health import health_section, verdict_of
 from smart_nets.visual.report_pictures import looks_section, seen_section
-from smart_nets.visual.report_training import entropy_verdict, last_entropies, training_section, uniform_entropy
+from smart_nets.visual.report_training import training_section
 from smart_nets.visual.run_folder import Run, read_run
 
 COMMAND = "python -m monai.bundle run --config_file bundles/smart_pretrain/configs/train.json"
-
-FEATURES = {"cls": "[CLS]", "pooled": "mean of the last stage"}  # what downstream tasks may use of an encoder
 
 
 def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
@@ -44,6 +44,7 @@ def render(run: Run) -> str:
         filter(None, ["Pretraining report", str(about.get("preset", "")), str(about.get("started", ""))[:10]])
     )
     sections = [
+        ("health", "Does the method do what it says?", health_section(run)),
         ("training", "How training went", training_section(run)),
         ("seen", "What the student saw", seen_section(run)),
         ("attention", "Where the model looks", looks_section(run)),
@@ -54,7 +55,9 @@ def render(run: Run) -> str:
 
 
 def _headline(run: Run) -> str:
-    sentences = [" ".join(part) for part in (_what_ran(run), _what_fell(run), _what_was_learned(run))]
+    sentences = [
+        " ".join(part) for part in (_what_ran(run), _whether_it_works(run), _what_fell(run), _what_was_learned(run))
+    ]
     lead = "".join(page.paragraph(text, "lead") for text in sentences if text)
     return lead + page.tiles(_tiles(run)) + page.notes(run.notes)
 
@@ -71,6 +74,12 @@ def _what_ran(run: Run) -> Iterator[str]:
         yield f"{data['rejected']:,} of {data['given']:,} given scans were turned away, each with its reason on record."
 
 
+def _whether_it_works(run: Run) -> Iterator[str]:
+    whole = verdict_of(run)
+    if whole.kind != "quiet":
+        yield whole.sentence
+
+
 def _what_fell(run: Run) -> Iterator[str]:
     if "amip" not in run.series:
         return
@@ -78,12 +87,20 @@ def _what_fell(run: Run) -> Iterator[str]:
     if not math.isfinite(first) or first == 0:
         yield "Its error in hidden parts of the image has no number."
         return
-    width = _window_width(run)
-    in_hu = f" ({first * width:.0f} to {last * width:.0f} HU)" if width else ""
+    width, relative = _window_width(run), _relative(run)
     verb = "fell" if last < first else "rose"
+    if relative >= 1:
+        in_hu = f" ({last * width:.0f} HU)" if width else ""
+        yield (f"Asked to paint hidden parts of an image, one grey value would do better: the mean error {verb} to "
+               f"{page.number(last)} of the intensity window{in_hu}, {relative:.0%} of what the best single grey of each "
+               "crop would miss.")  # fmt: skip
+        return
+    in_hu = f" ({first * width:.0f} to {last * width:.0f} HU)" if width else ""
+    than = f"{abs(last / first - 1):.0%} {'less' if last < first else 'more'}"
+    if math.isfinite(relative):
+        than = f"{1 - relative:.0%} less than one grey value would miss"
     yield (f"Asked to paint hidden parts of an image, its mean error {verb} from {page.number(first)} to "
-           f"{page.number(last)} of the intensity window{in_hu}, {abs(last / first - 1):.0%} "
-           f"{'less' if last < first else 'more'}.")  # fmt: skip
+           f"{page.number(last)} of the intensity window{in_hu}, {than}.")  # fmt: skip
 
 
 def _what_was_learned(run: Run) -> Iterator[str]:
@@ -112,15 +129,23 @@ def _tiles(run: Run) -> Iterator[tuple[str, str, str, str]]:
         yield "Training", f"{run.steps:,} steps", "duration not recorded: the run may not have ended", ""
     if "amip" in run.series:
         first, last = run.series["amip"].ends()
-        change = f"{last / first - 1:+.0%}".replace("-", "−") if first else "–"
-        yield "Error in hidden voxels", change, f"AMIP {page.number(first)} → {page.number(last)}", ""
+        relative = _relative(run)
+        change, remark, kind = (
+            (last / first - 1 if first else math.nan),
+            f"AMIP {page.number(first)} → {page.number(last)}",
+            "",
+        )
+        if math.isfinite(relative):
+            change, remark, kind = relative - 1, "against one grey value per crop", "bad" if relative >= 1 else ""
+        shown = f"{change:+.0%}".replace("-", "−") if math.isfinite(change) else "–"
+        yield "Error in hidden voxels", shown, remark, kind
     knn = _knn(run)
     if "after" in knn:
         start = f"from {knn['before']['accuracy']:.0%}; " if "before" in knn else ""
         remark = f"{start}chance {_chance(knn['after']):.0%}"
         yield "Nearest-neighbour test", f"{knn['after']['accuracy']:.0%}", remark, ""
-    kind, word, _ = entropy_verdict(last_entropies(run), uniform_entropy(run))
-    yield "Teacher", word, "by the entropy of its answers", kind
+    whole = verdict_of(run)
+    yield "Method", whole.word, whole.remark, whole.kind
 
 
 def _features(run: Run) -> str:
@@ -195,6 +220,11 @@ def _chance(result: dict[str, Any]) -> float:
 
 def _with_interval(result: dict[str, Any]) -> str:
     return f"{result['accuracy']:.0%} ({result['low']:.0%}–{result['high']:.0%})"
+
+
+def _relative(run: Run) -> float:
+    """AMIP at the end over what one grey value per crop would miss; NaN if it was not logged."""
+    return run.series["amip_relative"].ends()[1] if "amip_relative" in run.series else math.nan
 
 
 def _window_width(run: Run) -> float:

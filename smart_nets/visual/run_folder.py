@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
+from smart_nets.evaluation.features import KINDS
 from smart_nets.visual.run_metrics import Series, are, count, read_metrics
 
-TESTS = ("knn", "knn_cls", "knn_pooled")
+TESTS = ("knn", *(f"knn_{name}" for name in KINDS))
 
 
 @dataclass(frozen=True)

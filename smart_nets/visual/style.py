@@ -47,6 +47,7 @@ nav a:hover,nav a:focus{color:var(--ink)}
 .good{color:var(--aitd)}.watch{color:var(--ampd)}.bad{color:var(--alarm)}
 .verdict{border-left:4px solid;padding:2px 0 2px 14px;margin:14px 0 18px;max-width:76ch}
 .verdict span{color:var(--ink)}
+.card .verdict{margin:4px 0 10px;font-size:.93rem;line-height:1.45}
 ul.notes{list-style:none;margin:20px 0 0;padding:12px 16px;border:1px solid var(--ampd);
   border-radius:10px;font-size:.92rem}
 ul.notes li+li{margin-top:5px}

@@ -115,6 +115,17 @@ def start_encoder(encoder: Encoder, weights: str | Path | None, restart_attentio
     return told
 
 
+def warm_start(encoder: Encoder, weights: str | Path | None) -> Encoder:
+    """The encoder itself, with weights in it where some are given; for an expression of a configuration.
+
+    Raises:
+        CheckpointError: the weights do not fit.
+    """
+    if weights is not None:
+        start_encoder(encoder, weights)
+    return encoder
+
+
 def card_or(weights: str | Path | None, default: Mapping[str, Any]) -> dict[str, Any]:
     """The card beside the weights, or `default` while there are no weights.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import smart_nets
 from smart_nets.errors import CheckpointError, InputError
+from smart_nets.weights.default_model import own_or_shipped
 from smart_nets.weights.io import card_path, read_card
 from smart_nets.zoo.lint import lint
 
@@ -94,15 +95,18 @@ def _named_classes(files: Mapping[str, bytes]) -> bytes:
 
 
 def weights(bundle: Path) -> dict[str, bytes]:
-    """models/model.pt and its card; no other file of models/, since MONAI Label takes the one with the shortest name."""
-    path = bundle / MODEL
+    """models/model.pt and its card; no other file of models/, since MONAI Label takes the one with the shortest name.
+
+    A bundle that answers with an encoder carries the shipped one until it has its own.
+    """
+    classifies = "build_classifier" in (bundle / "configs" / "inference.json").read_text(encoding="utf-8")
+    path = bundle / MODEL if classifies else Path(own_or_shipped(bundle))
     if not path.is_file():
         raise CheckpointError("has no weights", where=bundle, expected=path, found="nothing",
                               remedy="train it, or give --without_weights")  # fmt: skip
     from smart_nets.weights.build import load_encoder
 
     load_encoder(path)  # it is whole, and its tensors fit what the card describes, name by name
-    classifies = "build_classifier" in (bundle / "configs" / "inference.json").read_text(encoding="utf-8")
     if classifies != ("classes" in read_card(path)):
         kinds = ("a classifier", "an encoder")
         raise CheckpointError("has weights of another kind", where=path, expected=kinds[not classifies],

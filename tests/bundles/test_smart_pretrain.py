@@ -60,8 +60,10 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
     assert set(record["knn"]) == set(record["knn_cls"]) == {"before", "after"}
     lines = [json.loads(line) for line in (trained / "eval" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]  # two scans, two visits, batches of two
+    assert all("rank_cls" in line["instruments"] for line in lines), "before and after training"
     page = (trained / "eval" / "report.html").read_text()
     assert "not for diagnostic use" in page.lower()
+    assert "The method does not do what it says" in page, "not after two steps"
     assert "https://" not in page and "http://" not in page.replace("http://www.w3.org", "")  # nothing is fetched
 
 
@@ -78,7 +80,7 @@ def test_inference_maps_a_scan_on_its_own_grid(trained, scans, tmp_path):
     assert values.min() >= 0
     assert values.mean() == pytest.approx(1.0, abs=0.2)  # relative to uniform
     embedding = np.load(tmp_path / "phantom-0000_embedding.npy")
-    assert embedding.shape == (96,)
+    assert embedding.shape == (64,)
     assert np.isfinite(embedding).all()
 
 
@@ -104,7 +106,7 @@ def test_evaluation_writes_the_accuracy(trained, tmp_path):
     weights = str(trained / "models" / "model.pt")
     run(config_file=str(CONFIGS / "evaluate.json"), model_path=weights, output_dir=str(tmp_path), organ_patients=2)
     result = json.loads((tmp_path / "knn.json").read_text())
-    assert set(result) == {"feature", "cls", "pooled"}
+    assert set(result) == {"feature", "cls", "pooled", "stages"}
     assert (result["cls"]["classes"], result["cls"]["crops"]) == (11, 22)
     assert 0 <= result["cls"]["low"] <= result["cls"]["accuracy"] <= result["cls"]["high"] <= 1
 
@@ -115,6 +117,37 @@ def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
         output_dir=str(tmp_path), dataset_dir=str(real_ct / "organ_crops_dev.npz"),
     )  # fmt: skip
     assert json.loads((tmp_path / "knn.json").read_text())["cls"]["crops"] == 31
+
+
+@pytest.mark.parametrize("source", ["phantoms", "file"])
+def test_evaluation_beside_floors(trained, tmp_path, source):
+    """Fields of a file, or of phantoms; nothing is resized."""
+    options = {"fields_spacing": 8, "organ_patients": 2}
+    if source == "file":
+        noise = np.random.default_rng(0).integers(-100, 100, (4, 36, 36, 36)).astype(np.int16)
+        np.savez(tmp_path / "fields.npz", x=noise, organ=np.array(["liver", "lung"] * 2), scan=np.array([*"ppqq"]))
+        options = {"fields_spacing": 8, "dataset_dir": str(tmp_path / "fields.npz")}
+    run(
+        config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
+        output_dir=str(tmp_path / "out"), **options,
+    )  # fmt: skip
+    result = json.loads((tmp_path / "out" / "knn.json").read_text())
+    assert set(result) == {"protocol", "features", "floors", "differences"}
+    assert set(result["features"]) == {"cls", "pooled", "stages"}
+    assert result["protocol"]["crops"] == (132 if source == "phantoms" else 24)
+    assert {"raw voxels", "brightness", "random pooled"} < set(result["floors"])
+
+
+@pytest.mark.parametrize(("spacing", "says"), [("two", "fields_spacing: is no length"), (2, "smaller than a crop")])
+def test_evaluation_of_fields_that_do_not_fit(trained, tmp_path, spacing, says):
+    x, organs, scans = np.zeros((4, 36, 36, 36), np.int16), np.array([*"abab"]), np.array([*"ppqq"])
+    np.savez(tmp_path / "fields.npz", x=x, organ=organs, scan=scans)
+    with pytest.raises(Exception) as caught:
+        run(
+            config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
+            output_dir=str(tmp_path / "out"), dataset_dir=str(tmp_path / "fields.npz"), fields_spacing=spacing,
+        )  # fmt: skip
+    assert says in str(cause(caught.value)) and not (tmp_path / "out" / "knn.json").exists()
 
 
 def test_a_checked_manifest_is_a_data_set(trained, scans, tmp_path):
@@ -153,9 +186,12 @@ def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
         ({"dataset_dir": "TEXT"}, "note.txt"),
         ({"crop_size": [40, 64, 64]}, "multiples of 32, such as 32 or 64"),
         ({"mask_ratio": 0.1, "hint_ratio": 0.2}, "hint_ratio: hints would show every hidden token"),
-        ({"preset": "huge"}, "preset: is not a preset (expected auto, tiny, base, found huge)"),
+        ({"preset": "huge"}, "preset: is not a preset (expected auto, base, small, tiny, found huge)"),
         ({"sa_stage": 7}, "sa_stage: no such stage"),
         ({"sa_stage": 0}, "needs semantic attention"),
+        ({"sa_stage": 4}, "leaves too few cells for a mask"),
+        ({"saved_branch": "both"}, "saved_branch: is not known (expected student or teacher, found both)"),
+        ({"pretrained": "/no/such/model.pt"}, "/no/such/model.pt: there are no weights here"),
         ({"autocast": "fp16"}, "autocast: is not known"),
     ],
 )

@@ -24,6 +24,8 @@ from smart_nets.evaluation.marking import Marked, Marking
 from smart_nets.evaluation.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.weights.build import load_encoder
+from smart_nets.weights.default_model import shipped_model
+from smart_nets.weights.io import read_card
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "smart_zeroshot_seg"
 CONFIGS = BUNDLE / "configs"
@@ -203,6 +205,22 @@ def test_a_classifier_shows_where_its_encoder_looks(show, uneven, chest_file, tm
     path = uneven(tmp_path / "classifier.pt", feature="cls", classes=["benign", "malignant"])
     found, _ = written(show(chest_file, model_path=str(path), region="image"), "scan")
     np.testing.assert_allclose(found, by_hand(path, chest_file, Marking(90, "image"))[0], atol=1e-5)
+
+
+def test_without_own_weights_the_shipped_encoder_looks(chest_file, tmp_path):
+    """As in a fresh checkout, whose bundles lie beside each other; with its own spacing, crop and window."""
+    weights = shipped_model()
+    shutil.copytree(weights.parent, tmp_path / "smart_pretrain" / "models")
+    run(
+        config_file=str(CONFIGS / "inference.json"), bundle_root=str(tmp_path / "smart_zeroshot_seg"),
+        dataset_dir=str(chest_file), output_dir=str(tmp_path / "out"), overlap=0.0, region="image",
+    )  # fmt: skip
+    card = read_card(weights)
+    settings = {name: card[name] for name in ("crop_size", "spacing", "hu_window")}
+    score, marked = by_hand(weights, chest_file, Marking(90, "image"), overlap=0.0, **settings)
+    found, mask = written(tmp_path / "out", "scan")
+    np.testing.assert_allclose(found, score, atol=1e-5)
+    np.testing.assert_array_equal(mask, marked.mask)
 
 
 def test_without_scans_a_phantom_is_shown(show, monkeypatch):

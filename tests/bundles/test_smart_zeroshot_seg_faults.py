@@ -16,8 +16,9 @@ from monai.bundle import run
 
 from smart_nets.data.phantom import ORGANS
 from smart_nets.data.phantom.write import save
-from smart_nets.errors import CheckpointError, SmartError, cause
+from smart_nets.errors import SmartError, cause
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "smart_zeroshot_seg"
@@ -119,25 +120,11 @@ def test_faults_end_in_one_sentence_and_leave_nothing(refused, faulty, config, o
     assert says in refused(config, **given)
 
 
-@pytest.fixture
-def asked(monkeypatch) -> list[tuple[Any, ...]]:
-    """What `model_or_phantoms` was called with; it cannot make a model here."""
-    calls: list[tuple[Any, ...]] = []
-
-    def failing(*given: Any) -> Path:
-        calls.append(given)
-        raise CheckpointError("pretraining on phantoms failed", where=given[-1], remedy="see its messages above")
-
-    monkeypatch.setattr("smart_nets.weights.default_model.model_or_phantoms", failing)
-    return calls
-
-
 @pytest.mark.parametrize("config", ["inference.json", "evaluate.json"])
-def test_without_a_model_the_pretraining_beside_this_bundle_is_asked_for_one(refused, asked, tmp_path, config):
-    own = tmp_path / "smart_zeroshot_seg" / "models" / "model.pt"
-    told = refused(config, bundle_root=str(own.parents[1]), model_path=str(own))
-    assert "pretraining on phantoms failed" in told
-    assert asked == [(str(own), str(tmp_path), str(own))]
+def test_without_own_and_without_shipped_weights_the_own_path_is_told(refused, tmp_path, config):
+    root = tmp_path / "smart_zeroshot_seg"
+    told = refused(config, bundle_root=str(root), model_path="$own_or_shipped(@bundle_root)")  # as the file says itself
+    assert f"{root / 'models' / 'model.pt'}: there are no weights here" in told
 
 
 @pytest.mark.parametrize("config", ["inference.json", "evaluate.json"])
@@ -145,23 +132,18 @@ def test_without_a_model_the_pretraining_beside_this_bundle_is_asked_for_one(ref
     ("option", "says"),
     [({"percentile": 0}, "percentile: must lie"), ({"dataset_dir": "/no/such/folder"}, "does not exist")],
 )
-def test_what_cannot_be_looked_at_is_told_before_a_model_is_made(refused, asked, tmp_path, config, option, says):
+def test_what_cannot_be_looked_at_is_told_before_a_model_is_missed(refused, tmp_path, config, option, says):
     assert says in refused(config, model_path=str(tmp_path / "none.pt"), **option)
-    assert not asked
 
 
 @pytest.mark.parametrize("config", ["inference.json", "evaluate.json"])
-def test_a_model_that_was_made_is_taken_with_its_card(chest_model, chest_file, tumours, tmp_path, monkeypatch, config):
-    """And not with the card that stands in until there are weights."""
-    path = tmp_path / "models" / "model.pt"
-
-    def made(*given: Any) -> Path:
-        shutil.copytree(chest_model.parent, path.parent)
-        return path
-
-    monkeypatch.setattr("smart_nets.weights.default_model.model_or_phantoms", made)
+def test_own_weights_are_taken_with_their_card(chest_model, chest_file, tumours, tmp_path, config):
+    """And not with the card that stands in where there are none, though the shipped encoder lies beside."""
+    root = tmp_path / "smart_zeroshot_seg"
+    shutil.copytree(chest_model.parent, root / "models")
+    shutil.copytree(shipped_model().parent, tmp_path / "smart_pretrain" / "models")
     source = chest_file if config == "inference.json" else tumours
-    run(config_file=str(CONFIGS / config), dataset_dir=str(source), model_path=str(path), output_dir=str(tmp_path / "out"),
+    run(config_file=str(CONFIGS / config), dataset_dir=str(source), bundle_root=str(root), output_dir=str(tmp_path / "out"),
         region="image", **({} if config == "inference.json" else {"random_encoders": 0}))  # fmt: skip
     record = tmp_path / "out" / {"inference.json": "attention.json", "evaluate.json": "localize.json"}[config]
     assert json.loads(record.read_text())["settings"]["spacing"] == [8.0, 8.0, 8.0]

@@ -11,6 +11,7 @@ from monai.utils import set_determinism
 
 from smart_nets.data.cache import VolumeCache
 from smart_nets.data.store import CachedScan
+from smart_nets.data.view_changes import ViewChanges
 from smart_nets.data.views import LoadCachedd, TwoViewsd, crop_or_pad
 from smart_nets.data.window import window_hu
 from smart_nets.errors import ConfigError, InputError
@@ -76,6 +77,31 @@ def test_a_parent_crop_guarantees_overlap():
     assert starts.min() == 0 and starts.max() == 32
 
 
+def test_several_places_of_one_scan_come_as_all_u_then_all_v():
+    views = TwoViewsd("image", (8, 8, 8), None, (10, 10, 10), places=3).set_random_state(0)
+    item = views({"image": cached((60, 60, 60))})
+    assert item["views"].shape == (6, 1, 8, 8, 8) and item["starts"].shape == (6, 3)
+    u, v = item["starts"][:3], item["starts"][3:]
+    assert (u - v).abs().max() <= 2, "u and v of a place overlap"
+    assert (u[0] - u[1]).abs().max() > 2, "places are drawn apart"
+
+
+def test_changed_views_keep_their_middle():
+    scan = CachedScan(np.zeros((40, 40, 40), np.int16), np.eye(4), "scan")
+    scan.array[18:22, 18:22, 18:22] = 1000  # a dot in the middle
+    view = TwoViewsd("image", (40, 40, 40), None, changes=ViewChanges(zoom=(0.5, 0.5)))({"image": scan})["views"][0, 0]
+    assert view[16:24, 16:24, 16:24].min() > 300 and view[:14].max() == 0  # twice as wide, still in the middle
+
+
+def test_places_without_tissue_are_drawn_again():
+    array = np.full((60, 20, 20), -1024, np.int16)
+    array[30:] = 40
+    views = TwoViewsd("image", (8, 8, 8), None, tissue=0.9).set_random_state(0)
+    starts = torch.cat([views({"image": CachedScan(array, np.eye(4), "half")})["starts"] for _ in range(100)])
+    middles = starts.reshape(-1, 2, 3)[:, :, 0].float().mean(1) + 4
+    assert (middles >= 30).float().mean() > 0.95  # 8 draws; without the rule it would be about half
+
+
 @pytest.mark.parametrize(("depth", "before", "after"), [(5, 1, 2), (4, 2, 2), (7, 0, 1)])
 def test_short_scans_are_padded_on_both_sides_with_air_and_counted(depth, before, after):
     """8 voxels out of `depth`: what is missing is shared, the odd voxel goes behind."""
@@ -126,6 +152,8 @@ def test_from_files_through_monais_loader(save, hu, affine, tmp_path: Path, work
         ({"size": (8, 8, 0)}, "three sizes"),
         ({"window": (1, 1)}, "low below high"),
         ({"size": (8, 8, 8), "parent_crop": (9, 9, 7)}, "parent crop"),
+        ({"tissue": 1.0}, "tissue: is no share"),
+        ({"places": 0}, "places: must be 1 or more"),
     ],
 )
 def test_bad_settings(settings, message):

@@ -12,7 +12,7 @@ from smart_nets.data.pseudonym import pseudonym
 from smart_nets.data.read import read_volume
 from smart_nets.data.window import window_hu
 from smart_nets.errors import CheckpointError, ConfigError, InputError
-from smart_nets.evaluation.extract import choose_vectors, features_of, scan_windows
+from smart_nets.evaluation.extract import chosen_feature, features_of, scan_windows
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.weights.io import save_weights, sha256_of
@@ -45,12 +45,12 @@ def model(tmp_path) -> Path:
 
 
 def by_hand(model: Path, images: torch.Tensor) -> dict[str, np.ndarray]:
-    """ "cls" and "pooled" of images (n, 1, D, H, W) in [0, 1]."""
+    """ "cls", "pooled" and "stages" of images (n, 1, D, H, W) in [0, 1]."""
     encoder = SmartEncoder(**SMALL).eval()
     encoder.load_state_dict(torch.load(model, weights_only=True))
     with torch.no_grad():
         found = encoder(images)
-    return {"cls": found.cls.numpy(), "pooled": found.pooled.numpy()}
+    return {"cls": found.cls.numpy(), "pooled": found.pooled.numpy(), "stages": found.stages.numpy()}
 
 
 def cubes(scans: Path, size: int, spacing: float) -> torch.Tensor:
@@ -64,7 +64,7 @@ def cubes(scans: Path, size: int, spacing: float) -> torch.Tensor:
 def test_lesions_have_the_features_of_the_cubes_around_them(scans, model, tmp_path):
     found = features_of(scans / "lesions.csv", model, tmp_path / "cache")
     expected = by_hand(model, cubes(scans, 32, 1.5))
-    for name in ("cls", "pooled"):
+    for name in ("cls", "pooled", "stages"):
         np.testing.assert_allclose(found.vectors[name], expected[name], atol=2e-3)  # the cache keeps whole HU
     assert found.rows.tolist() == [0, 1, 2] and found.labels.tolist() == [1, 0, 0]
     assert found.patients.tolist() == [pseudonym("Ann"), pseudonym("Ann"), pseudonym("Bob")]
@@ -94,7 +94,9 @@ def test_scans_have_the_mean_over_windows_and_no_labels(scans, model, tmp_path):
     (scans / "lesions.csv").unlink()
     found = features_of(scans, model, tmp_path / "cache", spacing=[2.0] * 3)
     assert found.labels is None and found.rows.tolist() == [0, 1] and np.isnan(found.sizes).all()
-    assert {name: value.shape for name, value in found.vectors.items()} == {"cls": (2, 48), "pooled": (2, 192)}
+    assert {name: value.shape for name, value in found.vectors.items()} == {
+        "cls": (2, 48), "pooled": (2, 192), "stages": (2, 12 * 46),  # means of 1 + 2 + 4 + 8 + 16 times 12, spreads without 16
+    }  # fmt: skip
     assert not np.allclose(found.vectors["cls"][0], found.vectors["cls"][1])
 
 
@@ -104,10 +106,21 @@ def test_an_encoder_without_attention_has_no_cls(scans, tmp_path):
         SmartEncoder(**plain), tmp_path / "plain.pt", {**CARD, "architecture": {"name": "SmartEncoder", **plain}}
     )
     found = features_of(scans / "lesions.csv", tmp_path / "plain.pt", tmp_path / "cache")
-    assert set(found.vectors) == {"pooled"}
-    assert choose_vectors(found, None) is found.vectors["pooled"]
-    with pytest.raises(ConfigError, match=r"feature: is not in this file .expected pooled, found cls"):
-        choose_vectors(found, "cls")
+    assert set(found.vectors) == {"pooled", "stages"}
+    assert chosen_feature(found, None) == "pooled"
+    with pytest.raises(ConfigError, match=r"feature: is not in this file .expected pooled or stages, found cls"):
+        chosen_feature(found, "cls")
+    with pytest.raises(ConfigError, match=r"feature: there is no \[CLS\] in an encoder without semantic attention"):
+        features_of(scans / "lesions.csv", tmp_path / "plain.pt", tmp_path / "cache", feature="cls")
+
+
+@pytest.mark.parametrize("feature", ["cls", "pooled", "stages"])
+def test_one_feature_alone(scans, model, tmp_path, feature):
+    every = features_of(scans / "lesions.csv", model, tmp_path / "cache")
+    one = features_of(scans / "lesions.csv", model, tmp_path / "cache", feature=feature)
+    assert set(every.vectors) == {"cls", "pooled", "stages"} and set(one.vectors) == {feature}
+    np.testing.assert_array_equal(one.vectors[feature], every.vectors[feature])
+    assert chosen_feature(one, None) == feature
 
 
 def test_windows_cover_a_scan_and_overlap_by_half():
@@ -125,6 +138,7 @@ def test_windows_cover_a_scan_and_overlap_by_half():
         ({"data": "none.csv"}, InputError, "none.csv: does not exist"),
         ({"model": "none.pt"}, CheckpointError, "none.pt: there are no weights here"),
         ({"crop_size": [40, 32, 32]}, ConfigError, "multiples of 32, such as 32 or 64"),
+        ({"feature": "mean"}, ConfigError, "feature: is not known .expected cls or pooled or stages, found mean"),
         ({"spacing": [0.0, 1.0, 1.0]}, ConfigError, "three spacings above 0"),
     ],
 )

@@ -16,7 +16,11 @@ def table(**changes) -> Features:
     """Five lesions of three patients."""
     rng = np.random.default_rng(0)
     values = {
-        "vectors": {"cls": rng.normal(size=(5, 4)), "pooled": rng.normal(size=(5, 8))},
+        "vectors": {
+            "cls": rng.normal(size=(5, 4)),
+            "pooled": rng.normal(size=(5, 8)),
+            "stages": rng.normal(size=(5, 9)),
+        },
         "rows": np.array([0, 1, 2, 4, 7]),
         "patients": np.array(["p1", "p1", "p22", "p3", "p3"]),
         "sizes": np.array([8.0, 12.5, np.nan, 20.0, 9.0]),
@@ -27,7 +31,7 @@ def table(**changes) -> Features:
 
 
 @pytest.mark.parametrize("labels", [np.array([0, 1, 0, 1, 1]), None])
-@pytest.mark.parametrize("kinds", [("cls", "pooled"), ("cls",), ("pooled",)])
+@pytest.mark.parametrize("kinds", [("cls", "pooled", "stages"), ("cls", "pooled"), ("cls",), ("pooled",), ("stages",)])
 def test_what_was_saved_comes_back(tmp_path, kinds, labels):
     given = table(labels=labels, vectors={kind: table().vectors[kind] for kind in kinds})
     save_features(tmp_path / "new folder" / "features.npz", given)
@@ -46,7 +50,7 @@ def test_the_file_is_as_documented_and_the_same_every_time(tmp_path):
         save_features(tmp_path / name, table())
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
-        assert set(file.files) == {"cls", "pooled", "row", "patient", "size_mm", "label", "card"}
+        assert set(file.files) == {"cls", "pooled", "stages", "row", "patient", "size_mm", "label", "card"}
         assert json.loads(str(file["card"])) == CARD
 
 

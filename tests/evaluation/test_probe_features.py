@@ -22,7 +22,11 @@ def table(labelled: bool = True, **vectors: np.ndarray) -> Features:
     n = PATIENTS * EACH
     labels = np.arange(n) // EACH % 2
     cls = rng.normal(size=(n, 6)) + 2 * labels[:, None]
-    given = vectors or {"cls": cls, "pooled": rng.normal(size=(n, 9))}
+    given = vectors or {
+        "cls": cls,
+        "pooled": rng.normal(size=(n, 9)),
+        "stages": rng.normal(size=(n, 20)) + labels[:, None],
+    }
     return Features(given, np.arange(n) + 100, np.repeat([f"p{k:02d}" for k in range(PATIENTS)], EACH),
                     rng.uniform(4, 30, n), labels if labelled else None, {"model": "model.pt", "sha256": "abc"})  # fmt: skip
 
@@ -34,7 +38,7 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["linear", "knn"])
-@pytest.mark.parametrize("feature", [None, "cls", "pooled"])
+@pytest.mark.parametrize("feature", [None, "cls", "pooled", "stages"])
 def test_the_folder_holds_what_the_probe_says(file, tmp_path, kind, feature):
     found = probe_features(file, tmp_path / "out", kind, feature, folds=2, seed=3)
     given = table()
@@ -46,7 +50,9 @@ def test_the_folder_holds_what_the_probe_says(file, tmp_path, kind, feature):
     np.testing.assert_allclose(written.probabilities, expected.probabilities, atol=1e-6)
     assert json.loads((tmp_path / "out" / "metrics.json").read_text()) == json.loads(json.dumps(found))
     record = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert record["settings"] == {"folds": 2, "seed": 3, "kind": kind} and record["model"]["sha256"] == "abc"
+    assert found["feature"] == (feature or "cls")
+    assert record["settings"] == {"folds": 2, "seed": 3, "kind": kind, "feature": feature or "cls"}
+    assert record["model"]["sha256"] == "abc"
 
 
 def test_a_telling_feature_is_told_from_noise(file, tmp_path):
@@ -58,14 +64,23 @@ def test_a_telling_feature_is_told_from_noise(file, tmp_path):
 def test_the_report_reads_the_folder(file, tmp_path):
     probe_features(file, tmp_path / "out")
     page = write_classify_report(tmp_path / "out").read_text()
-    assert "linear probe of frozen features" in page
+    assert "linear probe of frozen features: [CLS]" in page
+    assert (
+        "python -m smart_nets probe /path/to/features.npz /path/to/output --kind linear --feature cls --folds 3" in page
+    )
+    probe_features(file, tmp_path / "all", feature="stages")
+    assert "linear probe of frozen features: all stages" in write_classify_report(tmp_path / "all").read_text()
 
 
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
         ({"kind": "svm"}, ConfigError, "kind: is not known .expected linear or knn, found svm"),
-        ({"feature": "mean"}, ConfigError, "feature: is not in this file .expected cls or pooled, found mean"),
+        (
+            {"feature": "mean"},
+            ConfigError,
+            "feature: is not in this file .expected cls or pooled or stages, found mean",
+        ),
         ({"folds": 1}, ConfigError, "cannot make that many folds"),
         ({"folds": 21}, ConfigError, "cannot make that many folds .expected 2 to 20"),
         ({"features": "none.npz"}, InputError, "none.npz: there is no such file"),

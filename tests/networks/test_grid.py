@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.grid import expand, grid_of
+from smart_nets.networks.grid import cell_of, expand, grid_of
 
 
 def test_expand_repeats_each_cell_by_hand():
@@ -34,6 +34,11 @@ def test_sides_may_differ():
 
 def test_grid_of_divides_every_side():
     assert grid_of((128, 96, 64), 16) == (8, 6, 4)
+
+
+@pytest.mark.parametrize(("cells", "size", "cell"), [(512, (128,) * 3, 16), (48, (32, 64, 96), 16), (1, (32,) * 3, 32)])
+def test_cell_of_is_how_a_mask_was_drawn(cells, size, cell):
+    assert cell_of(torch.zeros(2, cells, dtype=torch.bool), size) == cell
 
 
 @pytest.mark.parametrize(("size", "cell"), [((128, 128, 100), 16), ((128, 128), 16), ((0, 16, 16), 16), ((8, 8, 8), 0)])

@@ -74,12 +74,20 @@ def test_parameters_of_the_image_head():
 @pytest.mark.parametrize("channels", [1, 2])
 def test_voxels_are_where_their_token_is(channels):
     head, deep = ImageHead(5, cell=4, out_chans=channels), torch.randn(2, 5, 2, 3, 1)
-    expected = rearrange(head.proj(deep), "b (o i j k) d h w -> b o (d i) (h j) (w k)", o=channels, i=4, j=4, k=4)
+    voxels = head.proj(rearrange(deep, "b c d h w -> b d h w c"))
+    expected = rearrange(voxels, "b d h w (o i j k) -> b o (d i) (h j) (w k)", o=channels, i=4, j=4, k=4)
     assert torch.equal(head(deep), expected) and head(deep).shape == (2, channels, 8, 12, 4)
     changed = deep.clone()
     changed[:, :, 1, 2, 0] += 1
     difference = (head(changed) - head(deep)).abs().sum((0, 1)).nonzero()
     assert difference.min(0).values.tolist() == [4, 8, 0] and difference.max(0).values.tolist() == [7, 11, 3]
+
+
+def test_a_fresh_image_head_may_start_at_a_grey():
+    tokens = torch.zeros(1, 5, 1, 2, 1)
+    assert torch.equal(ImageHead(5, cell=2, start=0.3)(tokens), torch.full((1, 1, 2, 4, 2), 0.3))
+    assert ImageHead(5, cell=2)(tokens).std() > 0.1  # random biases, up to 1 / sqrt 5
+    assert ImageHead(64, cell=8, start=0.3).proj.weight.std().item() == pytest.approx(0.02, rel=0.05)
 
 
 @pytest.mark.parametrize("sizes", [{"layers": 0}, {"out_dim": 0}, {"hidden": 0}, {"bottleneck": -1}], ids=str)

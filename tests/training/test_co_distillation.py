@@ -5,7 +5,6 @@ import copy
 import pytest
 import torch
 
-from smart_nets.errors import ConfigError
 from smart_nets.masking import StudentMask, attentive
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
@@ -27,7 +26,7 @@ def views() -> torch.Tensor:
 
 def test_the_sum_is_weighted_and_every_loss_is_there(views):
     out = model()(views)
-    assert set(LOSSES) < set(out)
+    assert set(LOSSES) & set(out) == set(LOSSES) - {"koleo"}  # which the default leaves out
     expected = out["amip"] + 0.1 * (out["ampd"] + out["aitd"] + out["gitd"])
     assert torch.allclose(out["loss"], expected)
 
@@ -197,8 +196,10 @@ def test_without_semantic_attention(views):
 
 def test_vit_takes_the_place_of_swin():
     encoder = ViTEncoder(img_size=64, dim=24, depth=2, num_heads=2)
-    out = CoDistillation(encoder, **HEADS)(torch.rand(2, 1, 64, 64, 64))
+    step = CoDistillation(encoder, weights=dict.fromkeys(LOSSES, 1.0), **HEADS)
+    out = step(torch.rand(4, 1, 64, 64, 64))
     assert set(LOSSES) < set(out)
+    assert torch.allclose(out["loss"], torch.stack([out[name] for name in LOSSES]).sum())
 
 
 @pytest.mark.parametrize("options", [{"drop_grid": "patch"}, {"teacher_fill": "zero"}, {"head_layers": 1}])
@@ -227,28 +228,3 @@ def test_bf16_autocast_is_finite_and_close(views):
     out["loss"].backward()
     assert out["loss"].dtype == torch.float32
     assert out["loss"].item() == pytest.approx(exact(views)["loss"].item(), rel=0.02)
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"weights": {"amip": 0.0}}, "at least one known loss"),
-        ({"weights": {"amip": -1.0}}, "at least one known loss"),
-        ({"weights": {"mse": 1.0}}, "at least one known loss"),
-        ({"patch_drop_ratio": 1.0}, "patch_drop_ratio"),
-        ({"drop_grid": "voxel"}, "teacher_drop_grid"),
-        ({"teacher_fill": "mean"}, "teacher_fill"),
-        ({"attention_input": "student"}, "attention_input"),
-        ({"standardised_heads": ["amip"]}, "standardised_heads"),
-        ({"standardised_heads": "aitd"}, "standardised_heads"),
-    ],
-)
-def test_impossible_settings(options, says):
-    with pytest.raises(ConfigError, match=says):
-        model(**options)
-
-
-@pytest.mark.parametrize("options", [{}, {"student_mask": StudentMask("random")}, {"weights": {"amip": 1.0}}])
-def test_what_needs_semantic_attention_says_so(options):
-    with pytest.raises(ConfigError, match="needs semantic attention"):
-        model({"sa_stage": None}, **options)

@@ -15,6 +15,11 @@ def test_by_name():
     assert choose_preset("base", PRESETS) == {"batch_size": 8, "name": "base"}
 
 
+def test_a_preset_states_what_differs_from_base():
+    presets = {"base": {"batch_size": 8, "mask_ratio": 0.7}, "tiny": {"batch_size": 2}}
+    assert choose_preset("tiny", presets) == {"batch_size": 2, "mask_ratio": 0.7, "name": "tiny"}
+
+
 @pytest.mark.parametrize(("memory_gb", "name"), [(None, "tiny"), (24, "tiny"), (80, "base")])
 def test_auto_goes_by_the_hardware(monkeypatch, memory_gb, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: memory_gb is not None)

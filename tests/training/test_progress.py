@@ -94,6 +94,16 @@ def test_nan_stays_out_of_the_mean_and_is_told(caplog: pytest.LogCaptureFixture)
     assert "loss 2  " in caplog.text and "loss not finite in 1 of 3 steps" in caplog.text
 
 
+def test_a_void_method_is_told_at_the_end_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    engine = trainer(lambda e, b: {"log": {"loss": 1.0, "mask_lost": 0.98, "lost": 0.7}})
+    Progress(2).attach(engine)
+    engine.run(batches(2), max_epochs=2)
+    shown = [record.message for record in caplog.records if "scans/s" in record.message]
+    assert len(shown) == 2 and all(line.endswith("  bad: mask") for line in shown)
+    assert caplog.text.count("The mask repeats the teacher's noise: 98%") == 1
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

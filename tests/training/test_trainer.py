@@ -7,7 +7,7 @@ import torch
 from ignite.engine import Events
 
 from smart_nets.errors import ConfigError, TrainingHealthError
-from smart_nets.masking import StudentMask
+from smart_nets.masking import StudentMask, attentive
 from smart_nets.training.trainer import CoDistillationUpdate, two_views
 
 VIEWS = torch.rand(2, 2, 1, 32, 32, 32, generator=torch.Generator().manual_seed(5))  # two scans, two views
@@ -55,7 +55,9 @@ def test_the_log_follows_the_schedule_every_step(make_trainer):
     # a cosine from 1e-3 to 1e-6 after 1/4, 2/4, 3/4 and 4/4 of the run
     assert [log["lr"] for log in logs] == pytest.approx([8.5370e-4, 5.0050e-4, 1.4730e-4, 1e-6], rel=1e-3)
     assert {"loss", "amip", "ampd", "aitd", "gitd", "grad_norm", "momentum", "weight_decay", "seconds"} < set(logs[0])
-    assert set(logs[0]["teacher_entropy"]) == {"ampd", "aitd", "gitd"}
+    for told in ("teacher_entropy", "teacher_information", "gain"):
+        assert set(logs[0][told]) == {"ampd", "aitd", "gitd"}, told
+    assert logs[0]["amip_relative"] > 0 and "koleo" not in logs[0] and "lost" not in logs[0]  # no noise in this run
     assert trainer.optimizer.param_groups[1]["weight_decay"] == 0.0  # biases and tokens never decay
 
 
@@ -103,9 +105,52 @@ def test_random_masks_need_no_attention(make_trainer):
     assert torch.isfinite(trainer.state.output["loss"])
 
 
+def test_noise_and_koleo_are_told_where_they_are(make_trainer):
+    weights = {"amip": 1.0, "koleo": 0.1}
+    trainer = make_trainer([{"views": VIEWS}], model_options={"weights": weights, "patch_drop_ratio": 0.5})
+    trainer.run()
+    log = trainer.state.output["log"]
+    assert log["lost"] == 0.5 and 0 <= log["mask_lost"] <= 1  # 4 of 8 cells
+    assert log["loss"] == pytest.approx(log["amip"] + 0.1 * log["koleo"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("guided_from", "modes"),
+    [
+        (0, ["attentive"] * 4),
+        (0.5, ["random", *["attentive"] * 3]),
+        (1, ["random", "random", "attentive", "attentive"]),
+        (2, ["random"] * 4),
+    ],
+)
+def test_the_first_epochs_masks_are_random_and_later_ones_follow_attention(make_trainer, guided_from, modes):
+    drawn = []
+
+    class Spy(StudentMask):
+        def __call__(self, attention, *args):
+            hidden = super().__call__(attention, *args)
+            drawn.append((self.mode, attention, hidden))
+            return hidden
+
+    trainer = make_trainer(
+        [{"views": VIEWS}] * 2, epochs=2, guided_from=guided_from, model_options={"student_mask": Spy(hint_ratio=0.0)}
+    )
+    trainer.run()
+    assert [mode for mode, _, _ in drawn] == modes
+    for mode, attention, hidden in drawn:
+        if mode == "random":
+            assert attention is None and hidden.sum(1).tolist() == [6] * 4  # ceil(.7 * 8)
+        else:
+            assert torch.equal(hidden, attentive(attention, 0.7, 0.0))
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"autocast": "fp16"}, "autocast: is not known"), ({"accumulation_steps": 0}, "accumulation_steps")],
+    [
+        ({"autocast": "fp16"}, "autocast: is not known"),
+        ({"accumulation_steps": 0}, "accumulation_steps"),
+        ({"guided_from": -1}, "guided_from: must be 0 or more"),
+    ],
 )
 def test_impossible_settings(options, says):
     with pytest.raises(ConfigError, match=says):

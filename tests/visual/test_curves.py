@@ -75,6 +75,16 @@ def test_bars_are_as_long_as_the_accuracy() -> None:
     assert ">25%<" in svg and ">chance 10%<" in svg
 
 
+def test_long_names_of_bars_fit() -> None:
+    names = ["mean of the last stage, before training", "[CLS], after training", "x"]
+    root = ElementTree.fromstring(knn_chart([(name, 0.25, 0.2, 0.3) for name in names], chance=0.1, label="x"))
+    shown = {text.text: text for text in root.iter() if text.tag == "text"}
+    assert "mean of the last stage," in shown and "before training" in shown, "two lines"
+    assert float(re.search(r"translate\(([\d.]+)", shown["mean of the last stage,"].attrib["transform"])[1]) >= 0
+    end = float(shown["[CLS], after training"].attrib["x"])
+    assert end > 21 * 0.6 * 9, "21 letters of a wide font (0.6 em) of 9 points fit before it"
+
+
 def luminance(colour: str) -> float:
     """Relative luminance (WCAG 2)."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]

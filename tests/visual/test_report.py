@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import InputError
+from smart_nets.training.health_rules import entropy_verdict
 from smart_nets.visual.page import duration, number, plain
 from smart_nets.visual.report import write_report
-from smart_nets.visual.report_training import entropy_verdict
 
 MakeRun = Callable[..., Path]
 PageOf = Callable[[Path], Any]
@@ -29,8 +29,8 @@ def report(page_of: PageOf) -> Report:
 
 def test_a_whole_report(make_run: MakeRun, report: Report) -> None:
     page = report(make_run(steps=200, crops=1))
-    for heading in ("How training went", "What the student saw", "Where the model looks", "How good are the features",
-                    "How to reproduce"):  # fmt: skip
+    for heading in ("Does the method do what it says?", "How training went", "What the student saw",
+                    "Where the model looks", "How good are the features", "How to reproduce"):  # fmt: skip
         assert heading in page.text
     assert "120 CT scans from “chest_ct”, 40 epochs, 200 steps in 1 h 23 min on 1 x NVIDIA A100." in page.text
     assert "10 of 130 given scans were turned away" in page.text
@@ -38,7 +38,7 @@ def test_a_whole_report(make_run: MakeRun, report: Report) -> None:
     assert re.search(fell, page.text)
     assert "right in 41% (35%–47%) before and 63% (57%–69%) after training; chance is 9%" in page.text
     assert "The 95% intervals do not overlap: training improved the features." in page.text
-    assert "Healthy: at the end the teacher's answers had" in page.text
+    assert "Not collapsed: at the end the teacher's answers had" in page.text
     assert page.text.rstrip().endswith("Research software: not for diagnostic use.")
     assert len(page.images) == 5 + 9  # one strip, three rows of three planes
 

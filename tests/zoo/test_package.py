@@ -16,7 +16,10 @@ from monai.bundle import ConfigParser, download, load_bundle_config
 
 import smart_nets
 from smart_nets.errors import CheckpointError
+from smart_nets.weights.default_model import shipped_model
+from smart_nets.weights.io import card_path
 from smart_nets.zoo.package import package
+from smart_nets.zoo.verify import verify
 
 NAMES = {
     "smart_pretrain": "smart_pretrain",
@@ -200,3 +203,36 @@ def test_monai_itself_downloads_and_reads_it(name, release, tmp_path):
     network = parser.get_parsed_content("network_def")
     state = torch.load(tmp_path / name / "models" / "model.pt", weights_only=True)
     assert {*network.state_dict()} <= {*state}
+
+
+@pytest.mark.parametrize("name", ["smart_pretrain", "smart_zeroshot_seg", "smart_zeroshot_segmentation"])
+def test_a_bundle_without_own_weights_carries_the_shipped_encoder(name, tmp_path):
+    """As in a fresh checkout; the archive's own model lies where all look for one, and it is verified as any other."""
+    bundles = tmp_path / "bundles"
+    for bundle in ("smart_pretrain", "smart_zeroshot_seg"):
+        shutil.copytree(
+            METADATA.parents[2] / bundle, bundles / bundle, ignore=shutil.ignore_patterns("cache", "eval", "models")
+        )
+    weights = shipped_model()
+    (bundles / "smart_pretrain" / "models").mkdir()
+    for path in (weights, card_path(weights)):
+        shutil.copy(path, bundles / "smart_pretrain" / "models")
+    (archive,) = package(tmp_path / "out", bundles, [name])
+    found = files(archive)
+    assert [path for path in found if "/models/" in path] == [f"{name}/models/model.json", f"{name}/models/model.pt"]
+    assert found[f"{name}/models/model.pt"] == weights.read_bytes()
+    assert found[f"{name}/models/model.json"] == card_path(weights).read_bytes()
+    (told,) = verify(tmp_path / "out")
+    assert name in told
+
+
+def test_a_classifier_has_no_shipped_weights(own, tmp_path):
+    """An encoder names no classes."""
+    for path in (own / PLAIN / "models").iterdir():
+        path.rename(path.with_stem("small"))
+    shutil.copytree(METADATA.parents[2] / "smart_lidc_classify", own / "smart_lidc_classify",
+                    ignore=shutil.ignore_patterns("cache", "eval", "models"))  # fmt: skip
+    with pytest.raises(CheckpointError, match="smart_lidc_classify: has no weights"):
+        package(tmp_path / "out", own, ["smart_lidc_classify"])
+    (archive,) = pack(tmp_path / "out", own)
+    assert f"{PLAIN}/models/model.pt" in files(archive)
