@@ -21,8 +21,8 @@ from smart_nets.weights.default_model import shipped_model
 
 def features(
     data: str,
-    output: str,
     model: str = "",
+    output: str = "features.npz",
     spacing: float | None = None,
     crop: int | None = None,
     cache_dir: str | None = None,
@@ -33,20 +33,17 @@ def features(
 
     Args:
         data: a table or collection of lesions, or a folder or manifest of scans.
-        output: the file to write, e.g. features.npz.
         model: weights of a pretrained encoder or of a classifier, with the card beside them; default the encoder that
             the project ships.
+        output: the file to write.
         spacing: voxel size in mm; default that of the model's card.
         crop: voxels of a crop; default that of the model's card.
         cache_dir: for prepared voxels; default a folder beside the output.
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
         feature: which to write: "cls", "pooled" (mean of the last stage), "stages" (means and spreads of all), or "all".
     """
-    data, model, output = (
-        str(data),
-        str(model or shipped_model()),
-        str(output),
-    )  # Fire makes a number of a name such as 5
+    data, output = str(data), str(output)  # Fire makes a number of a name such as 5
+    model = str(model or shipped_model())
     check_output(Path(output).parent)
     if Path(output).is_dir():
         raise InputError(
