@@ -44,10 +44,13 @@ NOT_BELOW_0 = Rule("cannot be", "a number from 0", lambda value: _number(value) 
 RULES = {
     **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),  # how many: where they are used
     **dict.fromkeys(("margin", "num_workers"), FROM_0),
-    "batch_size": FROM_1,
+    **dict.fromkeys(("batch_size", "places"), FROM_1),
     **dict.fromkeys(("seed", "subset_seed"), SEED),
     **dict.fromkeys(("learning_rate", "head_learning_rate"), ABOVE_0),
     **dict.fromkeys(("weight_decay", "clip_gradient"), NOT_BELOW_0),
+    **dict.fromkeys(("hu_gain", "hu_offset", "hu_noise", "tissue", "mask_share", "guided_from", "min_lr"), NOT_BELOW_0),
+    "zoom": Rule("is no range", "[low, high] above 0", lambda value: _pair(value, ABOVE_0.good)),
+    "betas": Rule("are no betas", "two numbers in [0, 1)", lambda value: _pair(value, lambda b: _number(b) and 0 <= b < 1)),
     "warmup": Rule("is no share", "0 to 1", lambda value: _number(value) and 0 <= value <= 1),
     "train_fraction": Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1),
     "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
