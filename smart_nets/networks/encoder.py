@@ -28,6 +28,7 @@ class Encoding(NamedTuple):
     deep: Tensor  # (B, C_last, d, h, w) the last stage, what the image head reads
     grid: Grid  # the grid of patch and attention
     maps: tuple[Tensor, ...]  # from the finest to `deep`: of Swin, the patch embedding and each stage after its merging
+    unmerged: tuple[Tensor, Tensor] | None = None  # of Swin: the stage of `patch`, and the last, before their merging
 
     @property
     def features(self) -> dict[str, Tensor]:
@@ -204,30 +205,31 @@ class SmartEncoder(Encoder):
 
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:
         """See `Encoder.forward`."""
-        maps = self._maps(x, mask, fill, stages=4)
+        maps, unmerged = self._maps(x, mask, fill, stages=4)
         tokens, deep = _tokens(maps[self.tap]), maps[-1]
         cls = attention = None
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
         if self.semantic_attention is not None:
             cls, attention = self.semantic_attention(self._placed(tokens, grid))
-        return Encoding(self.token_norm(tokens), cls, attention, deep.mean((2, 3, 4)), deep, grid, tuple(maps))
+        before = (unmerged[self.tap - 1], unmerged[-1])
+        return Encoding(self.token_norm(tokens), cls, attention, deep.mean((2, 3, 4)), deep, grid, tuple(maps), before)
 
     def cls_attention(self, x: Tensor, block: int = -1) -> Tensor:
         """See `Encoder.cls_attention`."""
         self.check_block(block)
         assert self.semantic_attention is not None
-        tokens = _tokens(self._maps(x, None, "mask_token", stages=self.tap)[-1])
+        tokens = _tokens(self._maps(x, None, "mask_token", stages=self.tap)[0][-1])
         grid = grid_of([int(side) for side in x.shape[2:]], self.cell)
         return self.semantic_attention.rows(self._placed(tokens, grid), block)
 
     def _placed(self, tokens: Tensor, grid: Grid) -> Tensor:
         return tokens if self.position is None else self.position(tokens, grid)
 
-    def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> list[Tensor]:
+    def _maps(self, x: Tensor, mask: Tensor | None, fill: Fill, stages: int) -> tuple[list[Tensor], list[Tensor]]:
         check_image(x, self.in_chans, self.stride)
         token = fill_token(self.mask_token, fill)
         x = (x - self.input_mean) / self.input_std
-        return self.swin(x, None if mask is None else expand_mask(mask, x, self.patch_size), token, stages)
+        return self.swin.both(x, None if mask is None else expand_mask(mask, x, self.patch_size), token, stages)
 
 
 def _tokens(feature_map: Tensor) -> Tensor:

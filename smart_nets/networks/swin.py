@@ -40,11 +40,14 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, D, H, W, C) -> (B, D / 2, H / 2, W / 2, 2C)."""
+        return self.downsample(self.unmerged(x))
+
+    def unmerged(self, x: Tensor) -> Tensor:
+        """All blocks, before the merging: (B, D, H, W, C), same shape."""
         d, h, w = [int(side) for side in x.shape[1:4]]  # plain integers, also while tracing
         x, plan = self.run(x, len(self.blocks))
         x = reorder(x, *plan.leave[(len(self.blocks) + 1) % 2])
-        x = x.view(x.shape[0], *plan.padded, x.shape[-1])[:, :d, :h, :w]  # (B, P, C) -> (B, D, H, W, C)
-        return self.downsample(x)
+        return x.view(x.shape[0], *plan.padded, x.shape[-1])[:, :d, :h, :w]  # (B, P, C) -> (B, D, H, W, C)
 
     def run(self, x: Tensor, count: int) -> tuple[Tensor, WindowPlan]:
         """The first `count` blocks: (B, D, H, W, C) -> tokens in the last block's window order (B, P, C), the plan."""
@@ -146,10 +149,18 @@ class SwinTransformer(nn.Module):
         Returns:
             1 + `stages` maps (B, C, d, h, w), halving in side and doubling in width, not normalised.
         """
-        maps = [self.embed(x, mask, mask_token)]
+        return self.both(x, mask, mask_token, stages)[0]
+
+    def both(
+        self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None, stages: int = 4
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """As `forward`, and the `stages` maps before their merging: (B, C, 2d, 2h, 2w) of half the width."""
+        maps, unmerged = [self.embed(x, mask, mask_token)], []
         for stage in self.stages[:stages]:
-            maps.append(stage(maps[-1]))
-        return [each.permute(0, 4, 1, 2, 3) for each in maps]  # (B, d, h, w, C) -> (B, C, d, h, w)
+            unmerged.append(stage.unmerged(maps[-1]))
+            maps.append(stage.downsample(unmerged[-1]))
+        first = [each.permute(0, 4, 1, 2, 3) for each in maps]  # (B, d, h, w, C) -> (B, C, d, h, w)
+        return first, [each.permute(0, 4, 1, 2, 3) for each in unmerged]
 
     def embed(self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None) -> Tensor:
         """Patch embedding and masking. Returns (B, d, h, w, C)."""

@@ -22,7 +22,8 @@ from smart_nets.networks.grid import Grid, cell_of, expand, grid_of
 from smart_nets.networks.heads import ImageHead, ProjectionHead
 from smart_nets.training.ema import update_teacher
 from smart_nets.training.instruments import lost_share, overlap
-from smart_nets.training.step_checks import check_heads, check_step
+from smart_nets.training.step_checks import check_heads, check_shared, check_step
+from smart_nets.training.taps import Taps
 
 DISTILLED = ("ampd", "aitd", "gitd")
 LOSSES = ("amip", *DISTILLED, "koleo")
@@ -57,8 +58,7 @@ class CoDistillation(nn.Module):
         attention_input: the teacher's attention on its "noisy" input (default) or, for one more pass, on the "clean" one.
         symmetric: both views go through the student; otherwise only u, at half the cost.
         ampd_tokens: AMPD on the "hidden" tokens (eq. 5) or on "all".
-        gitd_tap: what GITD compares: "pooled" stage 4 (eq. 4), "patch" tokens' mean (SMIT's code), or all "stages" joined.
-        image_stage: the map the image head paints from: 4 (SMART), or an earlier one with smaller cells; ViT has one.
+        taps: what AMPD, GITD and the image head look at.
         image_start: what a fresh image head paints, see `networks.heads.ImageHead`.
         student_temperature, centre_momentum, centring: see `DistillationLoss`.
 
@@ -83,8 +83,7 @@ class CoDistillation(nn.Module):
         attention_input: Literal["noisy", "clean"] = "noisy",
         symmetric: bool = True,
         ampd_tokens: Literal["hidden", "all"] = "hidden",
-        gitd_tap: Literal["pooled", "patch", "stages"] = "pooled",
-        image_stage: int = 4,
+        taps: Taps | None = None,
         image_start: float | None = None,
         student_temperature: float = 0.1,
         centre_momentum: float = 0.9,
@@ -94,40 +93,45 @@ class CoDistillation(nn.Module):
         weights = {"amip": 1.0, "ampd": 0.1, "aitd": 0.1, "gitd": 0.1} if weights is None else weights
         self.student_mask = student_mask or StudentMask()
         self.weights = {name: float(value) for name, value in weights.items() if value}
-        check_step(encoder, self.student_mask, self.weights, LOSSES, patch_drop_ratio, image_stage, {
+        self.taps = taps or Taps()
+        self.taps.check(encoder)
+        check_step(encoder, self.student_mask, self.weights, LOSSES, patch_drop_ratio, {
             "teacher_drop_grid": drop_grid, "teacher_fill": teacher_fill, "attention_input": attention_input,
-            "ampd_tokens": ampd_tokens, "gitd_tap": gitd_tap,
+            "ampd_tokens": ampd_tokens,
         })  # fmt: skip
         check_heads(standardised_heads, DISTILLED, shared_head)
         self.patch_drop_ratio, self.drop_grid, self.teacher_fill = patch_drop_ratio, drop_grid, teacher_fill
-        self.attention_input, self.symmetric = attention_input, symmetric
-        self.ampd_tokens, self.gitd_tap = ampd_tokens, gitd_tap
-        self.image_stage = min(image_stage, len(encoder.map_dims) - 1)
+        self.attention_input, self.symmetric, self.ampd_tokens = attention_input, symmetric, ampd_tokens
 
-        deep = {"pooled": encoder.deep_dim, "patch": encoder.patch_dim, "stages": encoder.stages_dim}[gitd_tap]
-        dims = {"ampd": encoder.patch_dim, "aitd": encoder.feature_dim, "gitd": deep}
-        distilled, sizes = (
-            [name for name in DISTILLED if name in self.weights],
-            (out_dim, hidden, bottleneck, head_layers),
-        )
+        dims = self.taps.dims(encoder)
+        distilled = [name for name in DISTILLED if name in self.weights]
+        sizes = (out_dim, hidden, bottleneck, head_layers)
         heads = {name: ProjectionHead(dims[name], *sizes, name in standardised_heads) for name in distilled}
         if shared_head and {"ampd", "aitd"} <= heads.keys():
+            check_shared(dims)
             heads["aitd"] = heads["ampd"]
         self.student = Branch(encoder, heads)
         self.teacher = copy.deepcopy(self.student).requires_grad_(False)
         drop_path_off(self.teacher)
-        width, cell = encoder.map_dims[self.image_stage], encoder.map_cells[self.image_stage]
-        self.image_head = ImageHead(width, cell, start=image_start) if "amip" in self.weights else None
+        painted = self.taps.image_map(encoder)
+        self.image_head = ImageHead(*painted, start=image_start) if "amip" in self.weights else None
         self.distil = nn.ModuleDict(
             {name: DistillationLoss(out_dim, student_temperature, centre_momentum, centring) for name in distilled}
         )
 
-    def forward(self, views: Tensor, teacher_temperature: float = 0.04, guided: bool = True) -> dict[str, Tensor]:
+    def forward(
+        self,
+        views: Tensor,
+        teacher_temperature: float = 0.04,
+        guided: bool = True,
+        patch_temperature: float | None = None,
+    ) -> dict[str, Tensor]:
         """One step's losses.
 
         Args:
             views: (2B, 1, D, H, W) in [0, 1]: view u of every scan, then view v of every scan in the same order.
             guided: False hides tokens at random although the mask follows attention: while that says nothing yet.
+            patch_temperature: of the teacher in AMPD, where it differs.
 
         Returns:
             "loss" (the weighted sum to minimise), each active loss by name, and what tells whether the method works: of
@@ -146,16 +150,16 @@ class CoDistillation(nn.Module):
         seen = self.student(student_views, hidden)
         out: dict[str, Tensor] = {}
         if "ampd" in self.distil:  # same view, hidden tokens only
-            out |= self._ampd(seen, targets["ampd"], hidden, teacher_temperature)
+            out |= self._ampd(seen, targets["ampd"], hidden, patch_temperature or teacher_temperature)
         if "aitd" in self.distil:  # other view
             logits = self.student.heads["aitd"](seen.cls)
             out |= self._distil("aitd", logits, _swap(targets["aitd"])[: len(logits)], teacher_temperature)
         if "gitd" in self.distil:  # other view
-            logits = self.student.heads["gitd"](self.deep_feature(seen))
+            logits = self.student.heads["gitd"](self.taps.deep(seen))
             out |= self._distil("gitd", logits, _swap(targets["gitd"])[: len(logits)], teacher_temperature)
         if self.image_head is not None:
             covered = expand(hidden, views.shape[2:])  # (S, D, H, W)
-            out["amip"] = masked_l1(self.image_head(self.painted_from(seen)), student_views, covered)
+            out["amip"] = masked_l1(self.image_head(self.taps.painted_from(seen)), student_views, covered)
             out["amip_relative"] = out["amip"].detach() / one_grey(student_views, covered)
         if "koleo" in self.weights:
             out["koleo"] = koleo_of_views(seen.features.values(), 2 if self.symmetric else 1)
@@ -197,23 +201,13 @@ class CoDistillation(nn.Module):
         mask = self.student_mask if attention is not None else self.student_mask.unguided()
         return mask(attention, len(views), grid, grid_of(views.shape[2:], 1), views.device)
 
-    def deep_feature(self, encoding: Encoding) -> Tensor:
-        """What GITD compares (B, C), by `gitd_tap`."""
-        if self.gitd_tap == "patch":
-            return encoding.patch.mean(1)
-        return encoding.pooled if self.gitd_tap == "pooled" else encoding.stages
-
-    def painted_from(self, encoding: Encoding) -> Tensor:
-        """The map (B, C, d, h, w) the image head reads."""
-        return encoding.maps[self.image_stage]
-
     def loss_of(self, name: str) -> DistillationLoss:
         """One of the distillation losses, by name."""
         return cast(DistillationLoss, self.distil[name])
 
     def project(self, branch: Branch, encoding: Encoding) -> dict[str, Tensor]:
         """Logits of every head of a branch: ampd (B, N, K), aitd (B, K), gitd (B, K)."""
-        source = {"ampd": encoding.patch, "aitd": encoding.cls, "gitd": self.deep_feature(encoding)}
+        source = self.taps.distilled(encoding)
         return {name: head(source[name]) for name, head in branch.heads.items()}
 
     def train(self, mode: bool = True) -> CoDistillation:
@@ -222,13 +216,14 @@ class CoDistillation(nn.Module):
         return self
 
     def _ampd(self, seen: Encoding, teacher: Tensor, hidden: Tensor, temperature: float) -> dict[str, Tensor]:
-        """AMPD on the hidden tokens of each view, or on all: `seen.patch` (S, N, C), `teacher` (2B, N, K), `hidden` (S, M)."""
+        """AMPD on the hidden tokens of each view, or on all: `teacher` (2B, N, K), `hidden` (S, M)."""
+        compared, grid = self.taps.tokens(seen)  # (S, N, C)
         size = torch.Size([side * self.student.encoder.cell for side in seen.grid])
-        tokens = resample_mask(hidden, grid_of(size, cell_of(hidden, size)), seen.grid)  # (S, N)
+        tokens = resample_mask(hidden, grid_of(size, cell_of(hidden, size)), grid)  # (S, N)
         tokens = tokens if self.ampd_tokens == "hidden" else torch.ones_like(tokens)
         weight = tokens / tokens.sum(1, keepdim=True).clamp(min=1)  # (S, N): the mean in each view,
         weight = weight / weight.sum().clamp(min=1)  # then over the views that have such tokens
-        logits = self.student.heads["ampd"](seen.patch[tokens])  # (S, N, C) -> (T, C) -> (T, K)
+        logits = self.student.heads["ampd"](compared[tokens])  # (S, N, C) -> (T, C) -> (T, K)
         return self._distil("ampd", logits, teacher[: len(tokens)][tokens], temperature, weight[tokens])
 
     def _distil(

@@ -19,7 +19,7 @@ def cosine(start: float, end: float, done: float) -> float:
 
 @dataclass(frozen=True)
 class Schedules:
-    """Learning rate, weight decay, teacher momentum and teacher temperature (SMART section 4.3; DINO/iBOT where silent).
+    """Learning rate, weight decay, teacher momentum and teacher temperatures (SMART section 4.3; DINO/iBOT where silent).
 
     Args:
         max_epochs: 800 in the paper.
@@ -27,6 +27,7 @@ class Schedules:
         weight_decay: start and end of a cosine.
         momentum: start and end of a cosine; (0.996, 1) in the paper, lower starts suit short runs.
         teacher_temperature: start, end, and the epochs of the linear way between them.
+        patch_delay: epochs that AMPD's temperature stays at its start before it takes that way (SMIT's code: 30).
     """
 
     max_epochs: int
@@ -36,6 +37,7 @@ class Schedules:
     weight_decay: tuple[float, float] = (0.04, 0.4)
     momentum: tuple[float, float] = (0.996, 1.0)
     teacher_temperature: tuple[float, float, float] = (0.04, 0.07, 30)
+    patch_delay: float = 0
 
     def __post_init__(self) -> None:
         if self.max_epochs < 1 or self.warmup_epochs < 0:
@@ -45,21 +47,30 @@ class Schedules:
         if not all(0 <= value <= 1 for value in self.momentum):
             raise ConfigError("is no momentum", where="momentum", expected="two numbers in [0, 1]", found=self.momentum,
                               remedy="0.996 to 1 is the paper's choice")  # fmt: skip
+        if self.patch_delay < 0:
+            raise ConfigError("must be 0 or more", where="patch_delay", found=self.patch_delay)
         if min(self.teacher_temperature[:2]) <= 0:
             raise ConfigError("must be above 0", where="teacher_temperature", found=self.teacher_temperature,
                               remedy="0.04 to 0.07 is usual")  # fmt: skip
 
     def at(self, epoch: float) -> dict[str, float]:
-        """The four values after `epoch` epochs."""
+        """The values after `epoch` epochs."""
         warmup = min(self.warmup_epochs, self.max_epochs)
         if epoch < warmup:
             lr = self.peak_lr * epoch / warmup
         else:
             lr = cosine(self.peak_lr, self.min_lr, (epoch - warmup) / max(self.max_epochs - warmup, 1e-9))
-        cool, hot, epochs = self.teacher_temperature
         return {
             "lr": lr,
             "weight_decay": cosine(*self.weight_decay, epoch / self.max_epochs),
             "momentum": cosine(*self.momentum, epoch / self.max_epochs),
-            "teacher_temperature": cool + (hot - cool) * min(1.0, epoch / epochs if epochs else 1.0),
+            "teacher_temperature": self.temperature(epoch),
+            "patch_temperature": self.temperature(epoch - self.patch_delay),
         }
+
+    def temperature(self, epoch: float) -> float:
+        """The teacher's temperature `epoch` epochs after it began to rise; before that its start."""
+        cool, hot, epochs = self.teacher_temperature
+        if epoch < 0:
+            return cool
+        return cool + (hot - cool) * min(1.0, epoch / epochs if epochs else 1.0)

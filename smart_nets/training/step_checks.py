@@ -13,13 +13,12 @@ CHOICES = {
     "teacher_fill": ("mask_token", "zero"),
     "attention_input": ("noisy", "clean"),
     "ampd_tokens": ("hidden", "all"),
-    "gitd_tap": ("pooled", "patch", "stages"),
 }
 
 
 def check_step(
     encoder: Encoder, mask: StudentMask, weights: Mapping[str, float], losses: Sequence[str], drop_ratio: float,
-    image_stage: int, chosen: Mapping[str, str],
+    chosen: Mapping[str, str],
 ) -> None:  # fmt: skip
     """ConfigError for settings that contradict each other or the encoder; `chosen` by the names of `CHOICES`."""
     if set(weights) - set(losses) or not weights or min(weights.values()) < 0:
@@ -28,8 +27,6 @@ def check_step(
     if not 0 <= drop_ratio < 1:
         raise ConfigError("is no share of the tokens", where="patch_drop_ratio", expected="a number in [0, 1)",
                           found=drop_ratio, remedy="0.7 is the paper's, 0 switches the noise off")  # fmt: skip
-    if image_stage not in (1, 2, 3, 4):
-        raise ConfigError("no such stage", where="image_stage", expected="1, 2, 3 or 4", found=image_stage)
     for name, value in chosen.items():
         if value not in CHOICES[name]:
             raise ConfigError("is not known", where=name, expected=" or ".join(CHOICES[name]), found=value,
@@ -48,6 +45,13 @@ def check_heads(names: Sequence[str], heads: Sequence[str], shared: bool = False
     if shared and len({"ampd", "aitd"} & set(names)) == 1:
         raise ConfigError("standardises half of a shared head", where="standardised_heads, shared_head",
                           expected="ampd and aitd together, or neither", found=names)  # fmt: skip
+
+
+def check_shared(dims: Mapping[str, int]) -> None:
+    """ConfigError when AMPD and AITD compare features of two widths: one head cannot read both."""
+    if dims["ampd"] != dims["aitd"]:
+        raise ConfigError("cannot read features of two widths", where="shared_head", expected="ampd as wide as aitd",
+                          found=f"{dims['ampd']} and {dims['aitd']}", remedy="set ampd_tap to merged")  # fmt: skip
 
 
 def check_mask_grid(crop: Sequence[int], encoder: Encoder, mask: StudentMask) -> None:

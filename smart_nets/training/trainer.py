@@ -80,7 +80,7 @@ class CoDistillationUpdate:
         )  # ranks meet at the last part
         with sync:
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
-                out = network(views, now["teacher_temperature"], epoch > self.guided_from)
+                out = network(views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"])
             (out["loss"] / self.accumulation_steps).backward()
 
         log: dict[str, Any] = {name: float(out[name].detach()) for name in LOGGED if name in out}

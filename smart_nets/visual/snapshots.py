@@ -67,7 +67,7 @@ class Snapshots:
             self.arrays["dropped"] = dropped.reshape(-1, *_grid(dropped, size)).cpu().numpy()
         if model.image_head is not None:
             model.student.eval()
-            painted = model.image_head(model.painted_from(model.student(crops, hidden)))[:, 0]
+            painted = model.image_head(model.taps.painted_from(model.student(crops, hidden)))[:, 0]
             self.arrays["reconstruction"] = (
                 torch.where(expand(hidden, size), painted, crops[:, 0]).float().cpu().numpy()
             )

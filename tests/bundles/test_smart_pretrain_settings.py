@@ -31,8 +31,9 @@ PAPER = {
     "hint_pool": None, "mask_grid": "sa", "patch_drop_ratio": 0.7, "teacher_drop_grid": "sa", "teacher_fill": "mask_token",
     "attention_input": "noisy",
     "weight_amip": 1.0, "weight_ampd": 0.1, "weight_aitd": 0.1, "weight_gitd": 0.1, "weight_koleo": 0.0,
-    "symmetric": True, "ampd_tokens": "hidden", "gitd_tap": "pooled", "image_stage": 4, "image_start": None,
-    "head_layers": 3, "shared_head": False, "out_dim": 8192, "standardised_heads": [], "centring": "mean",
+    "symmetric": True, "ampd_tokens": "hidden", "ampd_tap": "merged", "gitd_tap": "pooled",
+    "image_tap": "merged", "image_stage": 4, "image_start": None,
+    "patch_delay": 0, "head_layers": 3, "shared_head": False, "out_dim": 8192, "standardised_heads": [], "centring": "mean",
     "student_temperature": 0.1, "teacher_temperature": [0.04, 0.07, 30], "centre_momentum": 0.9,
     "max_epochs": 800, "batch_size": 8, "learning_rate": 0.0008, "min_lr": 1e-06, "warmup_epochs": 80,
     "weight_decay": [0.04, 0.4], "momentum": [0.996, 1.0], "clip_gradient": 3.0, "accumulation_steps": 1,
@@ -60,7 +61,7 @@ def test_paper_json_is_the_paper_to_the_letter(scans):
     assert own <= PAPER.keys()
     network = parser.get_parsed_content("network_def")
     assert network.weights == {"amip": 1.0, "ampd": 0.1, "aitd": 0.1, "gitd": 0.1}
-    assert (network.image_stage, network.drop_grid, network.attention_input) == (4, "sa", "noisy")
+    assert (network.taps.image_stage, network.drop_grid, network.attention_input) == (4, "sa", "noisy")
 
 
 def test_paper_json_changes_what_base_decided_otherwise(scans):

@@ -27,6 +27,13 @@ def test_the_papers_schedule():
     assert at(30)["teacher_temperature"] == at(500)["teacher_temperature"] == pytest.approx(0.07)
 
 
+def test_the_patches_temperature_waits():
+    at = Schedules(max_epochs=800, patch_delay=30).at
+    assert at(30)["patch_temperature"] == pytest.approx(0.04) and at(30)["teacher_temperature"] == pytest.approx(0.07)
+    assert at(45)["patch_temperature"] == pytest.approx(0.055) and at(60)["patch_temperature"] == pytest.approx(0.07)
+    assert Schedules(max_epochs=800).at(15)["patch_temperature"] == pytest.approx(0.055)
+
+
 def test_a_run_shorter_than_its_warm_up_only_warms_up():
     assert Schedules(max_epochs=10, warmup_epochs=80).at(10)["lr"] == pytest.approx(1e-6, abs=8e-4)
 
@@ -41,6 +48,7 @@ def test_no_warm_up():
         ({"max_epochs": 0}, "nothing to train"),
         ({"max_epochs": 5, "warmup_epochs": -1}, "nothing to train"),
         ({"max_epochs": 5, "momentum": (0.9, 1.1)}, "momentum"),
+        ({"max_epochs": 5, "patch_delay": -1}, "patch_delay"),
         ({"max_epochs": 5, "teacher_temperature": (0.0, 0.07, 30)}, "teacher_temperature"),
     ],
 )

@@ -5,8 +5,11 @@ import pytest
 from smart_nets.errors import ConfigError
 from smart_nets.masking import StudentMask
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.networks.vit import ViTEncoder
 from smart_nets.training.co_distillation import DISTILLED, CoDistillation
 from smart_nets.training.step_checks import CHOICES, check_heads, check_mask_grid
+from smart_nets.training.taps import CHOICES as TAPPED
+from smart_nets.training.taps import Taps
 
 SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16}
@@ -28,9 +31,13 @@ def model(encoder: dict | None = None, **options) -> CoDistillation:
         ({"teacher_fill": "mean"}, "teacher_fill"),
         ({"attention_input": "student"}, "attention_input"),
         ({"ampd_tokens": "seen"}, "ampd_tokens: is not known .expected hidden or all, found seen"),
-        ({"gitd_tap": "deep"}, "gitd_tap: is not known .expected pooled or patch or stages, found deep"),
-        ({"image_stage": 0}, "image_stage: no such stage"),
-        ({"image_stage": 5}, "image_stage: no such stage"),
+        ({"taps": Taps(gitd="deep")}, "gitd_tap: is not known .expected pooled or patch or stages, found deep"),
+        ({"taps": Taps(ampd="both")}, "ampd_tap: is not known .expected merged or pre_merge, found both"),
+        ({"taps": Taps(image="token")}, "image_tap: is not known"),
+        ({"taps": Taps(image="pre_merge", image_stage=3)}, "image_tap, image_stage: is told for the last stage only"),
+        ({"taps": Taps(image_stage=0)}, "image_stage: no such stage"),
+        ({"taps": Taps(image_stage=5)}, "image_stage: no such stage"),
+        ({"taps": Taps(ampd="pre_merge"), "shared_head": True}, "shared_head: cannot read features of two widths"),
         ({"centring": "median"}, "centring: is not known"),
         ({"standardised_heads": ["amip"]}, "standardised_heads"),
         ({"standardised_heads": "aitd"}, "standardised_heads"),
@@ -44,6 +51,11 @@ def test_impossible_settings(options, says):
         model(**options)
 
 
+def test_vit_merges_nothing():
+    with pytest.raises(ConfigError, match="merges nothing"):
+        CoDistillation(ViTEncoder(64, dim=24, depth=1, num_heads=2), taps=Taps(ampd="pre_merge"), **HEADS)
+
+
 @pytest.mark.parametrize("options", [{}, {"student_mask": StudentMask("random")}, {"weights": {"amip": 1.0}}])
 def test_what_needs_semantic_attention_says_so(options):
     with pytest.raises(ConfigError, match="needs semantic attention"):
@@ -54,6 +66,9 @@ def test_every_choice_can_be_made():
     for name, values in CHOICES.items():
         for value in values:
             model(**{name.removeprefix("teacher_") if name == "teacher_drop_grid" else name: value})
+    for name, values in TAPPED.items():
+        for value in values:
+            model(taps=Taps(**{name.removesuffix("_tap"): value}))
 
 
 @pytest.mark.parametrize("names", [(), ["gitd"], ("ampd", "aitd"), ("ampd", "aitd", "gitd")])

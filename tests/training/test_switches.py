@@ -11,6 +11,7 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.grid import expand
 from smart_nets.networks.vit import ViTEncoder
 from smart_nets.training.co_distillation import CoDistillation
+from smart_nets.training.taps import Taps
 
 SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16, "patch_drop_ratio": 0.0}
@@ -94,9 +95,9 @@ def test_ampd_on_hidden_tokens_or_on_all(views, tokens):
     ],
 )
 def test_gitd_compares_what_it_taps(views, tap, feature, width):
-    step = model(gitd_tap=tap)
+    step = model(taps=Taps(gitd=tap))
     teacher, student = seen(step, views)
-    assert step.deep_feature(student).shape == (4, width)
+    assert step.taps.deep(student).shape == (4, width)
     other = feature(teacher)[[2, 3, 0, 1]]
     expected = cross_entropy(step.student.heads["gitd"](feature(student)), step.teacher.heads["gitd"](other))
     torch.testing.assert_close(step(views)["gitd"], expected)
@@ -104,16 +105,45 @@ def test_gitd_compares_what_it_taps(views, tap, feature, width):
 
 @pytest.mark.parametrize(("stage", "cell", "width"), [(1, 4, 24), (2, 8, 48), (3, 16, 96), (4, 32, 192)])
 def test_the_image_head_paints_from_any_stage(views, stage, cell, width):
-    step = model(image_stage=stage)
+    step = model(taps=Taps(image_stage=stage))
     assert step.image_head.cell == cell
-    source = step.painted_from(seen(step, views)[1])
+    source = step.taps.painted_from(seen(step, views)[1])
     assert source.shape == (4, width, *[32 // cell] * 3) and step.image_head(source).shape == views.shape
     assert step(views)["amip"].isfinite()
 
 
+def test_ampd_before_the_merging_is_half_as_wide_on_twice_the_grid(views):
+    step = model(taps=Taps(ampd="pre_merge"))
+    teacher, student = seen(step, views)
+    tokens, grid = step.taps.tokens(student)
+    assert tokens.shape == (4, 4**3, 48) and grid == (4, 4, 4)
+    torch.testing.assert_close(tokens.mean(-1), torch.zeros(4, 64), atol=1e-5, rtol=0)  # layer-normed, as `patch` is
+    chosen = expand(HIDDEN, (4, 4, 4)).flatten()  # three cells are 24 of the 64 tokens
+    assert int(chosen.sum()) == 24
+    logits = [branch.heads["ampd"](step.taps.tokens(e)[0][:, chosen])
+              for branch, e in ((step.student, student), (step.teacher, teacher))]  # fmt: skip
+    torch.testing.assert_close(step(views)["ampd"], cross_entropy(*logits))
+
+
+def test_the_image_head_paints_before_the_last_merging(views):
+    step = model(taps=Taps(image="pre_merge"))
+    assert step.image_head.cell == 16
+    source = step.taps.painted_from(seen(step, views)[1])
+    assert source.shape == (4, 96, 2, 2, 2) and step.image_head(source).shape == views.shape
+    step(views)["amip"].backward()
+    assert step.student.encoder.swin.stages[3].downsample.reduction.weight.grad is None  # the merging behind it rests
+
+
+def test_ampd_may_have_a_temperature_of_its_own(views):
+    step = model()
+    out, hotter = step(views, 0.04), step(views, 0.04, patch_temperature=0.07)
+    assert torch.equal(out["aitd"], hotter["aitd"]) and not torch.equal(out["ampd"], hotter["ampd"])
+    torch.testing.assert_close(step(views, 0.07)["ampd"], hotter["ampd"])
+
+
 @pytest.mark.parametrize("stage", [1, 4])
 def test_vit_paints_from_its_only_map(stage):
-    step = CoDistillation(ViTEncoder(64, dim=24, depth=2, num_heads=2), image_stage=stage, **HEADS)
+    step = CoDistillation(ViTEncoder(64, dim=24, depth=2, num_heads=2), taps=Taps(image_stage=stage), **HEADS)
     assert step.image_head.cell == 16
     assert step(torch.rand(2, 1, 64, 64, 64))["loss"].isfinite()
 

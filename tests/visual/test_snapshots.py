@@ -6,6 +6,7 @@ import torch
 
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.training.co_distillation import CoDistillation
+from smart_nets.training.taps import Taps
 from smart_nets.visual.snapshots import Snapshots
 
 SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
@@ -14,7 +15,9 @@ SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa
 @pytest.mark.parametrize("stage", [2, 4])
 def test_reconstructions_are_painted_from_the_stage_that_learned_to_paint(tmp_path, stage):
     crops = torch.rand(2, 1, 32, 32, 32)
-    network = CoDistillation(SmartEncoder(**SMALL), weights={"amip": 1.0}, image_stage=stage, image_start=0.5)
+    network = CoDistillation(
+        SmartEncoder(**SMALL), weights={"amip": 1.0}, taps=Taps(image_stage=stage), image_start=0.5
+    )
     with torch.no_grad():
         network.image_head.proj.weight.zero_()  # paints 0.5 everywhere
     snapshots = Snapshots(network, crops, tmp_path / "snapshots.npz", (2.0, 2.0, 2.0))
