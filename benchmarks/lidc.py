@@ -38,7 +38,7 @@ RESULTS = Path(__file__).parent / "results" / "lidc.json"
 PRETRAIN, CLASSIFY = (ROOT / "bundles" / name / "configs" for name in ("smart_pretrain", "smart_lidc_classify"))
 SPACING, FOLDS = 1.25, 3
 VISITS_PER_CT = 24  # crops of a whole chest for one of a nodule
-PRETRAIN_EPOCHS = 20
+PRETRAIN_MINUTES = 20.0
 FRACTIONS = (1.0, 0.5, 0.25)
 PROBE_EPOCHS, MOST_LONGER = 20, 1.5  # with fewer labels: more epochs, up to half as many again
 MODELS = {"from scratch": ["from_scratch.json"], "fine-tuned": [], "linear probe": ["linear_probe.json"]}
@@ -74,31 +74,29 @@ def bundle(configs: Sequence[Path | str], log: Path, **options: Any) -> None:
         raise RuntimeError(f"{log}: " + " ".join(log.read_text().splitlines()[-3:]))
 
 
-def pretrain(data: Path, work: Path) -> Path:
+def pretrain(data: Path, work: Path, minutes: float) -> Path:
     """The encoder; made once."""
     weights = work / "encoder" / "models" / "model.pt"
     if not weights.is_file():
         overlay = work / "pretrain.json"
         changes = {
             "volume_cache#foreground": -2000.0,  # keep whole cubes: most of them is lung
-            "architecture": {
-                "name": "SmartEncoder", "embed_dim": 16, "depths": [1, 1, 2, 1], "num_heads": [1, 2, 4, 8], "sa_stage": 2,
-                "sa_heads": 4, "layer_scale": 0.1, "input_mean": 0.25, "input_std": 0.3,
-            },
+            "architecture#input_mean": 0.25, "architecture#input_std": 0.3,
         }  # fmt: skip
         overlay.write_text(json.dumps(changes))
+        # size and density tell malignancy: views keep their size and nearly their HU; a cube has room for one place
         options = {
-            "preset": "tiny", "dataset_dir": pretraining_data(data, work), "output_dir": work / "encoder",
-            "spacing": [SPACING] * 3, "hu_window": [-1000, 400], "visits_per_epoch": 1, "max_epochs": PRETRAIN_EPOCHS,
-            "warmup_epochs": 2, "learning_rate": 0.001, "momentum": [0.996, 1.0],
+            "preset": "small", "dataset_dir": pretraining_data(data, work), "output_dir": work / "encoder",
+            "spacing": [SPACING] * 3, "hu_window": [-1000, 400], "visits_per_epoch": 1, "minutes": minutes,
+            "batch_size": 24, "places": 1, "tissue": 0.0, "zoom": [1.0, 1.0], "hu_gain": 0.05, "hu_offset": 20.0,
         }  # fmt: skip
         bundle([PRETRAIN / "train.json", overlay], work / "pretrain.log", **options)
     return weights
 
 
-def jobs(weights: Path, work: Path) -> Iterator[tuple[Path, list[Path], dict[str, Any]]]:
+def jobs(weights: Path, work: Path, fractions: Sequence[float]) -> Iterator[tuple[Path, list[Path], dict[str, Any]]]:
     """(output folder, configs, options) of every model to train; the long ones first."""
-    for fraction in FRACTIONS:
+    for fraction in fractions:
         for fold in range(FOLDS):
             for name, overlays in MODELS.items():
                 folder = work / f"{name.replace(' ', '_')}_{round(100 * fraction)}_fold{fold}"
@@ -115,11 +113,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="for the encoder, the models and their reports")
     parser.add_argument("--parallel", type=int, default=1, help="models trained at once")
     parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--fractions", type=float, nargs="+", default=FRACTIONS, help="of the labels")
+    parser.add_argument("--minutes", type=float, default=PRETRAIN_MINUTES, help="of pretraining")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
     args.work.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
-    weights = pretrain(args.data, args.work)
-    todo = list(jobs(weights, args.work))
+    weights = pretrain(args.data, args.work, args.minutes)
+    todo = list(jobs(weights, args.work, args.fractions))
 
     def train(job: tuple[Path, list[Path], dict[str, Any]]) -> None:
         folder, configs, options = job
@@ -140,9 +141,9 @@ def main() -> None:
         for one in evaluations.values():
             del one["curves"]  # drawn in the report; the numbers are what is kept here
     encoder = json.loads((args.work / "encoder" / "eval" / "run.json").read_text())
-    write_json(RESULTS, {
+    write_json(args.output, {
         "command": "python benchmarks/lidc.py DATA --work WORK", "date": str(date.today()), "hardware": hardware(),
-        "versions": versions(), "epochs": args.epochs, "pretraining_epochs": PRETRAIN_EPOCHS,
+        "versions": versions(), "epochs": args.epochs, "fractions": list(args.fractions),
         "pretraining_minutes": round(encoder["seconds"] / 60, 1), "encoder_parameters": encoder["model"]["parameters"], **found,
     })  # fmt: skip
 
