@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from smart_nets.evaluation.bootstrap import PatientBootstrap, intervals
-from smart_nets.evaluation.classify import evaluate
-from smart_nets.evaluation.delong import delong
-from smart_nets.evaluation.metrics import FoldRankings, roc_auc
-from smart_nets.evaluation.predictions import Predictions
+from smart_nets.classify.evaluate import evaluate
+from smart_nets.statistics.bootstrap import PatientBootstrap, intervals
+from smart_nets.statistics.delong import delong
+from smart_nets.statistics.metrics import FoldRankings, roc_auc
+from smart_nets.statistics.predictions import Predictions
 from smart_nets.training.run_record import hardware
 
 STUDIES = 1000  # of each AUC; 4 times as many of each difference, which are quick

@@ -27,11 +27,11 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
-from smart_nets.data.lesion_crops import LesionCrops
-from smart_nets.data.lesion_list import lesion_list
-from smart_nets.evaluation.compare import compare
+from smart_nets.classify.compare import compare
+from smart_nets.classify.lesions.crops import LesionCrops
+from smart_nets.classify.lesions.lists import lesion_list
+from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.training.run_record import hardware, versions, write_json
-from smart_nets.visual.compare_report import write_compare_report
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "lidc.json"

@@ -32,12 +32,12 @@ from monai.transforms import (
     Spacingd,
 )
 
-from smart_nets.data.cache import VolumeCache
-from smart_nets.data.phantom import make_phantom
-from smart_nets.data.read import read_volume
-from smart_nets.data.resample import resample
-from smart_nets.data.views import LoadCachedd, TwoViewsd
-from smart_nets.data.volume import Volume
+from smart_nets.lists.cache import VolumeCache
+from smart_nets.phantom import make_phantom
+from smart_nets.pretrain.views import LoadCachedd, TwoViewsd
+from smart_nets.scans.read import read_volume
+from smart_nets.scans.resample import resample
+from smart_nets.scans.volume import Volume
 
 RESULTS = Path(__file__).parent / "results" / "loading.json"
 SHAPE, CROP = (512, 512, 300), (128, 128, 128)

@@ -22,17 +22,17 @@ from typing import Any
 
 import torch
 
-from smart_nets.data.phantom_tumours import phantom_tumours
-from smart_nets.data.read import read_checked
-from smart_nets.data.scan_names import with_names
-from smart_nets.data.tumour_list import tumour_list
-from smart_nets.evaluation.localize_scans import LocalizeScans
-from smart_nets.evaluation.marking import Marking
-from smart_nets.evaluation.scan_attention import ScanAttention
+from smart_nets.lists.scan_names import with_names
+from smart_nets.localize.marking import Marking
+from smart_nets.localize.phantom_tumours import phantom_tumours
+from smart_nets.localize.report.files import OverlayWriter
+from smart_nets.localize.report.page import write_localize_report
+from smart_nets.localize.scan_attention import ScanAttention
+from smart_nets.localize.scans import LocalizeScans
+from smart_nets.localize.tumours import tumour_list
 from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.scans.read import read_checked
 from smart_nets.training.run_record import hardware, versions, write_json
-from smart_nets.visual.attention_files import OverlayWriter
-from smart_nets.visual.localize_report import write_localize_report
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 

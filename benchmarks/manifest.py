@@ -15,7 +15,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from smart_nets.data.check_data import check_data
+from smart_nets.lists.check import check_data
 from smart_nets.training.run_record import hardware
 
 SCANS = 10_000

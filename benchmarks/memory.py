@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.training.co_distillation import CoDistillation
+from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.training.optimisation import clip_each, parameter_groups
 from smart_nets.training.run_record import hardware
 

@@ -8,6 +8,8 @@ import torch
 
 from smart_nets.networks.encoder import SmartEncoder
 
+pytest_plugins = ["fixtures.scans", "fixtures.runs", "fixtures.training"]
+
 SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16}
 

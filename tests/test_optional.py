@@ -6,11 +6,11 @@ import sys
 import numpy as np
 import pytest
 
-from smart_nets.data.regions import region_mask
-from smart_nets.data.volume import Volume
 from smart_nets.errors import ConfigError
-from smart_nets.evaluation.marking import Marking
+from smart_nets.localize.marking import Marking
+from smart_nets.localize.regions import region_mask
 from smart_nets.optional import _tell, absent, bar, needed
+from smart_nets.scans.volume import Volume
 
 
 @pytest.fixture

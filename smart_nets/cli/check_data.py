@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from smart_nets.data.check_data import check_data as check
-from smart_nets.data.check_scan import Rules
-from smart_nets.data.read import Tilt
-from smart_nets.visual.data_report import write_data_report
+from smart_nets.lists.check import check_data as check
+from smart_nets.lists.check_scan import Rules
+from smart_nets.pages.data_page import write_data_report
+from smart_nets.scans.read import Tilt
 
 
 def check_data(

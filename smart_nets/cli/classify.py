@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from smart_nets.data.paths import check_output
+from smart_nets.classify.compare import compare
+from smart_nets.classify.probe.extract import features_of
+from smart_nets.classify.probe.run import probe_features
+from smart_nets.classify.report.compare_page import write_compare_report
+from smart_nets.classify.report.page import write_classify_report
+from smart_nets.classify.results import in_words
 from smart_nets.errors import InputError
-from smart_nets.evaluation.compare import compare
-from smart_nets.evaluation.extract import features_of
-from smart_nets.evaluation.features import IN_WORDS, save_features
-from smart_nets.evaluation.lesion_results import in_words
-from smart_nets.evaluation.probe_features import probe_features
+from smart_nets.files import check_output
 from smart_nets.settings import check_settings
+from smart_nets.statistics.features import IN_WORDS, save_features
 from smart_nets.training.run_record import write_json
-from smart_nets.visual.classify_report import write_classify_report
-from smart_nets.visual.compare_report import write_compare_report
 from smart_nets.weights.default_model import shipped_model
 
 

@@ -7,7 +7,7 @@ import sys
 from smart_nets.zoo.export import ENDINGS
 from smart_nets.zoo.export import export as write
 from smart_nets.zoo.install import install as put
-from smart_nets.zoo.lint import lint as check
+from smart_nets.zoo.lint.bundle import lint as check
 from smart_nets.zoo.package import package as pack
 from smart_nets.zoo.verify import verify as prove
 

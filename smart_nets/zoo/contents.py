@@ -11,7 +11,7 @@ import smart_nets
 from smart_nets.errors import CheckpointError, InputError
 from smart_nets.weights.default_model import own_or_shipped
 from smart_nets.weights.io import card_path, read_card
-from smart_nets.zoo.lint import lint
+from smart_nets.zoo.lint.bundle import lint
 
 FOLDERS = ("configs", "docs")
 OVERLAY = "monai_label.json"

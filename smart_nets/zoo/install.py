@@ -11,8 +11,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from smart_nets.data.paths import check_output
 from smart_nets.errors import InputError
+from smart_nets.files import check_output
 from smart_nets.zoo.source import Source, numeric
 from smart_nets.zoo.verify import check_archive
 

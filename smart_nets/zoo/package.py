@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import smart_nets
-from smart_nets.data.paths import check_output
 from smart_nets.errors import InputError
+from smart_nets.files import check_output
 from smart_nets.zoo.archive import write_zip
 from smart_nets.zoo.contents import VARIANTS, contents
 from smart_nets.zoo.sbom import bill_of_materials

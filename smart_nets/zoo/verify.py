@@ -10,7 +10,7 @@ from pathlib import Path
 from smart_nets.errors import InputError
 from smart_nets.weights.io import read_card, sha256_of
 from smart_nets.zoo.archive import unpack
-from smart_nets.zoo.lint import lint
+from smart_nets.zoo.lint.bundle import lint
 from smart_nets.zoo.source import Source
 from smart_nets.zoo.sums import check_sum
 

@@ -11,8 +11,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from smart_nets.data.phantom import Phantom, write_dicom
 from smart_nets.errors import SmartError
+from smart_nets.phantom import Phantom, write_dicom
 
 HERE = Path(__file__).parent
 ROWS = {

@@ -9,10 +9,10 @@ import pydicom
 import pytest
 from pydicom.uid import HEVCMP51, ImplicitVRLittleEndian
 
-from smart_nets.data.check_data import check_data
-from smart_nets.data.dicom_masks import read_masks
-from smart_nets.data.read import read_scan, read_volume
 from smart_nets.errors import SmartError
+from smart_nets.lists.check import check_data
+from smart_nets.scans.dicom.masks import read_masks
+from smart_nets.scans.read import read_scan, read_volume
 
 Change = Callable[[pydicom.Dataset, int], None]
 

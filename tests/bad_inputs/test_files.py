@@ -10,12 +10,12 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from smart_nets.data.cache import VolumeCache
-from smart_nets.data.check_data import check_data
-from smart_nets.data.manifest import datalist
-from smart_nets.data.read import read_scan
-from smart_nets.data.views import TwoViewsd
 from smart_nets.errors import SmartError
+from smart_nets.lists.cache import VolumeCache
+from smart_nets.lists.check import check_data
+from smart_nets.lists.manifest import datalist
+from smart_nets.pretrain.views import TwoViewsd
+from smart_nets.scans.read import read_scan
 
 Made = SimpleNamespace
 NAME = "case.nii.gz"

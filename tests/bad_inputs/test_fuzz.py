@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from smart_nets.data.adapters.lesions_csv import read_lesions
-from smart_nets.data.find import find
-from smart_nets.data.read import read_scan
+from smart_nets.classify.lesions.csv_list import read_lesions
 from smart_nets.errors import SmartError
+from smart_nets.lists.find import find
+from smart_nets.scans.read import read_scan
 
 EDITS = st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=6)
 FEW = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

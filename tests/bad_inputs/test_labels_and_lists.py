@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smart_nets.data.adapters.lesions_csv import read_lesions
-from smart_nets.data.adapters.lidc import group_readings, label_nodules
-from smart_nets.data.adapters.lidc_xml import read_lidc_xml
-from smart_nets.data.check_data import check_data
-from smart_nets.data.labels import read_labels, with_target
-from smart_nets.data.read import read_volume
-from smart_nets.data.splits import check_no_overlap, k_folds, split_by_patient
+from smart_nets.classify.lesions.csv_list import read_lesions
+from smart_nets.classify.lesions.lidc import group_readings, label_nodules
+from smart_nets.classify.lesions.lidc_xml import read_lidc_xml
 from smart_nets.errors import SmartError
+from smart_nets.lists.check import check_data
+from smart_nets.lists.splits import check_no_overlap, k_folds, split_by_patient
+from smart_nets.scans.labels import read_labels, with_target
+from smart_nets.scans.read import read_volume
 
 
 def test_row_44_unknown_labels(made, tmp_path):

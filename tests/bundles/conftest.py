@@ -10,9 +10,9 @@ import pytest
 import torch
 from monai.bundle import run
 
-from smart_nets.data.phantom import ORGANS, Phantom, make_dataset, make_phantom, write_dicom
-from smart_nets.data.phantom.write import save
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.phantom import ORGANS, Phantom, make_dataset, make_phantom, write_dicom
+from smart_nets.phantom.write import save
 from smart_nets.weights.build import build_classifier
 from smart_nets.weights.io import save_weights
 

@@ -13,8 +13,8 @@ from monai.fl.utils.constants import FlStatistics, WeightType
 from monai.fl.utils.exchange_object import ExchangeObject
 from torch import Tensor
 
-from smart_nets.data.phantom import make_dataset
 from smart_nets.errors import CheckpointError, cause
+from smart_nets.phantom import make_dataset
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 EVALUATE = {

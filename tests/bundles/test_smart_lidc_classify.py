@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from monai.bundle import ConfigParser
 
-from smart_nets.data.pseudonym import pseudonym
-from smart_nets.evaluation.classify import evaluate
-from smart_nets.evaluation.predictions import Predictions
+from smart_nets.classify.evaluate import evaluate
+from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.statistics.predictions import Predictions
 from smart_nets.weights.io import save_weights
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify"
@@ -149,7 +149,7 @@ def test_few_shot_takes_a_quarter_for_four_times_the_epochs():
 
 def test_response_runs_with_its_own_phantoms(train, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "smart_nets.data.phantom_lesions.SPACING_MM", (4.0, 4.0, 4.0)
+        "smart_nets.classify.lesions.phantoms.SPACING_MM", (4.0, 4.0, 4.0)
     )  # a test has no time for finer ones
     run = train(tmp_path, "response.json", dataset_dir=None, phantoms=4, cache_dir=str(tmp_path / "cache"))
     card, record = read(run / "models" / "model.json"), read(run / "eval" / "run.json")
@@ -161,8 +161,8 @@ def test_response_runs_with_its_own_phantoms(train, tmp_path, monkeypatch):
 
 
 def test_the_pooled_feature_and_an_encoder_without_attention(train, tmp_path, monkeypatch):
-    monkeypatch.setattr("smart_nets.evaluation.occlusion.PARTS", 2)  # 3^3 places to hide instead of 7^3
-    monkeypatch.setattr("smart_nets.evaluation.lesion_results.EXAMPLES", 1)
+    monkeypatch.setattr("smart_nets.classify.occlusion.PARTS", 2)  # 3^3 places to hide instead of 7^3
+    monkeypatch.setattr("smart_nets.classify.results.EXAMPLES", 1)
     plain = {"default_card#architecture#sa_stage": None, "feature": "pooled"}
     run = train(tmp_path, **plain)
     assert read(run / "models" / "model.json")["feature"] == "pooled"

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from monai.bundle import run
 
-from smart_nets.data.phantom import make_dataset
+from smart_nets.classify.compare import compare
 from smart_nets.errors import SmartError, cause
-from smart_nets.evaluation.compare import compare
-from smart_nets.evaluation.predictions import Predictions
+from smart_nets.phantom import make_dataset
+from smart_nets.statistics.predictions import Predictions
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from monai.bundle import run
 
-from smart_nets.data.lesion_crops import crop_lesion
-from smart_nets.data.read import read_volume
-from smart_nets.data.window import window_hu
+from smart_nets.classify.lesions.crops import crop_lesion
 from smart_nets.errors import SmartError, cause
+from smart_nets.scans.read import read_volume
+from smart_nets.scans.window import window_hu
 from smart_nets.weights.build import build_classifier
 from smart_nets.weights.io import load_weights, read_card, save_weights
 
@@ -158,7 +158,7 @@ def test_a_scan_that_was_cut_around_its_lesion_needs_no_place(look, weights, les
 def test_where_cls_has_no_part_in_the_answer_the_map_is_of_occlusion(
     lesion_scans, lesions, weights, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("smart_nets.evaluation.occlusion.PARTS", 2)  # 3^3 places to hide instead of 7^3
+    monkeypatch.setattr("smart_nets.classify.occlusion.PARTS", 2)  # 3^3 places to hide instead of 7^3
     card = {**read_card(weights), "feature": "pooled"}
     save_weights(build_classifier(card), tmp_path / "pooled.pt", card)
     run(config_file=str(CONFIGS / "inference.json"), dataset_dir=str(lesion_scans / "phantom-0000.nii.gz"),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from monai.bundle import run
 
-from smart_nets.evaluation.predictions import Predictions
+from smart_nets.statistics.predictions import Predictions
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
 OF_EACH = 6  # patients of each class

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from monai.bundle import run
 
+from smart_nets.classify.finished_runs import read_run
 from smart_nets.errors import ConfigError, InputError, SmartError, cause
-from smart_nets.evaluation.runs import read_run
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
 
@@ -44,9 +44,7 @@ def test_an_output_folder_that_is_a_file(train, tmp_path):
 def test_an_interrupted_run_leaves_no_results_of_an_earlier_one(train, tmp_path):
     train(tmp_path)
     with pytest.raises(RuntimeError):  # as if it were killed in its first step
-        train(
-            tmp_path, update={"_target_": "smart_nets.training.classification.ClassifierUpdate", "class_weights": [1.0]}
-        )
+        train(tmp_path, update={"_target_": "smart_nets.classify.update.ClassifierUpdate", "class_weights": [1.0]})
     left = {path.name for path in (tmp_path / "eval").iterdir()}
     assert not left & {"predictions.csv", "metrics.json", "examples.npz", "report.html"}
     assert json.loads((tmp_path / "eval" / "run.json").read_text())["title"]

@@ -15,9 +15,9 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
 
-from smart_nets.data.check_data import check_data
-from smart_nets.data.phantom import make_dataset
 from smart_nets.errors import SmartError, cause
+from smart_nets.lists.check import check_data
+from smart_nets.phantom import make_dataset
 
 BUNDLE = Path(__file__).parents[2] / "bundles" / "smart_pretrain"
 CONFIGS = BUNDLE / "configs"

@@ -10,9 +10,9 @@ import pytest
 import torch
 from monai.bundle import ConfigParser, run
 
-from smart_nets.data.phantom import make_dataset
 from smart_nets.errors import ConfigError, cause
-from smart_nets.training import budget
+from smart_nets.phantom import make_dataset
+from smart_nets.pretrain import budget
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
 
-from smart_nets.data.dicom_masks import read_masks
-from smart_nets.data.phantom import make_dataset, write_dicom
-from smart_nets.data.read import read_checked
-from smart_nets.evaluation.localize import dice
-from smart_nets.evaluation.marking import Marked, Marking
-from smart_nets.evaluation.scan_attention import ScanAttention
+from smart_nets.localize.figures import dice
+from smart_nets.localize.marking import Marked, Marking
+from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.phantom import make_dataset, write_dicom
+from smart_nets.scans.dicom.masks import read_masks
+from smart_nets.scans.read import read_checked
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card
@@ -230,7 +230,7 @@ def test_without_scans_a_phantom_is_shown(show, monkeypatch):
         asked.append((Path(folder).name, count, settings))
         return make_dataset(folder, count, spacing=(7.0, 8.0, 9.0), **settings)
 
-    monkeypatch.setattr("smart_nets.data.phantom.make_dataset", coarse)
+    monkeypatch.setattr("smart_nets.phantom.make_dataset", coarse)
     folder = show(None)
     assert asked == [("phantoms", 1, {"seed": 3, "region": "chest", "task": "response"})]
     assert (folder / "phantom-30000_mask.nii.gz").is_file() and (folder / "report.html").is_file()

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from monai.bundle import run
 
-from smart_nets.data.read import read_checked
-from smart_nets.evaluation.localize import measure
-from smart_nets.evaluation.marking import Marking
-from smart_nets.evaluation.scan_attention import ScanAttention
+from smart_nets.localize.figures import measure
+from smart_nets.localize.marking import Marking
+from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.scans.read import read_checked
 from smart_nets.weights.build import load_encoder
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_zeroshot_seg" / "configs"
@@ -78,7 +78,7 @@ def test_without_scans_phantoms_with_tumours_are_evaluated(judge, tumours, tmp_p
         readers = {"tumour": [{"file": str(tumours / "patient0__tumour.nii.gz"), "region": None}]}
         return [{"image": str(tumours / "patient0.nii.gz"), "patient_id": "0", "readers": readers}]
 
-    monkeypatch.setattr("smart_nets.data.phantom_tumours.phantom_tumours", made)
+    monkeypatch.setattr("smart_nets.localize.phantom_tumours.phantom_tumours", made)
     found = json.loads((judge(dataset_dir=None, random_encoders=0) / "localize.json").read_text())
     assert asked == [(str(tmp_path / "cache" / "phantoms"), 20)] and found["tumours"] == 1
 

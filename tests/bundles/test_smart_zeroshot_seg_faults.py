@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from monai.bundle import run
 
-from smart_nets.data.phantom import ORGANS
-from smart_nets.data.phantom.write import save
 from smart_nets.errors import SmartError, cause
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.phantom import ORGANS
+from smart_nets.phantom.write import save
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 

@@ -11,10 +11,10 @@ from monai.engines import SupervisedTrainer
 from torch.nn.parallel import DistributedDataParallel
 
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.training.co_distillation import CoDistillation
+from smart_nets.pretrain.co_distillation import CoDistillation
+from smart_nets.pretrain.schedules import Schedules
+from smart_nets.pretrain.update import CoDistillationUpdate
 from smart_nets.training.distributed import main_first
-from smart_nets.training.schedules import Schedules
-from smart_nets.training.trainer import CoDistillationUpdate
 
 SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 STEPS = 3

@@ -20,8 +20,8 @@ from archives import LIMIT, copy_bundles, package, unpack
 from checks import CHECKS, CLASSIFICATION, PLAIN, SEGMENTATION, Bench, infers_a_batch, segments_a_real_chest
 from server import BIN, Server, clean_environment
 
-from smart_nets.data.phantom import make_phantom
-from smart_nets.data.phantom.write import save
+from smart_nets.phantom import make_phantom
+from smart_nets.phantom.write import save
 
 REAL = Path("chest_2mm") / "c3n00247.nii.gz"
 SPACING = (3.0, 3.0, 3.0)  # mm

@@ -16,7 +16,8 @@ from ignite.engine import Engine, Events
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.training.progress import JsonLines, Progress, TensorBoard, batch_size
+from smart_nets.training.logs import JsonLines, TensorBoard
+from smart_nets.training.progress import Progress, batch_size
 
 Step = Callable[[Engine, Any], dict[str, Any]]
 

@@ -18,7 +18,7 @@ from typing import Any
 import nibabel as nib
 import pytest
 
-from smart_nets.data.phantom import make_dataset
+from smart_nets.phantom import make_dataset
 
 ROOT = Path(__file__).parents[2]
 HIDDEN = (

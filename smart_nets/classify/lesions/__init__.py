@@ -1,0 +1,1 @@
+"""Lists of lesions, and the crops around them."""

@@ -1,0 +1,156 @@
+"""One cube per lesion, of the same physical size for all, so that its shape does not tell the lesion's size."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.store import CachedScan, EntryStore
+from smart_nets.optional import bar
+from smart_nets.scans.labels import read_labels
+from smart_nets.scans.read import read_volume
+from smart_nets.scans.resample import sample_on
+from smart_nets.scans.volume import AIR, Volume
+
+logger = logging.getLogger(__name__)
+VERSION = 1  # raise when what is cut changes
+HIGHEST = 3071  # HU, the highest value a scanner's 12 bits hold
+
+Item = Mapping[str, Any]
+
+
+def crop_lesion(scan: Volume, centre: Sequence[float], size: Sequence[int], spacing: Sequence[float]) -> Volume:
+    """HU in a cube around a point, float32 of shape `size`, axes along R, A, S; air where the scan ends.
+
+    Args:
+        scan: HU with its affine, in any orientation.
+        centre: (x, y, z) in RAS mm; it lies in the middle of the cube.
+        size: voxels of the cube.
+        spacing: voxel size in mm.
+
+    Raises:
+        InputError: the centre lies outside the scan.
+    """
+    index = np.linalg.inv(scan.affine) @ [*centre, 1.0]
+    if (index[:3] < -0.5).any() or (index[:3] > np.array(scan.array.shape) - 0.5).any():
+        low, high = np.sort(
+            (scan.affine @ np.array([[0, 0, 0, 1], [*np.array(scan.array.shape) - 1, 1]]).T)[:3], axis=1
+        ).T
+        raise InputError("lesion lies outside its scan", where=scan.where,
+                         expected=f"a centre in RAS mm, between {np.round(low, 1)} and {np.round(high, 1)}",
+                         found=np.round(centre, 1),
+                         remedy="check the centre, and that x and y are not in LPS (signs swapped)")  # fmt: skip
+    affine = np.diag([*spacing, 1.0])
+    affine[:3, 3] = np.asarray(centre) - np.asarray(spacing) * (np.asarray(size) - 1) / 2
+    return replace(scan, array=sample_on(scan, affine, size, AIR), affine=affine)
+
+
+def lesion_place(item: Item, scan: Volume) -> tuple[list[float], float]:
+    """Centre in RAS mm and diameter in mm (NaN if unknown) of a lesion.
+
+    The centre is "centre_mm", else the centroid of "mask", else the middle of the image, which is right for images that
+    were cut around a lesion. The diameter is "diameter_mm", else that of a ball of the mask's volume.
+
+    Raises:
+        InputError: the mask is empty or damaged. GeometryError: it lies on another grid than the scan.
+    """
+    centre, diameter = item.get("centre_mm"), item.get("diameter_mm")
+    if item.get("mask") and (centre is None or diameter is None):
+        inside = np.argwhere(read_labels(item["mask"], scan) > 0)
+        if not len(inside):
+            raise InputError("lesion mask is empty", where=item["mask"], expected="voxels above 0", found="none",
+                             remedy="correct the mask, or leave the lesion out")  # fmt: skip
+        volume = len(inside) * abs(np.linalg.det(scan.affine[:3, :3]))
+        diameter = (6 * volume / math.pi) ** (1 / 3) if diameter is None else diameter
+        centre = _to_mm(scan, inside.mean(axis=0)) if centre is None else centre
+    if centre is None:
+        centre = _to_mm(scan, (np.array(scan.array.shape) - 1) / 2)
+    return [float(value) for value in centre], math.nan if diameter is None else float(diameter)
+
+
+def _to_mm(scan: Volume, index: np.ndarray) -> list[float]:
+    point: list[float] = (scan.affine @ [*index, 1.0])[:3].tolist()
+    return point
+
+
+class LesionCrops:
+    """Cubes around lesions, cut once and kept on disk as int16 HU.
+
+    Args:
+        folder: of the cache.
+        size: voxels of a cube; larger than the network's crop where random crops are wanted.
+        spacing: voxel size in mm.
+
+    Raises:
+        ConfigError: a size or spacing is not positive.
+    """
+
+    def __init__(self, folder: str | Path, size: Sequence[int], spacing: Sequence[float]) -> None:
+        good = all(np.shape(value) == (3,) and np.asarray(value).dtype.kind in "if" for value in (size, spacing))
+        if not good or min(size) < 1 or not np.isfinite(spacing).all() or min(spacing) <= 0:
+            raise ConfigError("needs three sizes and three spacings above 0", where="lesion crops",
+                              found=f"{size} voxels of {spacing} mm")  # fmt: skip
+        self.size, self.spacing = tuple(int(side) for side in size), tuple(float(step) for step in spacing)
+        self.store = EntryStore(folder, {"lesion crops": VERSION, "size": self.size, "spacing": self.spacing})
+
+    def prepare(self, items: Sequence[Item]) -> list[dict[str, Any]]:
+        """Cut all lesions, so that whatever is wrong with one is told before any training starts.
+
+        Returns:
+            the items with "row" (position in the list), "centre_mm" and "size_mm" (diameter, NaN if unknown).
+
+        Raises:
+            InputError, GeometryError: the first lesion that cannot be cut.
+        """
+        prepared: list[dict[str, Any]] = [{} for _ in items]
+        # lesions of one scan one after the other, so that it is read once
+        order = sorted(range(len(items)), key=lambda row: (str(items[row]["image"]), str(items[row].get("series"))))
+        scan = _LastScan()
+        for row in bar(order, "cutting lesions"):
+            item = dict(items[row])
+            centre, diameter = self._place(item, scan)
+            prepared[row] = item | {"row": row, "centre_mm": centre, "size_mm": diameter}
+            self._get(prepared[row], scan)
+        logger.info("%d lesions in cubes of %s mm", len(items),
+                    " x ".join(f"{n * s:g}" for n, s in zip(self.size, self.spacing, strict=True)))  # fmt: skip
+        return prepared
+
+    def get(self, item: Item) -> CachedScan:
+        """The cube of a prepared item: int16 HU of shape `size`, its affine, its source."""
+        return self._get(item, _LastScan())
+
+    def _place(self, item: Item, scan: _LastScan) -> tuple[list[float], float]:
+        known = item.get("centre_mm") is not None and (item.get("diameter_mm") is not None or not item.get("mask"))
+        if known:
+            diameter = item.get("diameter_mm")
+            return [float(value) for value in item["centre_mm"]], math.nan if diameter is None else float(diameter)
+        return lesion_place(item, scan.read(item))
+
+    def _get(self, item: Item, scan: _LastScan) -> CachedScan:
+        name = f"{Path(item['image']).resolve()}\n{item.get('series') or ''}\n{item['centre_mm']}"
+        return self.store.get(name, Path(item["image"]), lambda: self._cut(item, scan.read(item)))
+
+    def _cut(self, item: Item, scan: Volume) -> Volume:
+        cube = crop_lesion(scan, item["centre_mm"], self.size, self.spacing)
+        return replace(cube, array=np.rint(np.clip(cube.array, AIR, HIGHEST)).astype(np.int16))
+
+
+class _LastScan:
+    """Reads a scan, and keeps it until another one is asked for."""
+
+    def __init__(self) -> None:
+        self.key: tuple[str, Any] | None = None
+        self.scan: Volume | None = None
+
+    def read(self, item: Item) -> Volume:
+        key = (str(item["image"]), item.get("series"))
+        if self.scan is None or key != self.key:
+            self.key, self.scan = key, read_volume(item["image"], series=item.get("series"))
+        return self.scan

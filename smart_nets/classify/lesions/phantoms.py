@@ -1,0 +1,30 @@
+"""Labelled lesions of phantoms: the embedded data of the classification bundle."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from smart_nets.classify.lesions.csv_list import read_lesions
+from smart_nets.phantom import make_dataset
+
+SPACING_MM = (1.5, 1.5, 1.5)  # fine enough to see the spicules of a malignant nodule
+LESIONS = {"malignancy": 8, "response": 1}  # of a patient
+SEEDS = {"malignancy": 1, "response": 2}  # patients that no other task, nor pretraining (seed 0), has seen
+
+
+def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy") -> list[dict[str, Any]]:
+    """Lung lesions of synthetic patients, made once and reused: sizes are drawn without looking at the label.
+
+    Args:
+        folder: for the phantoms.
+        patients: how many.
+        task: "malignancy": smooth (0) and spiculated (1) nodules, eight a patient; "response": one tumour a patient.
+
+    Raises:
+        ConfigError: an unknown task, or no patients.
+    """
+    make_dataset(folder, patients, SEEDS.get(task, 0), SPACING_MM, LESIONS.get(task, 1), region="chest", task=task,
+                 workers=min(4, os.cpu_count() or 1))  # fmt: skip
+    return read_lesions(Path(folder) / "lesions.csv", classes=2)

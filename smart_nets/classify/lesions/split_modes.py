@@ -1,0 +1,172 @@
+"""The ways to divide labelled lesions for a classifier, and smaller shares of its training data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from smart_nets.errors import ConfigError
+from smart_nets.lists.splits import Items, Overlap, check_classes, check_no_overlap, k_folds, overlap, patient_strata
+
+logger = logging.getLogger(__name__)
+MODES = ("patient", "lesion", "column")
+PART_OF = {
+    "train": "training", "training": "training",
+    "val": "validation", "valid": "validation", "validation": "validation", "test": "validation",
+}  # fmt: skip
+
+Parts = dict[str, list[dict[str, Any]]]
+
+
+def choose_split(
+    items: Items, mode: str = "patient", folds: int = 5, fold: int = 0, seed: int = 0, allow_overlap: bool = False
+) -> Parts:
+    """{"training": items, "validation": items}, both with both labels.
+
+    Args:
+        items: lesions with "patient_id", "image" and "label".
+        mode: "patient": folds of whole patients, labels spread evenly. "lesion": folds of lesions, as in the SMART
+            paper; lesions of one patient are then on both sides, which flatters the result, and how many is logged.
+            "column": as "split" of each lesion says (train or training; val, validation or test).
+        folds: how many folds.
+        fold: which one is the validation part, from 0.
+        seed: chooses who goes where; with the same seed each lesion is validated in exactly one fold.
+        allow_overlap: whether a column may put a patient or scan on both sides, which is then logged.
+
+    Raises:
+        ConfigError: mode, fold or split is unknown, a part lacks a label or everything, or parts share patients.
+    """
+    if mode == "column":
+        parts = _by_column(items)
+        check_classes(parts, "label")
+        _tell(check_no_overlap(parts, allow_overlap), parts)
+        return parts
+    if mode not in MODES:
+        raise ConfigError("unknown way to split", where="split mode", expected=" or ".join(MODES), found=mode)
+    if not 0 <= fold < folds:
+        raise ConfigError("there is no such fold", where="fold", expected=f"0 to {folds - 1}", found=fold)
+    if mode == "patient":
+        parts = k_folds(items, folds, seed, "label")[fold]
+        check_no_overlap(parts)  # one scan may be listed for two patients
+        return parts
+    parts = _by_lesion(items, folds, fold, seed)
+    _tell({"training and validation": overlap(parts["training"], parts["validation"])}, parts)
+    return parts
+
+
+def _by_lesion(items: Items, folds: int, fold: int, seed: int) -> Parts:
+    """Folds in which every lesion counts as a patient of its own."""
+    width = len(str(len(items)))
+    lone = [{**item, "patient_id": f"{number:0{width}d}"} for number, item in enumerate(items)]
+    parts = k_folds(lone, folds, seed, "label")[fold]
+    return {name: [dict(items[int(item["patient_id"])]) for item in part] for name, part in parts.items()}
+
+
+def _by_column(items: Items) -> Parts:
+    names = Counter(str(item.get("split") or "").strip().lower() for item in items)
+    if names[""]:
+        raise ConfigError(f"{names['']} of {len(items)} lesions have no split", where="column split",
+                          expected="train or validation", found="nothing", remedy="fill the column")  # fmt: skip
+    unknown = sorted(set(names) - set(PART_OF))
+    if unknown:
+        raise ConfigError("unknown split", where="column split", expected=", ".join(PART_OF),
+                          found=", ".join(unknown), remedy="rename it, or split by patient")  # fmt: skip
+    held_out = sorted(name for name in names if PART_OF[name] == "validation")
+    if "test" in held_out and len(held_out) > 1:
+        raise ConfigError("there are two parts to validate on", where="column split", expected="one",
+                          found=" and ".join(held_out), remedy="give a table without the other")  # fmt: skip
+    parts: Parts = {"training": [], "validation": []}
+    for item in items:
+        parts[PART_OF[str(item["split"]).strip().lower()]].append(dict(item))
+    return parts
+
+
+def _tell(found: Mapping[str, Overlap], parts: Parts) -> None:
+    """Warn of what is on both sides."""
+    for common in found.values():
+        shared = common.patients or common.series or common.scans
+        if shared:
+            logger.warning(
+                "%d %s of the validation part (%d lesions) are in the training part too: the result is too good; "
+                "split by patient for one that holds for new patients",
+                len(shared), "patients" if common.patients else "scans", len(parts["validation"]),
+            )  # fmt: skip
+
+
+def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str, Any]]:
+    """The lesions of a share of the patients, the same share for each label, in their order.
+
+    Smaller shares lie inside larger ones of the same seed, so that a curve over shares only ever adds patients.
+
+    Args:
+        items: lesions with "patient_id" and "label"; a patient counts as the highest label of his lesions.
+        fraction: share of the patients, above 0 up to 1; rounded to whole patients of each label.
+        seed: chooses the patients.
+
+    Raises:
+        ConfigError: the fraction is no share, or so small that a label would be lost.
+    """
+    if not 0 < fraction <= 1:
+        raise ConfigError("is no share", where="fraction", expected="above 0, up to 1", found=fraction)
+    chosen: set[str] = set()
+    for patients in patient_strata(items, "label", seed):
+        chosen.update(patients[: math.floor(fraction * len(patients) + 0.5)])
+    taken = [dict(item) for item in items if str(item["patient_id"]) in chosen]
+    lost = sorted({item["label"] for item in items} - {item["label"] for item in taken})
+    if lost:
+        raise ConfigError(f"leaves no lesion with label {lost[0]}", where="fraction", found=fraction,
+                          expected="enough patients of each label", remedy="take a larger fraction")  # fmt: skip
+    logger.info("%g %% of the training data: %d lesions of %d patients", 100 * fraction, len(taken), len(chosen))
+    return taken
+
+
+def split_card(
+    items: Items, mode: str, folds: int, fold: int, seed: int, allow_overlap: bool = False
+) -> dict[str, Any]:
+    """What a model's card keeps of its split, so that an evaluation finds the held-out lesions again."""
+    held = choose_split(items, mode, folds, fold, seed, allow_overlap)["validation"]
+    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "allow_overlap": allow_overlap,
+            "lesions": _fingerprint(items), "held_out": _fingerprint(held)}  # fmt: skip
+
+
+def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The lesions to judge a model on.
+
+    Args:
+        items: all lesions of a source.
+        part: "held_out": those of the model's own data that it was not trained on; "all": every lesion of other data.
+        split: what `split_card` put into the model's card.
+
+    Raises:
+        ConfigError: an unknown part; "held_out" of other data; or "all" of the data the model was trained on.
+    """
+    if part not in ("held_out", "all"):
+        raise ConfigError("is not known", where="part", expected="held_out or all", found=part)
+    own = _fingerprint(items) == split["lesions"]
+    if part == "held_out" and not own:
+        raise ConfigError("these are not the lesions the model was trained with", where="part", expected="all", found=part,
+                          remedy="give --part all, and see that no patient of the training data is among them")  # fmt: skip
+    if part == "all" and own:
+        raise ConfigError("the model was trained on some of these lesions", where="part", expected="held_out", found=part,
+                          remedy="give --part held_out")  # fmt: skip
+    if part == "all":
+        logger.warning("%d lesions are taken for new ones: only you know that the model was not trained on their patients",
+                       len(items))  # fmt: skip
+        return [dict(item) for item in items]
+    asked = [split[name] for name in ("mode", "folds", "fold", "seed", "allow_overlap")]
+    held = choose_split(items, *asked)["validation"]
+    if _fingerprint(held) != split["held_out"]:
+        raise ConfigError("other lesions are held out than in training", where="part", found=f"another {split['mode']} split",
+                          expected="that of the model's card", remedy="give the table as it was in training")  # fmt: skip
+    return held
+
+
+def _fingerprint(items: Items) -> str:
+    """Tells lists of lesions apart by patients and labels, wherever the files lie."""
+    text = json.dumps([[str(item["patient_id"]), item["label"]] for item in items])
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

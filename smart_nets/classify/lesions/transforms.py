@@ -1,0 +1,90 @@
+"""Lesions as MONAI transforms: cubes for training from the cache, cubes for inference from the scan, maps back onto it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+
+from smart_nets.classify.lesions.crops import LesionCrops, crop_lesion, lesion_place
+from smart_nets.scans.resample import sample_on
+from smart_nets.scans.volume import Volume
+
+
+class LoadLesiond(MapTransform):
+    """Replace the path at `keys` of a prepared item by its cube: float32 HU (1, D, H, W) with its affine."""
+
+    def __init__(self, keys: str | Sequence[str], crops: LesionCrops) -> None:
+        super().__init__(keys)
+        self.crops = crops
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        for key in self.keys:
+            cube = self.crops.get({**item, "image": item[key]})  # type: ignore[dict-item]
+            voxels = torch.from_numpy(cube.array.astype(np.float32))[None]  # (D, H, W) -> (1, D, H, W)
+            item[key] = MetaTensor(
+                voxels, affine=torch.from_numpy(np.array(cube.affine)), meta={"filename_or_obj": cube.source}
+            )
+        return item
+
+
+class CropLesiond(MapTransform):
+    """Cut the cube around one lesion out of a loaded scan, for inference, and remember the scan's own grid.
+
+    The item's "centre_mm" or "mask" tells where, as in `lesion_place`. Its "scan_grid" gets {"affine", "shape", "source",
+    "centre_mm", "row"}; row is -1 for the only lesion of a scan.
+
+    Args:
+        keys: of the scan, HU (1, X, Y, Z) with its affine.
+        size, spacing: of the cube.
+    """
+
+    def __init__(self, keys: str | Sequence[str], size: Sequence[int], spacing: Sequence[float]) -> None:
+        super().__init__(keys)
+        self.size, self.spacing = size, spacing
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        for key in self.keys:
+            image: MetaTensor = item[key]
+            source = str(image.meta.get("filename_or_obj", "image"))
+            scan = Volume(image[0].numpy(), image.affine.numpy(), source)  # (1, X, Y, Z) -> (X, Y, Z)
+            centre, _ = lesion_place(item, scan.to_ras())  # type: ignore[arg-type]
+            cube = crop_lesion(scan, centre, self.size, self.spacing)
+            voxels = torch.from_numpy(cube.array)[None]  # (D, H, W) -> (1, D, H, W)
+            item[key] = MetaTensor(voxels, affine=torch.from_numpy(cube.affine), meta={"filename_or_obj": source})
+            item["scan_grid"] = {"affine": scan.affine, "shape": np.array(scan.array.shape), "source": source,
+                                 "centre_mm": np.array(centre), "row": int(item.get("row", -1))}  # fmt: skip
+
+        return item
+
+
+class ToScanGridd(MapTransform):
+    """Put a map of a cube back onto the grid of the scan it was cut from; `outside` where the cube does not reach.
+
+    Args:
+        keys: of maps (1, D, H, W) with the cube's voxels; the cube's affine is that of `image`.
+    """
+
+    def __init__(self, keys: str | Sequence[str], image: str = "image", outside: float = 0.0) -> None:
+        super().__init__(keys)
+        self.image, self.outside = image, outside
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        grid = item["scan_grid"]
+        affine, shape = np.asarray(grid["affine"]), [int(side) for side in grid["shape"]]
+        # the last two are the map's own grid again: without them MONAI's `SaveImage` fails on axes in another order
+        meta = {"filename_or_obj": grid["source"], "original_affine": affine, "spatial_shape": np.array(shape)}
+        if int(grid["row"]) >= 0:
+            meta["patch_index"] = int(grid["row"])
+        for key in self.keys:
+            cube = Volume(torch.as_tensor(item[key])[0].cpu().numpy(), item[self.image].affine.numpy(), grid["source"])
+            voxels = torch.from_numpy(sample_on(cube, affine, shape, self.outside))[None]  # (X, Y, Z) -> (1, X, Y, Z)
+            item[key] = MetaTensor(voxels, affine=torch.from_numpy(affine), meta=meta)
+        return item

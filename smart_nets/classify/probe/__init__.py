@@ -1,0 +1,1 @@
+"""Frozen features of cases and what a linear model makes of them."""

@@ -1,0 +1,126 @@
+"""From scans or lesions to one file of frozen features: what `python -m smart_nets features` does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data.utils import dense_patch_slices
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smart_nets.classify.lesions.crops import LesionCrops
+from smart_nets.classify.lesions.lists import is_lesion_source, lesion_list
+from smart_nets.errors import ConfigError
+from smart_nets.lists.cache import VolumeCache
+from smart_nets.lists.manifest import datalist
+from smart_nets.lists.pseudonym import pseudonym
+from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.inputs import check_size
+from smart_nets.optional import bar
+from smart_nets.scans.crop import crop_or_pad
+from smart_nets.scans.window import window_hu
+from smart_nets.statistics.features import KINDS, Features, check_kind
+from smart_nets.statistics.knn import extract_features
+from smart_nets.weights.build import load_encoder
+from smart_nets.weights.io import read_card
+
+Found = dict[str, NDArray[np.float32]]
+
+
+def features_of(
+    data: str | Path, model: str | Path, cache_dir: str | Path, spacing: Sequence[float] | None = None,
+    crop_size: Sequence[int] | None = None, rule: str = "median", feature: str = "all",
+) -> Features:  # fmt: skip
+    """Frozen features of every lesion of a lesion source (`lesion_list`), or of every scan of a folder or manifest.
+
+    A lesion's feature is that of the cube around it; a scan's is the mean over windows that cover its body.
+
+    Args:
+        data: lesions, or scans (`datalist`).
+        model: weights of an encoder or classifier, with their card.
+        cache_dir: for prepared voxels.
+        spacing, crop_size: mm and voxels; those of the card when not given.
+        rule: how LIDC's ratings become labels.
+        feature: "cls", "pooled", "stages" or "all".
+
+    Raises:
+        InputError, GeometryError: data that cannot be used. CheckpointError: a model that cannot.
+        ConfigError: an unknown feature, or one that this encoder does not have.
+    """
+    card = read_card(model)
+    size = list(card["crop_size"] if crop_size is None else crop_size)
+    steps = list(card["spacing"] if spacing is None else spacing)
+    if np.asarray(steps).dtype.kind not in "if":
+        raise ConfigError("is no length", where="spacing", expected="mm", found=steps)
+    window = (float(card["hu_window"][0]), float(card["hu_window"][1]))
+    encoder = load_encoder(model)
+    check_size(size, encoder.stride)
+    if feature != "all":
+        check_kind(feature, encoder.has_attention)
+    if is_lesion_source(Path(data)):
+        items = LesionCrops(cache_dir, size, steps).prepare(lesion_list(data, rule))
+        vectors = _of_lesions(encoder, items, LesionCrops(cache_dir, size, steps), window)
+    else:
+        items = [{"row": row, **item} for row, item in enumerate(datalist(data))]
+        vectors = _of_scans(encoder, items, VolumeCache(cache_dir, steps), size, window)
+    labels = [item.get("label") for item in items]
+    return Features(
+        vectors=vectors if feature == "all" else {feature: vectors[feature]},
+        rows=np.array([item["row"] for item in items]),
+        patients=np.array([pseudonym(str(item["patient_id"])) for item in items]),
+        sizes=np.array([item.get("size_mm", math.nan) for item in items], dtype=float),
+        labels=None if None in labels else np.array(labels),
+        card={"model": Path(model).name, "sha256": card.get("sha256"), "spacing": steps, "crop_size": size,
+              "hu_window": window},
+    )  # fmt: skip
+
+
+def _of_lesions(
+    encoder: Encoder, items: Sequence[Mapping[str, Any]], crops: LesionCrops, window: tuple[float, float]
+) -> Found:
+    parts = [
+        extract_features(encoder, window_hu(crops.get(item).array.astype(np.float32), *window)[None, None])
+        for item in bar(items, "lesions")  # (D, H, W) -> (1, 1, D, H, W)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _of_scans(
+    encoder: Encoder,
+    items: Sequence[Mapping[str, Any]],
+    cache: VolumeCache,
+    size: Sequence[int],
+    window: tuple[float, float],
+) -> Found:
+    parts = []
+    for item in bar(items, "scans"):
+        scan = cache.get(item["image"], item.get("series")).array
+        found = extract_features(encoder, scan_windows(scan, size, window))
+        parts.append({name: value.mean(axis=0, keepdims=True) for name, value in found.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def scan_windows(scan: NDArray[np.int16], size: Sequence[int], window: tuple[float, float]) -> Tensor:
+    """Windows that cover a scan (X, Y, Z) in HU, half overlapping: (n, 1, D, H, W) in [0, 1]; beyond it is air."""
+    shape = np.maximum(scan.shape, size)
+    whole = crop_or_pad(scan, -((shape - scan.shape) // 2), shape)
+    places = dense_patch_slices(shape.tolist(), list(size), [max(1, side // 2) for side in size])
+    cut = torch.stack([torch.from_numpy(whole[place].astype(np.float32)) for place in places])
+    return window_hu(cut, *window).unsqueeze(1)  # (n, D, H, W) -> (n, 1, D, H, W)
+
+
+def chosen_feature(features: Features, feature: str | None) -> str:
+    """The name of the feature to probe: as asked, else the first of `features.KINDS` that the file holds.
+
+    Raises:
+        ConfigError: a feature that the file does not hold.
+    """
+    name = feature or next(kind for kind in KINDS if kind in features.vectors)
+    if name not in features.vectors:
+        raise ConfigError("is not in this file", where="feature", expected=" or ".join(features.vectors), found=name)
+    return name

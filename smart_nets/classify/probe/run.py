@@ -1,0 +1,51 @@
+"""A file of frozen features, probed and written as a run folder that reports and comparisons read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from smart_nets.classify.evaluate import evaluate
+from smart_nets.classify.probe.extract import chosen_feature
+from smart_nets.classify.probe.linear_probe import knn_probe, linear_probe
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.statistics.features import IN_WORDS, read_features
+from smart_nets.training.run_record import versions, write_json
+
+Kind = Literal["linear", "knn"]
+PROBES = {"linear": linear_probe, "knn": knn_probe}
+
+
+def probe_features(
+    features: str | Path, output_dir: str | Path, kind: Kind = "linear", feature: str | None = None, folds: int = 3,
+    seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Cross-validate a probe; writes predictions.csv, metrics.json and run.json, and returns what metrics.json holds.
+
+    Args:
+        features: a file of `save_features` with labels.
+        feature: "cls", "pooled" or "stages"; when None, the first of these that the file holds.
+        folds, seed: see `linear_probe`.
+
+    Raises:
+        InputError: the file is damaged or has no labels. ConfigError: an unknown kind or feature, or impossible folds.
+    """
+    if kind not in get_args(Kind):
+        raise ConfigError("is not known", where="kind", expected=" or ".join(get_args(Kind)), found=kind)
+    table = read_features(features)
+    if table.labels is None:
+        raise InputError("has no labels to probe with", where=features, expected="features of labelled lesions",
+                         remedy="run the verb features on a table of lesions")  # fmt: skip
+    name = chosen_feature(table, feature)
+    predictions = PROBES[kind](
+        table.vectors[name], table.labels, table.patients.tolist(), folds, seed, table.rows, table.sizes
+    )
+    found = {"feature": name, **evaluate(predictions, seed=seed)}
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    predictions.write(folder / "predictions.csv")
+    write_json(folder / "metrics.json", found)
+    settings = {"folds": folds, "seed": seed, "kind": kind, "feature": name}
+    facts = {"title": f"{kind} probe of frozen features: {IN_WORDS[name]}", "settings": settings}
+    write_json(folder / "run.json", {**facts, "model": dict(table.card), "versions": versions()})
+    return found

@@ -1,0 +1,1 @@
+"""The report of a classification, and of several side by side."""

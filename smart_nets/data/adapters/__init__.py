@@ -1,1 +1,0 @@
-"""Public data sets and tables, read into datalist items."""

@@ -1,0 +1,1 @@
+"""Which scans: found, checked, cached, split."""

@@ -1,0 +1,106 @@
+"""Every scan is prepared once, stored on disk, and from then on only the voxels of a crop are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.store import CachedScan, EntryStore
+from smart_nets.scans.read import Tilt, read_volume
+from smart_nets.scans.resample import resample
+from smart_nets.scans.volume import AIR, Volume
+from smart_nets.scans.window import WINDOW
+
+VERSION = 1  # raise when the preparation changes what it writes
+
+
+class VolumeCache:
+    """Prepared scans on disk: RAS, resampled, cropped to the body, clipped, int16, with a checksum each.
+
+    Args:
+        folder: where entries are kept; made if missing.
+        spacing: voxel size in mm.
+        clip: lowest and highest HU kept.
+        foreground: HU above which a voxel belongs to the body; the bounding box of these voxels is kept.
+        margin: voxels kept around that box.
+        tilt: what to do with a gantry tilt, see `read_scan`.
+
+    `counts` tells how many entries were built, reused, and rebuilt because they were damaged or stale.
+
+    Raises:
+        ConfigError: a setting makes no sense.
+        InputError: the folder cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        spacing: Sequence[float] = (2.0, 2.0, 2.0),
+        clip: tuple[int, int] = (AIR, 3071),
+        foreground: float = WINDOW[0],
+        margin: int = 0,
+        tilt: Tilt = "refuse",
+    ) -> None:
+        if len(spacing) != 3 or min(spacing) <= 0:
+            raise ConfigError("spacing must be three lengths in mm", where="cache", found=list(spacing))
+        if not -32768 <= clip[0] < clip[1] <= 32767:
+            raise ConfigError("clip must be two HU, low below high", where="cache", found=clip)
+        if margin < 0:
+            raise ConfigError("margin must not be negative", where="cache", found=margin)
+        self.spacing = tuple(float(length) for length in spacing)
+        self.clip, self.foreground, self.margin, self.tilt = clip, float(foreground), margin, tilt
+        self.recipe = {"version": VERSION, "spacing": self.spacing, "clip": list(clip), "foreground": self.foreground,
+                       "margin": margin, "tilt": tilt}  # fmt: skip
+        self.store = EntryStore(folder, self.recipe)
+        self.folder, self.counts = self.store.folder, self.store.counts
+
+    def get(self, path: str | Path, series: str | None = None) -> CachedScan:
+        """The prepared scan, from disk if its entry is sound and its source unchanged, else prepared now.
+
+        An entry is verified once per process; after that, only what is touched of `array` is read.
+
+        Raises:
+            InputError, GeometryError: the scan cannot be used, see `read_scan`; or the disk is full.
+        """
+        return self.store.get(
+            f"{Path(path).resolve()}\n{series or ''}",
+            Path(path),
+            lambda: self.prepare(read_volume(path, series=series, tilt=self.tilt)),
+        )
+
+    def prepare(self, volume: Volume) -> Volume:
+        """Resample, crop to the body, clip and round a scan in RAS to int16.
+
+        Raises:
+            InputError: nothing in it is above `foreground`.
+        """
+        scan = resample(volume, self.spacing)
+        corner, end = foreground_box(scan.array, self.foreground, scan.where)
+        corner = np.maximum(corner - self.margin, 0)
+        end = np.minimum(end + self.margin, scan.array.shape)
+        box = scan.array[tuple(slice(a, b) for a, b in zip(corner, end, strict=True))]
+        affine = scan.affine.copy()
+        affine[:3, 3] += affine[:3, :3] @ corner
+        kept = np.rint(np.clip(box, *self.clip)).astype(np.int16)
+        return replace(scan, array=np.ascontiguousarray(kept), affine=affine)
+
+
+def foreground_box(array: np.ndarray, threshold: float, where: str) -> tuple[np.ndarray, np.ndarray]:
+    """First corner and end (exclusive), (3,) each, of the smallest box around all voxels above `threshold`.
+
+    Raises:
+        InputError: there are none.
+    """
+    inside = array > threshold
+    corner, end = np.zeros(3, dtype=int), np.zeros(3, dtype=int)
+    for axis in range(3):
+        found = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(found):
+            raise InputError("has no foreground", where=where, expected=f"voxels above {threshold:g} HU", found="none",
+                             remedy="check that the scan is a CT in HU")  # fmt: skip
+        corner[axis], end[axis] = found[0], found[-1] + 1
+    return corner, end

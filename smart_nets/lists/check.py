@@ -1,0 +1,193 @@
+"""Check every scan of a data source: each is used, or refused with a reason; given = used + refused, always."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from tqdm import tqdm
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.check_scan import VERSION, Rules, check_scan
+from smart_nets.lists.find import Candidate, find
+from smart_nets.lists.pseudonym import fingerprint
+from smart_nets.lists.store import file_identity
+
+ALL_USED, SOME_REFUSED = 0, 3  # exit codes
+MANIFEST, REJECTED, PROGRESS = "manifest.json", "rejected.json", "checked.jsonl"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The result of `check_data`: what is used, what is refused with its reasons, and how many files are no images."""
+
+    used: list[dict[str, Any]]
+    rejected: list[dict[str, Any]]
+    others: Counter[str]
+    manifest: Path
+
+    @property
+    def given(self) -> int:
+        """How many scans there were."""
+        return len(self.used) + len(self.rejected)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every scan is used, 3 when some are refused."""
+        return SOME_REFUSED if self.rejected else ALL_USED
+
+
+def check_data(
+    source: str | Path,
+    output_dir: str | Path,
+    rules: Rules | None = None,
+    *,
+    key: str = "training",
+    salt: str = "",
+    patient_pattern: str = "",
+    workers: int | None = None,
+    strict: bool = False,
+) -> Checked:
+    """Read every voxel of every scan; write `manifest.json`, a MONAI datalist, and `rejected.json` with the reasons.
+
+    It may be stopped and started again: scans that were checked before and did not change are not read again.
+
+    Args:
+        source: folder, image file, or JSON datalist.
+        output_dir: where to write; made if missing.
+        rules: what a scan must fulfil.
+        key: the list to take from a JSON file.
+        salt: secret that goes into the pseudonyms of patients; the same salt gives the same pseudonyms.
+        patient_pattern: regular expression that finds the patient in a path, for files that do not tell it.
+        workers: processes, by default one per core.
+        strict: stop at the first scan that is refused.
+
+    Raises:
+        InputError: the source does not exist or is empty, the output cannot be written, or (strict) a scan is refused.
+        ConfigError: a setting makes no sense.
+    """
+    rules = rules or Rules()
+    if workers is not None and workers < 1:
+        raise ConfigError("needs at least one process", where="workers", found=workers)
+    others: Counter[str] = Counter()
+    candidates = find(Path(source).expanduser(), key, salt, patient_pattern, others)
+    folder = Path(output_dir).expanduser()
+    with _journal(folder, rules) as (known, journal):
+        todo = [candidate for candidate in candidates if _key(candidate) not in known]
+        for candidate, result in zip(todo, _checked(todo, rules, workers), strict=True):
+            known[_key(candidate)] = result
+            journal.write(json.dumps([_key(candidate), result]) + "\n")
+            if strict and "reason" in result:
+                raise InputError(
+                    f"refused: {result['reason']}", where=candidate.name, remedy="mend it, or leave out strict"
+                )
+        results = [{**candidate.item(), **known[_key(candidate)]} for candidate in candidates]
+    used, rejected = _without_doubles(results)
+    given = {"given": len(results), "used": len(used), "rejected": len(rejected)}
+    about = {
+        **given,
+        "other_files": dict(others),
+        "source": str(source),
+        "rules": asdict(rules),
+        "patients_hashed_with": fingerprint(salt),
+    }
+    _write(folder / MANIFEST, {"name": "checked scans", "modality": {"0": "CT"}, "checked": about, "training": used})
+    _write(folder / REJECTED, {**given, "cases": rejected})
+    return Checked(used, rejected, others, folder / MANIFEST)
+
+
+def _key(candidate: Candidate) -> str:
+    """Changes whenever the scan must be read again."""
+    if candidate.fault is not None:
+        return f"{candidate.name}\n{candidate.fault}"
+    return f"{candidate.name}\n{file_identity(candidate.path)}"
+
+
+def _checked(todo: Sequence[Candidate], rules: Rules, workers: int | None) -> Iterator[dict[str, Any]]:
+    """Results in the order of `todo`, with a progress bar on a terminal."""
+    workers = min(workers or os.cpu_count() or 1, max(len(todo), 1))
+    check = partial(check_scan, rules=rules)
+    bar = partial(tqdm, total=len(todo), unit="scan", desc="checking", disable=None)
+    if workers == 1:
+        yield from bar(map(check, todo))
+        return
+    # forked workers share the imported libraries; a spawned one would import a gigabyte again
+    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
+    try:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            yield from bar(pool.map(check, todo, chunksize=max(1, min(16, len(todo) // (4 * workers)))))
+    except BrokenProcessPool as error:
+        raise InputError("a checking process was killed, most likely for want of memory", where=f"{workers} workers",
+                         remedy="start again with fewer workers; finished scans are kept") from error  # fmt: skip
+
+
+@contextmanager
+def _journal(folder: Path, rules: Rules) -> Iterator[tuple[dict[str, dict[str, Any]], TextIO]]:
+    """Results of an earlier run under the same rules, and the file to which new ones are appended."""
+    path = folder / PROGRESS
+    head = json.dumps({"version": VERSION, "rules": asdict(rules)})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
+        known = dict(_results(lines[1:])) if lines[:1] == [head] else {}
+        # written anew: the last line of a run that was killed may be half
+        _write_text(path, "".join(line + "\n" for line in [head, *map(json.dumps, known.items())]))
+        with path.open("a", encoding="utf-8", buffering=1) as file:
+            yield known, file
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=folder,
+                         remedy="give a folder with write permission and space") from error  # fmt: skip
+
+
+def _results(lines: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line in lines:
+        try:
+            key, result = json.loads(line)
+        except ValueError:  # the half line of a killed run
+            continue
+        yield key, result
+
+
+def _without_doubles(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Used and rejected; of scans with the same voxels the first is used."""
+    used, rejected = [], []
+    seen: dict[str, str] = {}
+    for result in results:
+        if "reason" in result:
+            rejected.append(result)
+        elif result["voxels_sha256"] in seen:
+            twin = seen[result["voxels_sha256"]]
+            fault = InputError(f"holds the same voxels as {twin}", where=result["image"], expected="each scan once",
+                               found="a copy", remedy="keep one of them")  # fmt: skip
+            rejected.append({**result, "kind": "InputError", "fault": "same scan twice", "reason": str(fault)})
+        else:
+            seen[result["voxels_sha256"]] = result["image"]
+            used.append(result)
+    return used, rejected
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    try:
+        _write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", where=path, remedy="free space") from error
+
+
+def _write_text(path: Path, text: str) -> None:
+    draft = path.with_name(path.name + ".part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise

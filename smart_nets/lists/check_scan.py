@@ -1,0 +1,109 @@
+"""Check one scan: everything the manifest says of it, or the reason why it is refused."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smart_nets.errors import ConfigError, InputError, SmartError
+from smart_nets.lists.cache import foreground_box
+from smart_nets.lists.find import Candidate
+from smart_nets.scans.dicom.files import list_series
+from smart_nets.scans.read import Tilt, read_volume
+from smart_nets.scans.volume import Volume
+from smart_nets.scans.window import WINDOW
+
+VERSION = 1  # raise when a check changes, so that scans are checked again
+PERCENTILES = (0.5, 5, 50, 95, 99.5)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a scan must fulfil beside being a sound CT in HU.
+
+    Args:
+        min_depth: fewest voxels on any axis.
+        tilt: "refuse" a gantry tilt, or "correct" it.
+        crop: voxels of a training crop per axis; a body shorter than half of it is refused. 0 leaves this check out.
+        spacing: voxel size in mm at which the crop is taken.
+    """
+
+    min_depth: int = 2
+    tilt: Tilt = "refuse"
+    crop: int = 0
+    spacing: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.min_depth < 2:
+            raise ConfigError("a volume has at least 2 slices", where="min_depth", found=self.min_depth)
+        if self.tilt not in ("refuse", "correct"):
+            raise ConfigError("unknown way with tilt", where="tilt", expected="refuse or correct", found=self.tilt)
+        if self.crop < 0 or self.spacing <= 0:
+            raise ConfigError("crop and spacing must be positive", where="rules", found=f"{self.crop}, {self.spacing}")
+
+
+def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
+    """The manifest's fields of a scan; or "reason", "fault" (the same without names) and "kind" (the error's class)."""
+    fault: SmartError
+    try:
+        if candidate.fault is not None:
+            raise candidate.fault
+        volume = read_volume(candidate.path, series=candidate.series, tilt=rules.tilt, min_depth=rules.min_depth)
+        corner, end = foreground_box(volume.array, WINDOW[0], volume.where)
+        body = (end - corner) * volume.spacing  # mm
+        _check_crop(body, rules, volume.where)
+        return _description(candidate, volume, body)
+    except SmartError as error:
+        fault = error
+    except (OSError, MemoryError) as error:
+        fault = InputError("cannot be read", where=candidate.name, expected="a readable scan that fits into memory",
+                           found=error, remedy="check disk and memory, or use fewer workers")  # fmt: skip
+    return {"reason": str(fault), "fault": fault.what, "kind": type(fault).__name__}
+
+
+def _description(candidate: Candidate, volume: Volume, body: np.ndarray) -> dict[str, Any]:
+    sample = volume.array.ravel(order="K")[:: max(1, volume.array.size // 200_000)]
+    levels = np.percentile(sample, PERCENTILES)
+    return {
+        "sha256": file_hash(candidate),
+        "voxels_sha256": voxel_hash(volume),
+        "shape": list(volume.array.shape),
+        "spacing": [round(float(length), 4) for length in volume.spacing],
+        "body_mm": [round(float(length), 1) for length in body],
+        "hu_percentiles": {f"{p:g}": round(float(hu), 1) for p, hu in zip(PERCENTILES, levels, strict=True)},
+        "notes": volume.notes,
+    }
+
+
+def _check_crop(body: np.ndarray, rules: Rules, where: str) -> None:
+    voxels = np.rint(body / rules.spacing).astype(int)
+    if rules.crop and (2 * voxels < rules.crop).any():
+        raise InputError("is smaller than half the crop", where=where, remedy="leave it out, or take a smaller crop",
+                         expected=f"at least {(rules.crop + 1) // 2} voxels of {rules.spacing:g} mm per axis",
+                         found=f"{voxels.tolist()}")  # fmt: skip
+
+
+def file_hash(candidate: Candidate) -> str:
+    """SHA-256 of a file's bytes, or of the hashes of all files of a DICOM series."""
+    if candidate.path.is_file():
+        return _sha256(candidate.path)
+    groups = list_series(candidate.path)
+    files = (
+        groups[candidate.series].files if candidate.series else [f for group in groups.values() for f in group.files]
+    )
+    return hashlib.sha256("".join(map(_sha256, files)).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def voxel_hash(volume: Volume) -> str:
+    """SHA-256 of what is seen: HU in RAS order with their spacing. Copies in other formats have the same."""
+    digest = hashlib.sha256(f"{volume.array.shape} {volume.spacing.round(3)}".encode())
+    digest.update(np.ascontiguousarray(np.rint(volume.array), dtype="<i2").data)
+    return digest.hexdigest()

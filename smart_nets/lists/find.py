@@ -1,0 +1,183 @@
+"""Find what may be a scan: files by their extension, DICOM series by their content, entries of a JSON datalist."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from smart_nets.errors import ConfigError, InputError, SmartError
+from smart_nets.files import existing
+from smart_nets.lists.pseudonym import pseudonym
+from smart_nets.scans.dicom.files import is_dicom, list_series
+from smart_nets.scans.read import FILES
+
+NO_IMAGE = (".json", ".csv", ".txt", ".md", ".xml", ".html", ".png", ".jpg", ".zip")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Something that may be a scan; `fault` is set where it is already known that it cannot be used."""
+
+    path: Path
+    series: str | None = None
+    patient: str = ""
+    modality: str = ""
+    fields: dict[str, Any] = field(default_factory=dict)
+    fault: SmartError | None = None
+
+    @property
+    def name(self) -> str:
+        """Path, and series where a folder may hold several: unlike for any other scan."""
+        return str(self.path) if self.series is None else f"{self.path} (series {self.series})"
+
+    def item(self) -> dict[str, Any]:
+        """The datalist item: absolute path, patient, and the fields a JSON entry had besides."""
+        item = {**self.fields, "image": str(self.path), "patient_id": self.patient}
+        return item if self.series is None else {**item, "series": self.series}
+
+
+def find(
+    source: Path, key: str = "training", salt: str = "", patient_pattern: str = "", others: Counter[str] | None = None
+) -> list[Candidate]:
+    """All candidates of a folder (with everything below it), an image file, or a JSON datalist, in order.
+
+    Args:
+        source: folder, image file or JSON file.
+        key: the list to take from a JSON file.
+        salt: secret that goes into the pseudonyms of patients.
+        patient_pattern: regular expression; what it finds in a path tells the patient. Without it (and without a DICOM
+            PatientID) every scan counts as a patient of its own.
+        others: counts the files that are no images, by extension.
+
+    Raises:
+        InputError: the source does not exist, or is empty or no datalist.
+        ConfigError: the pattern is no regular expression.
+    """
+    try:
+        pattern = re.compile(patient_pattern)
+    except re.error as error:
+        raise ConfigError(
+            f"is no regular expression ({error})", where="patient_pattern", found=patient_pattern
+        ) from error
+    if not source.exists():
+        raise InputError(
+            "does not exist",
+            where=source,
+            expected="a folder, image or JSON",
+            found="nothing",
+            remedy="check the path and that the disk is mounted",
+        )
+    if source.is_file() and source.suffix.lower() == ".json":
+        return [_from_entry(source, entry, place) for entry, place in _entries(source, key)]
+    if source.is_file():
+        return [_pseudonymous(Candidate(source.resolve()), salt, pattern)]
+    found = [
+        _pseudonymous(candidate, salt, pattern)
+        for candidate in _walk(source.resolve(), Counter() if others is None else others)
+    ]
+    if not found:
+        raise InputError("holds no scans", where=source, expected=f"{', '.join(FILES)} or DICOM files",
+                         found="none", remedy="give the folder above your scans")  # fmt: skip
+    return found
+
+
+def _walk(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
+    closed: list[OSError] = []
+    seen: set[Path] = set()
+    for root, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
+        here = Path(root)
+        if here.resolve() in seen:  # links may lead around in circles
+            folders.clear()
+            continue
+        seen.add(here.resolve())
+        folders.sort()
+        paths = [here / name for name in sorted(names)]
+        images = [path for path in paths if path.name.lower().endswith(FILES) and not path.name.startswith(".")]
+        yield from (Candidate(path) for path in images)
+        rest = sorted(set(paths) - set(images))
+        slices = {path for path in rest if not path.name.lower().endswith(NO_IMAGE) and _may_be_dicom(path)}
+        if slices:
+            yield from _series(here)
+        others.update(path.suffix.lower() or "no extension" for path in rest if path not in slices)
+    for error in closed:
+        yield Candidate(Path(error.filename), fault=_unreadable(error))
+
+
+def _may_be_dicom(path: Path) -> bool:
+    try:
+        return is_dicom(path)
+    except OSError:
+        return True  # reading the series will tell what is wrong
+
+
+def _unreadable(error: OSError) -> InputError:
+    return InputError("cannot be read", where=error.filename, expected="a readable folder", found=error.strerror,
+                      remedy="check its permissions and the disk")  # fmt: skip
+
+
+def _series(folder: Path) -> Iterator[Candidate]:
+    try:
+        groups = list_series(folder)
+    except OSError as error:
+        yield Candidate(folder, fault=_unreadable(error))
+        return
+    except SmartError as error:
+        yield Candidate(folder, fault=error)
+        return
+    for uid, series in groups.items():
+        yield Candidate(folder, uid, series.patient, series.modality)
+
+
+def _pseudonymous(candidate: Candidate, salt: str, pattern: re.Pattern[str]) -> Candidate:
+    match = pattern.search(str(candidate.path)) if pattern.pattern else None
+    known = (match[1] if match.groups() else match[0]) if match else candidate.patient
+    return replace(candidate, patient=pseudonym(known or candidate.name, salt))
+
+
+def _entries(path: Path, key: str) -> Iterator[tuple[Any, Callable[[], str]]]:
+    """Entries of a JSON datalist, each with a function that tells its place in the file, for messages."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        content = json.loads(text)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"is no JSON ({error})", where=path, remedy="correct the file") from error
+    entries = content.get(key) if isinstance(content, dict) else content
+    if not isinstance(entries, list):
+        found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
+        raise InputError("has no datalist", where=path, expected=f"a list, or a list under '{key}'", found=found,
+                         remedy='write {"training": [{"image": "path"}]}')  # fmt: skip
+    if not entries:
+        raise InputError("lists no scans", where=path, expected="at least one", found="0", remedy="add scans")
+    position = 0
+    for number, entry in enumerate(entries, start=1):
+        image = entry.get("image") if isinstance(entry, dict) else entry
+        written = json.dumps(image, ensure_ascii="\\u" in text)
+        position = max(text.find(written, position), position)
+        yield entry, partial(_place, path, number, text, position)
+
+
+def _place(path: Path, number: int, text: str, position: int) -> str:
+    return f"{path}, entry {number} (line {text.count(chr(10), 0, position) + 1})"
+
+
+def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
+    fields = {"image": entry} if isinstance(entry, str) else entry
+    if not isinstance(fields, dict) or not isinstance(fields.get("image"), str):
+        fault = InputError(
+            "entry has no image", where=place(), expected='{"image": "path"}', found=entry, remedy="correct it"
+        )
+        return Candidate(path, fault=fault)
+    image = existing(path.parent, fields["image"])
+    if image is None:
+        fault = InputError("image does not exist", where=place(), expected="an existing file", found=fields["image"],
+                           remedy="correct the path, or remove the entry")  # fmt: skip
+        return Candidate(Path(fields["image"]), fields.get("series"), fields=fields, fault=fault)
+    candidate = Candidate(image, fields.get("series"), fields=fields)
+    return replace(candidate, patient=str(fields.get("patient_id") or pseudonym(candidate.name)))

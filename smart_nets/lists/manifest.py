@@ -1,0 +1,89 @@
+"""Which scans there are: a folder, a file or a MONAI datalist becomes a list of items that exist and may be CT."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smart_nets.errors import InputError, SmartError
+from smart_nets.lists.find import Candidate, find
+from smart_nets.scans.checks import is_label_map
+from smart_nets.scans.files.nifti import data_bytes, read_header
+from smart_nets.scans.read import NIFTI, read_stored
+
+log = logging.getLogger(__name__)
+MOST_SHOWN = 5  # reasons told in a warning; `check_data` writes all of them
+SMALL = 1_000_000  # bytes that are read faster than they are reasoned about
+LABEL_RATIO = 0.05  # label maps shrink below a twentieth of their size; a CT's noise does not
+
+
+def datalist(source: str | Path, key: str = "training", patient_pattern: str = "") -> list[dict[str, Any]]:
+    """Items {"image": absolute path, "patient_id": ...} (and "series" for DICOM) of a data source.
+
+    A folder is searched with everything below it: each NIfTI, NRRD or MetaImage file is a scan, each SeriesInstanceUID
+    among the DICOM files of a folder too. Files that are no CT (label maps, unreadable ones) are left out, counted
+    and logged with their reasons. In a JSON file, every entry must be usable: MONAI's form {"training": [...]} or a
+    plain list, paths relative to the JSON file. Mostly headers are read here; `check_data` reads every voxel.
+
+    Args:
+        source: folder, image file, or JSON file (for instance the manifest that `check_data` wrote).
+        key: the list to take from a JSON file.
+        patient_pattern: regular expression that finds the patient in a path, for files that do not tell it.
+
+    Raises:
+        InputError: the source does not exist, is empty, holds nothing usable, or an entry of the JSON is wrong.
+        ConfigError: the pattern is no regular expression.
+    """
+    path = Path(source).expanduser()
+    candidates = find(path, key, patient_pattern=patient_pattern)
+    faults = [refusal(candidate) for candidate in candidates]
+    refused = [fault for fault in faults if fault is not None]
+    if refused and path.is_file():
+        raise refused[0]
+    if len(refused) == len(candidates):
+        raise InputError(
+            f"none of {len(candidates)} files can be used", where=path, found=refused[0], remedy="give CT scans"
+        )
+    if refused:
+        shown = [str(fault) for fault in refused[:MOST_SHOWN]] + ["..."] * (len(refused) > MOST_SHOWN)
+        log.warning("%d of %d left out of %s:\n  %s", len(refused), len(candidates), path, "\n  ".join(shown))
+    return [candidate.item() for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
+
+
+def refusal(candidate: Candidate) -> SmartError | None:
+    """Why a candidate cannot be a CT, judged by its header and, if that is suspicious, its voxels; None if it can."""
+    path = candidate.path
+    if candidate.fault is not None or path.is_dir():
+        other = candidate.modality not in ("", "CT")
+        return candidate.fault or (InputError("modality is not CT", where=candidate.name, expected="CT",
+                                              found=candidate.modality) if other else None)  # fmt: skip
+    try:
+        if path.name.lower().endswith(NIFTI) and not _suspicious(path):
+            return None
+        array = read_stored(path).array
+    except SmartError as error:
+        return error
+    if array.dtype.kind in "iuf" and is_label_map(array):
+        return InputError(
+            "label map, not HU",
+            where=path,
+            expected="air near -1000",
+            found=f"{len(np.unique(array))} whole numbers",
+            remedy="give the CT",
+        )
+    return None
+
+
+def _suspicious(path: Path) -> bool:
+    """Whether a NIfTI file looks like a label map from outside: bytes for voxels, or far too small for a CT."""
+    header = read_header(path)
+    if len(header.get_data_shape()) < 3:
+        raise InputError("needs 3-D", where=path, expected="3 dimensions", found=f"shape {header.get_data_shape()}",
+                         remedy="give the whole volume, not a slice")  # fmt: skip
+    if header.get_data_dtype() == np.uint8 or path.suffix != ".gz":
+        return True
+    size = sum(data_bytes(header))
+    return size < SMALL or path.stat().st_size < LABEL_RATIO * size

@@ -1,0 +1,154 @@
+"""One scan, one or several models: maps, masks, DICOM SEG, pictures and a report. The verb `attend`."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.files import check_output
+from smart_nets.lists.scan_names import with_names
+from smart_nets.localize.figures import consensus, measure
+from smart_nets.localize.floors import random_attention
+from smart_nets.localize.marking import Marking
+from smart_nets.localize.report.files import save_picture, save_record, save_seg
+from smart_nets.localize.report.picture import Shown
+from smart_nets.localize.scan_attention import ScanAttention
+from smart_nets.localize.tumours import read_tumours
+from smart_nets.networks.attention_net import AttentionNet
+from smart_nets.networks.inputs import check_size
+from smart_nets.scans.read import read_checked
+from smart_nets.scans.volume import Volume
+from smart_nets.weights.build import load_encoder
+from smart_nets.weights.io import read_card
+
+logger = logging.getLogger(__name__)
+RANDOM = "random"
+
+
+def attend(
+    scan: str | Path,
+    models: Mapping[str, str | Path],
+    output_dir: str | Path,
+    marking: Marking,
+    tumour: Sequence[str] = (),
+    series: str | None = None,
+    spacing: Sequence[float] | None = None,
+    crop_size: Sequence[int] | None = None,
+    overlap: float = 0.5,
+    head: int | None = None,
+    block: int = -1,
+) -> Path:
+    """Write the attention of every model over a scan, and return the report's path.
+
+    For each model: attention and mask as NIfTI on the scan's own grid and, of a DICOM series, the mask as DICOM SEG.
+
+    Args:
+        scan: a file, or the folder of a DICOM series.
+        models: name -> weights with their card; "random" stands for fresh weights of the first model's architecture.
+        marking: what is marked of a map.
+        tumour: masks of the tumour, one per reader, to outline and to measure against.
+        series: SeriesInstanceUID, where the folder holds several.
+        spacing, crop_size: mm and voxels of a window; those of each model's card if None.
+        overlap: of neighbouring windows.
+        head, block: of the attention; the mean over heads, the last block.
+
+    Raises:
+        InputError, GeometryError: a scan or mask that cannot be used. CheckpointError: a model that cannot.
+        ConfigError: a setting out of range.
+    """
+    check_output(output_dir)
+    looks = load_models(models, spacing, crop_size, overlap, head, block)  # before time is spent on the scan
+    volume = read_checked(scan, series=series)
+    readers = _readers(tumour, volume)
+    outline = consensus(readers) if readers else None
+    scores = {name: look(volume) for name, look in looks.items()}
+    shown = [Shown(name, score, marking.mark(score, volume)) for name, score in scores.items()]
+    folder = Path(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    (item,) = with_names([{"image": str(scan), "series": series}])
+    for one in shown:
+        stem = item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}"
+        _save(folder, stem, one, volume)
+        save_seg(folder, stem, one, Path(scan), series)
+    entry = save_picture(folder, item["name"], volume, shown, outline)
+    entry["notes"] = _notes(volume, shown, outline)
+    for note in entry["notes"]:
+        logger.warning("%s", note)
+    if outline is not None and outline.any():  # of an empty mask there is nothing to measure
+        for one, facts in zip(shown, entry["maps"], strict=True):
+            facts["figures"] = _figures(one, readers, volume)
+    settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
+    return save_record(folder, [entry], settings)
+
+
+def load_models(
+    models: Mapping[str, str | Path], spacing: Sequence[float] | None, crop_size: Sequence[int] | None, overlap: float,
+    head: int | None, block: int,
+) -> dict[str, ScanAttention]:  # fmt: skip
+    """Name -> a way of looking at scans, for trained encoders, classifiers and "random". Errors as `attend`."""
+    looks: dict[str, ScanAttention] = {}
+    first: Mapping[str, Any] | None = None
+    for name, path in models.items():
+        if str(path) == RANDOM:
+            continue
+        card = network_card(path)
+        first = first or card
+        encoder = load_encoder(path)
+        size = list(card["crop_size"] if crop_size is None else crop_size)
+        check_size(size, encoder.stride)
+        steps = list(card["spacing"] if spacing is None else spacing)
+        looks[name] = ScanAttention(AttentionNet(encoder, head, block), size, steps, card["hu_window"], overlap)
+    if first is None:
+        raise ConfigError("needs a trained model", where="model", found=", ".join(models) or "none",
+                          remedy="fresh weights can only stand beside one")  # fmt: skip
+    trained = next(iter(looks.values()))
+    fresh = {
+        name: random_attention(trained, first["architecture"]) for name, path in models.items() if str(path) == RANDOM
+    }
+    return {name: (looks | fresh)[name] for name in models}
+
+
+def network_card(path: str | Path) -> dict[str, Any]:
+    """The card beside a model's weights. CheckpointError if it does not tell how to feed the network."""
+    card = read_card(path)
+    needed = ("architecture", "crop_size", "spacing", "hu_window")
+    if not set(needed) <= card.keys():
+        raise CheckpointError("card does not tell how to feed the network", where=path, expected=", ".join(needed),
+                              found=", ".join(card) or "nothing", remedy="copy the card that was made with it")  # fmt: skip
+    return card
+
+
+def _notes(volume: Volume, shown: Sequence[Shown], outline: NDArray[np.bool_] | None) -> list[str]:
+    """What a reader must know before the pictures: repairs of the scan, nothing marked, nothing to measure."""
+    notes = [f"the scan: {note}" for note in volume.notes]
+    notes += [f"nothing is marked of “{one.name}”" for one in shown if not one.marked.mask.any()]
+    if outline is not None and not outline.any():
+        notes.append("the tumour's mask is empty, or its readers agree on no voxel: nothing is measured")
+    return notes
+
+
+def _readers(tumour: Sequence[str], volume: Volume) -> list[NDArray[np.bool_]]:
+    entries = [{"file": str(path), "region": None} for path in tumour]
+    return read_tumours({"readers": {"tumour": entries}}, volume)["tumour"]
+
+
+def _save(folder: Path, stem: str, shown: Shown, volume: Volume) -> None:
+    mask = shown.marked.mask.astype(np.uint8)
+    for kind, voxels in (("attention", shown.score), ("mask", mask)):
+        image = nib.Nifti1Image(voxels, volume.affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, folder / f"{stem}_{kind}.nii.gz")
+
+
+def _figures(shown: Shown, masks: Sequence[NDArray[np.bool_]], volume: Volume) -> dict[str, float | None]:
+    found = measure(shown.score, shown.marked.mask, masks, shown.marked.region, volume.spacing)
+    return {key: None if math.isnan(value) else value for key, value in found.items()}

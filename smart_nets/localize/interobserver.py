@@ -1,0 +1,135 @@
+"""NSCLC-Radiomics-Interobserver1 as it is downloaded: CT of lung tumours, each drawn by five readers.
+
+The data are of The Cancer Imaging Archive, doi 10.7937/tcia.2019.cwvlpd26, under CC BY-NC 3.0: name the source, no
+commercial use. Nothing of them is part of this project.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smart_nets.errors import ConfigError, GeometryError, InputError
+from smart_nets.lists.find import Candidate
+from smart_nets.scans.dicom.files import UNNAMED, damage_told, is_dicom, read_file
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+logger = logging.getLogger(__name__)
+KINDS = ("vis", "auto")
+REGION = re.compile(r"GTV-(\d+)(vis|auto)-(\d+)", re.IGNORECASE)  # tumour, kind, reader
+
+Drawings = dict[int, dict[int, dict[str, Any]]]  # tumour -> reader -> {"file", "region"}
+
+
+def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str = "vis") -> list[dict[str, Any]]:
+    """One item per CT series that readers drew on; only headers and structure sets are read.
+
+    Regions are named "GTV-1vis-1" to "GTV-1vis-5": tumour 1, drawn by hand by readers 1 to 5. "GTV-1auto-3" is what
+    reader 3 drew with the help of an algorithm, and "GTV-2vis-1" is the patient's second tumour. All other regions
+    (thresholds of the PET) and segmentations (SEG, copies of the structure sets) are not looked at. CT series on which
+    nobody drew are left out and counted.
+
+    Args:
+        source: the folder, for messages.
+        candidates: what `find` gives for it, all of them sound.
+        kind: "vis" (by hand) or "auto".
+
+    Returns:
+        {"patient_id" (pseudonym), "image" (folder), "series", "readers": {"GTV-1": [{"file", "region"}, ... by reader]}}.
+
+    Raises:
+        InputError: there is no structure set, none of its regions is of this kind, a file is damaged, a reader drew a
+            tumour twice, or it is not clear on which of several series.
+        GeometryError: a structure set belongs to the frame of reference of no CT series.
+        ConfigError: unknown kind.
+    """
+    if kind not in KINDS:
+        raise ConfigError("unknown kind of drawing", where="kind", expected=" or ".join(KINDS), found=kind)
+    scans = [candidate for candidate in candidates if candidate.series is not None and candidate.modality == "CT"]
+    sets = [found for candidate in candidates if candidate.modality == "RTSTRUCT" for found in _headers(candidate)]
+    if not sets:
+        raise InputError("holds no structure set", where=source, expected="RTSTRUCT files beside the CT series",
+                         found=f"{len(scans)} CT series", remedy="download them too")  # fmt: skip
+    frames = [_frame(scan) for scan in scans]
+    drawn: list[Drawings] = [{} for _ in scans]
+    others = 0
+    for path, dataset in sets:
+        with damage_told(path):
+            regions = _regions(dataset, kind)
+            if not regions:
+                others += 1
+                continue
+            place = _scan_of(dataset, path, scans, frames)
+        _add(drawn[place], regions, path)
+    if not any(drawn):
+        raise InputError("no region is a reader's drawing of a tumour", where=source, expected=f"GTV-1{kind}-1, ...",
+                         found=f"{others} structure sets without", remedy="give the other kind")  # fmt: skip
+    for count, what in ((drawn.count({}), "CT series without such a drawing"), (others, "structure sets without one")):
+        if count:
+            logger.info("left out, %s: %d", what, count)
+    return [scan.item() | {"readers": _by_number(found)} for scan, found in zip(scans, drawn, strict=True) if found]
+
+
+def _headers(candidate: Candidate) -> Iterator[tuple[Path, Dataset]]:
+    """The files of one series, in order of their names."""
+    for path in sorted(candidate.path.iterdir()):
+        if not path.name.startswith(".") and is_dicom(path):
+            header = read_file(path, pixels=False)
+            if str(header.get("SeriesInstanceUID") or UNNAMED) == candidate.series:
+                yield path, header
+
+
+def _frame(scan: Candidate) -> str:
+    _, header = next(_headers(scan))
+    return str(header.get("FrameOfReferenceUID", ""))
+
+
+def _regions(dataset: Dataset, kind: str) -> list[tuple[int, int, str]]:
+    """Tumour, reader and full name of the regions of one kind."""
+    names = [str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence") or []]
+    parts = [(match, name) for name in names if (match := REGION.fullmatch(name.strip()))]
+    return [(int(match[1]), int(match[3]), name) for match, name in parts if match[2].lower() == kind]
+
+
+def _scan_of(dataset: Dataset, path: Path, scans: list[Candidate], frames: list[str]) -> int:
+    """Which of the scans a structure set was drawn on: one of its frame of reference, and of these the one it names."""
+    own = {str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.StructureSetROISequence}
+    fitting = [number for number, frame in enumerate(frames) if frame and frame in own]
+    if not fitting:
+        raise GeometryError("belongs to the frame of reference of no CT series", where=path, expected="that of one",
+                            found=", ".join(sorted(own)), remedy="download the series it was drawn on")  # fmt: skip
+    named = set(_named_series(dataset))
+    chosen = [number for number in fitting if scans[number].series in named] or fitting
+    if len(chosen) > 1:
+        raise InputError(
+            "several CT series fit this structure set", where=path, expected="one that it names",
+            found=", ".join(sorted(scans[number].name for number in chosen)), remedy="remove the others",
+        )  # fmt: skip
+    return chosen[0]
+
+
+def _named_series(dataset: Dataset) -> Iterator[str]:
+    for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []:
+        for study in frame.get("RTReferencedStudySequence") or []:
+            for series in study.get("RTReferencedSeriesSequence") or []:
+                yield str(series.get("SeriesInstanceUID", ""))
+
+
+def _add(drawn: Drawings, regions: list[tuple[int, int, str]], path: Path) -> None:
+    for tumour, reader, name in regions:
+        entry = {"file": str(path), "region": name}
+        first = drawn.setdefault(tumour, {}).setdefault(reader, entry)
+        if first is not entry:
+            raise InputError("a reader drew the same tumour twice", where=path, expected=f"one {name.strip()}",
+                             found=f"another in {first['file']}", remedy="remove one of them")  # fmt: skip
+
+
+def _by_number(drawn: Drawings) -> dict[str, list[dict[str, Any]]]:
+    return {
+        f"GTV-{tumour}": [readers[number] for number in sorted(readers)] for tumour, readers in sorted(drawn.items())
+    }

@@ -1,0 +1,205 @@
+"""Where tumours lie and who drew them: a folder of scans and masks, a datalist, or a public data set with several readers."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.files import existing
+from smart_nets.lists.find import Candidate, find
+from smart_nets.localize.interobserver import read_interobserver
+from smart_nets.scans.dicom.files import is_dicom
+from smart_nets.scans.dicom.masks import Masks, read_masks
+from smart_nets.scans.labels import read_labels
+from smart_nets.scans.read import FILES
+from smart_nets.scans.volume import Volume
+
+logger = logging.getLogger(__name__)
+PATTERN = r"(?i)tumou?r|gtv|nodule|lesion"
+BETWEEN = "__"  # stands between the name of a scan and what its mask shows
+
+
+def tumour_list(source: str | Path, pattern: str = PATTERN, kind: str = "vis") -> list[dict[str, Any]]:
+    """The scans of a source with the masks of their tumours; how many there are is logged, voxels are not read.
+
+    Args:
+        source: a folder where masks lie beside their scans as `<scan>__<region>.nii.gz` (each region is a tumour with one
+            reader); a JSON datalist {"training": [{"image": path, "label": path, or one path per reader}]} (one tumour a
+            scan, paths relative to the JSON); or the folder of NSCLC-Radiomics-Interobserver1 (`read_interobserver`).
+        pattern: regular expression that finds the regions, among masks beside scans, which are tumours; scans without one are
+            left out and counted.
+        kind: of the drawings in NSCLC-Radiomics-Interobserver1, "vis" or "auto".
+
+    Returns:
+        items {"image", "patient_id", "series" (of DICOM), "readers": {tumour: [{"file", "region" (in a DICOM file, or None)},
+        ... one per reader]}}, for `read_tumours`.
+
+    Raises:
+        InputError: the source is none of these, empty or without a tumour, an entry of it is wrong or listed twice.
+        GeometryError: a structure set belongs to no CT series.
+        ConfigError: unknown kind, or the pattern is no regular expression.
+    """
+    path = Path(source).expanduser()
+    try:
+        tumour = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"is no regular expression ({error})", where="pattern", found=pattern) from error
+    candidates = find(path)
+    for candidate in candidates:
+        if candidate.fault is not None:
+            raise candidate.fault
+    if path.is_file():
+        items = _of_datalist(path, candidates)
+    elif any(BETWEEN in candidate.path.name for candidate in candidates if candidate.series is None):
+        items = _beside(path, candidates, tumour)
+    elif any(candidate.series is not None for candidate in candidates):
+        items = read_interobserver(path, candidates, kind)
+        _tell_left_out("images that are no DICOM", sum(candidate.series is None for candidate in candidates))
+    else:
+        raise InputError("no scan has a mask beside it", where=path, expected=f"names like scan{BETWEEN}tumour.nii.gz",
+                         found=f"{len(candidates)} images without", remedy="rename the masks, or give a JSON")  # fmt: skip
+    readers = [masks for item in items for masks in item["readers"].values()]
+    patients = len({item["patient_id"] for item in items})
+    logger.info(
+        "%d tumours in %d scans of %d patients, %d masks", len(readers), len(items), patients, sum(map(len, readers))
+    )
+    return items
+
+
+def read_tumours(item: dict[str, Any], scan: Volume) -> dict[str, list[np.ndarray]]:
+    """Tumour -> bool masks (X, Y, Z), one per reader, voxel for voxel on the scan as it is given; they may be empty.
+
+    Args:
+        item: of `tumour_list`.
+        scan: its CT, with the axes of the file (`read_checked`) or in RAS (`read_volume`).
+
+    Raises:
+        InputError: a file is missing or damaged, holds no such region, or several and none is named.
+        GeometryError: a mask lies on another grid or in another frame of reference than the scan.
+    """
+    regions = defaultdict(set)
+    for entry in (entry for entries in item["readers"].values() for entry in entries):
+        regions[entry["file"]].add(entry["region"])
+    masks = {file: _read_regions(Path(file), wanted, scan) for file, wanted in regions.items()}
+    return {
+        tumour: [masks[entry["file"]][entry["region"]] for entry in entries]
+        for tumour, entries in item["readers"].items()
+    }
+
+
+def _read_regions(path: Path, wanted: set[str | None], scan: Volume) -> dict[str | None, np.ndarray]:
+    """The masks of one file by the names that were asked for; None is the only one that it holds."""
+    if not is_dicom(path) or path.name.lower().endswith(FILES):
+        mask = np.zeros(scan.array.shape, bool)
+        upright = replace(scan, array=mask).to_ras()  # a view: what is written into it lands in `mask`
+        labels = read_labels(path, scan.to_ras())
+        values = np.unique(labels[labels > 0])
+        if len(values) > 1:
+            raise InputError("holds several labels", where=path, expected="a mask of the tumour alone",
+                             found=", ".join(map(str, values[:5])), remedy="keep the tumour's label only")  # fmt: skip
+        upright.array[...] = labels > 0
+        return {None: mask}
+    found = read_masks(path, scan)
+    return {name: _named(found, name, path) for name in wanted}
+
+
+def _named(found: Masks, name: str | None, path: Path) -> np.ndarray:
+    chosen = [region for region in found.masks if name is None or region == name]
+    if len(chosen) != 1:
+        raise InputError(
+            "holds several regions" if chosen else "holds no such region", where=path, expected=name or "one region",
+            found=", ".join(found.masks), remedy="give a file of the tumour alone",
+        )  # fmt: skip
+    for note in found.notes:  # a name that somebody gave to a region may hold that of a patient
+        if note.startswith(f"{chosen[0]}: "):
+            logger.warning("drawing of a tumour: %s", note.removeprefix(f"{chosen[0]}: "))
+    return found.masks[chosen[0]]
+
+
+def _of_datalist(path: Path, candidates: list[Candidate]) -> list[dict[str, Any]]:
+    if path.suffix.lower() != ".json":
+        raise InputError("is no source of tumours", where=path, expected="a folder, or a JSON datalist",
+                         found="another file", remedy="list scan and mask in a JSON")  # fmt: skip
+    items: list[dict[str, Any]] = []
+    for number, candidate in enumerate(candidates, start=1):
+        item = candidate.item()
+        files = _label_files(path, item.pop("label", None), f"{path}, entry {number}")
+        item["readers"] = {"tumour": [{"file": file, "region": None} for file in files]}
+        if item in items:
+            raise InputError("is listed twice", where=f"{path}, entries {items.index(item) + 1} and {number}",
+                             expected="each tumour once", found=item["image"], remedy="remove one")  # fmt: skip
+        items.append(item)
+    return items
+
+
+def _label_files(path: Path, label: Any, place: str) -> list[str]:
+    texts = label if isinstance(label, list) else [label]
+    if not texts or not all(isinstance(text, str) and text for text in texts):
+        raise InputError("entry has no label", where=place, expected='"label": path, or one path per reader',
+                         found=label or "nothing", remedy="add the mask of the tumour")  # fmt: skip
+    files = [existing(path.parent, text) for text in texts]
+    for text, file in zip(texts, files, strict=True):
+        if file is None or not file.is_file():
+            raise InputError("label does not exist", where=place, expected="an existing file", found=text,
+                             remedy="correct the path, or remove the entry")  # fmt: skip
+    if len(set(files)) < len(files):
+        raise InputError("two readers have the same mask", where=place, expected="one file each", found=label,
+                         remedy="remove one")  # fmt: skip
+    return [str(file) for file in files]
+
+
+def _beside(source: Path, candidates: list[Candidate], pattern: re.Pattern[str]) -> list[dict[str, Any]]:
+    """Items of the scans that have the mask of a tumour in the same folder."""
+    folders: dict[Path, dict[str, Candidate]] = defaultdict(dict)
+    for candidate in (one for one in candidates if one.series is None):
+        first = folders[candidate.path.parent].setdefault(_stem(candidate.path), candidate)
+        if first is not candidate:
+            raise InputError("two images have the same name", where=candidate.path, expected="one of each name",
+                             found=first.path.name, remedy="remove one of them")  # fmt: skip
+    every = [item for images in folders.values() for item in _items_of_folder(images, pattern)]
+    items = [item for item in every if item["readers"]]
+    if not items:
+        raise InputError("no scan has the mask of a tumour beside it", where=source, found=f"none in {len(every)} scans",
+                         expected=f"a region like {pattern.pattern}", remedy="give the pattern of its name")  # fmt: skip
+    _tell_left_out("scans without the mask of a tumour", len(every) - len(items))
+    _tell_left_out("DICOM series", sum(candidate.series is not None for candidate in candidates))
+    return items
+
+
+def _tell_left_out(what: str, count: int) -> None:
+    if count:
+        logger.info("left out, %s: %d", what, count)
+
+
+def _items_of_folder(images: dict[str, Candidate], pattern: re.Pattern[str]) -> list[dict[str, Any]]:
+    """All scans of a folder, some of them without tumours."""
+    regions = {stem: _region(stem, images) for stem in images}
+    readers: dict[str, dict[str, Any]] = {stem: {} for stem, region in regions.items() if not region}
+    for stem, region in regions.items():
+        scan, _, rest = stem.partition(BETWEEN)
+        if region and pattern.search(region):
+            readers[stem.removesuffix(BETWEEN + region)][region] = [{"file": str(images[stem].path), "region": None}]
+        elif not region and pattern.search(rest):
+            raise InputError("mask has no scan beside it", where=images[stem].path, expected=f"{scan}.nii.gz",
+                             found="no image of that name", remedy="copy the scan there")  # fmt: skip
+    return [images[scan].item() | {"readers": found} for scan, found in readers.items()]
+
+
+def _stem(path: Path) -> str:
+    return next(path.name[: -len(ending)] for ending in FILES if path.name.lower().endswith(ending))
+
+
+def _region(stem: str, images: dict[str, Candidate]) -> str:
+    """What a mask shows: the rest of its name after that of a scan; empty for the scan itself."""
+    parts = stem.split(BETWEEN)
+    for count in range(1, len(parts)):
+        if BETWEEN.join(parts[:count]) in images:
+            return BETWEEN.join(parts[count:])
+    return ""

@@ -1,0 +1,203 @@
+"""The scans of a manifest as one self-contained HTML page: how many, why some are refused, what the others look like.
+
+The page names no patient and no path: scans are told by their pseudonym and by their place in the JSON files.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from smart_nets.errors import InputError, SmartError
+from smart_nets.pages import page
+from smart_nets.pages.bars import bars, histogram
+from smart_nets.pages.planes import FIXED_AXIS, plane_picture
+from smart_nets.scans.read import read_volume
+from smart_nets.scans.window import window_hu
+
+THUMBNAILS = 12
+SIDE = 260  # pixels of a thumbnail, which is square
+GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(min(46%,220px),1fr));gap:14px"
+MOST_PLACES = 12  # numbers of cases shown per reason; the JSON file has all
+Cases = Sequence[Mapping[str, Any]]
+
+
+def write_data_report(manifest: str | Path, path: str | Path | None = None, thumbnails: int = THUMBNAILS) -> Path:
+    """Turn the manifest that `check_data` wrote, and the rejected.json beside it, into one HTML file.
+
+    Args:
+        manifest: manifest.json.
+        path: of the report; default report.html beside the manifest.
+        thumbnails: how many scans are shown, spread evenly over the list; each one is read again.
+
+    Returns:
+        the report's path.
+
+    Raises:
+        InputError: a file is missing or no manifest, or the report cannot be written.
+    """
+    source = Path(manifest)
+    content, rejected = _json(source), _json(source.with_name("rejected.json"))
+    if "checked" not in content or "cases" not in rejected:
+        raise InputError("was not written by check-data", where=source, remedy="run python -m smart_nets check-data")
+    target = source.with_name("report.html") if path is None else Path(path)
+    html = render(content["training"], rejected["cases"], content["checked"], thumbnails)
+    draft = target.with_name(f".{target.name}.part")
+    try:
+        draft.write_text(html, encoding="utf-8")
+        os.replace(draft, target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise InputError(f"cannot be written ({error.strerror})", where=target, remedy="choose another path") from error
+    return target
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", where=path, remedy="run check-data first") from error
+    except ValueError as error:
+        raise InputError(f"is no JSON ({error})", where=path, remedy="run check-data again") from error
+    if not isinstance(content, dict):
+        raise InputError("was not written by check-data", where=path, remedy="run python -m smart_nets check-data")
+    return content
+
+
+def render(used: Cases, rejected: Cases, about: Mapping[str, Any], thumbnails: int = THUMBNAILS) -> str:
+    """The page as HTML."""
+    given = len(used) + len(rejected)
+    patients = len({item["patient_id"] for item in used})
+    verdict = (
+        f"All {given:,} scans can be used."
+        if not rejected
+        else f"{len(used):,} of {given:,} scans can be used; {len(rejected):,} are refused, each with its reason."
+    )
+    noted = sum(bool(item["notes"]) for item in used)
+    tiles = page.tiles(
+        [
+            ("given", f"{given:,}", "scans found", ""),
+            ("used", f"{len(used):,}", f"{len(used) / given:.1%} of all", "good"),
+            ("refused", f"{len(rejected):,}", "see the reasons below", "bad" if rejected else ""),
+            ("patients", f"{patients:,}", "by pseudonym", ""),
+            ("repaired", f"{noted:,}", "used with a note", "watch" if noted else ""),
+        ]
+    )
+    sections = [("reasons", "Why scans are refused", _reasons(rejected))] if rejected else []
+    if used:
+        sections += [
+            ("measures", "What the scans are like", _measures(used)),
+            ("looks", "What they look like", _pictures(used, thumbnails)),
+        ]
+    sections += [("notes", "Repaired while reading", _notes(used))] if noted else []
+    sections += [("how", "How it was checked", _how(about))]
+    summary = f'<p class="lead">{escape(verdict)}</p>{tiles}'
+    return page.page("Which scans can be trained on", "Data report", summary, sections)
+
+
+def _reasons(rejected: Cases) -> str:
+    """Counts by fault, and where in rejected.json the cases are."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for number, case in enumerate(rejected, start=1):
+        places[general(case["fault"])].append(number)
+    chart = page.chart(
+        bars([(fault, len(cases)) for fault, cases in places.items()], "ampd"), "Refused scans by reason"
+    )
+    rows = (
+        (fault, ", ".join(map(str, cases[:MOST_PLACES])) + ", ..." * (len(cases) > MOST_PLACES))
+        for fault, cases in sorted(places.items(), key=lambda entry: -len(entry[1]))
+    )
+    text = "The numbers count the cases of rejected.json from 1; there each has its path, what was expected and found."
+    return page.paragraph(text) + chart + "<h3>Which cases</h3>" + page.table(rows)
+
+
+def general(text: str) -> str:
+    """A reason or note without its numbers, so that equal ones are counted together."""
+    return re.sub(r"-?\d[\d,.]*", "n", re.sub(r"\(.*\)", "", text)).strip()
+
+
+def _measures(used: Cases) -> str:
+    spacing = np.array([item["spacing"] for item in used])
+    voxels, body = np.array([item["shape"] for item in used]), np.array([item["body_mm"] for item in used])
+    centre = np.array([item["hu_percentiles"]["50"] for item in used])
+    charts = [
+        ("In-plane spacing", spacing[:, 0], "mm", "amip"),
+        ("Slice distance", spacing[:, 2], "mm", "amip"),
+        ("Slices", voxels[:, 2], "slices", "aitd"),
+        ("Height of the body", body[:, 2], "mm", "aitd"),
+        ("Width of the body", body[:, 0], "mm", "aitd"),
+        ("Median value", centre, "HU", "gitd"),
+    ]
+    cards = (
+        page.chart(histogram(values, unit, colour), name, unit, f"median {np.median(values):.4g}")
+        for name, values, unit, colour in charts
+    )
+    text = "One scan counts once. A second peak far from the first is a second protocol, or a header that is wrong."
+    return page.paragraph(text) + f'<div class="charts">{"".join(cards)}</div>'
+
+
+def _pictures(used: Cases, count: int) -> str:
+    chosen = [used[int(index)] for index in np.linspace(0, len(used) - 1, min(count, len(used))).round()]
+    figures = "".join(_thumbnail(item) for item in chosen)
+    text = "The middle frontal slice of scans spread over the whole list, in the soft tissue window."
+    return page.paragraph(text) + f'<div style="{GRID}">{figures}</div>'
+
+
+def _thumbnail(item: Mapping[str, Any]) -> str:
+    size = " × ".join(str(length) for length in item["shape"])
+    caption = f"{item['patient_id']}: {size} voxels of {' × '.join(f'{length:.3g}' for length in item['spacing'])} mm"
+    try:
+        volume = read_volume(item["image"], series=item.get("series"), tilt="correct")
+    except SmartError as error:
+        return (
+            f'<figure class="film"><figcaption>{escape(item["patient_id"])}: {escape(error.what)}</figcaption></figure>'
+        )
+    plane = plane_picture(volume.array, "coronal", volume.array.shape[FIXED_AXIS["coronal"]] // 2)
+    grey = (255 * window_hu(np.ascontiguousarray(plane)).numpy()).astype(np.uint8)
+    up, across = plane.shape[0] * volume.spacing[2], plane.shape[1] * volume.spacing[0]  # mm
+    scale = SIDE / max(up, across)
+    picture = Image.fromarray(grey).resize(
+        (max(1, round(across * scale)), max(1, round(up * scale))), Image.Resampling.BILINEAR
+    )
+    square = Image.new("L", (SIDE, SIDE))
+    square.paste(picture, ((SIDE - picture.width) // 2, (SIDE - picture.height) // 2))
+    stream = io.BytesIO()
+    square.save(stream, "PNG", optimize=True)
+    uri = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    return f'<div class="film">{page.picture(uri, caption, ("R", "S"))}</div>'
+
+
+def _notes(used: Cases) -> str:
+    counts: dict[str, int] = defaultdict(int)
+    for item in used:
+        for note in {general(note) for note in item["notes"]}:
+            counts[note] += 1
+    text = "These scans are used. What was changed is written in the field notes of each, in manifest.json."
+    return page.paragraph(text) + page.chart(bars(list(counts.items()), "plain"), "Scans by note")
+
+
+def _how(about: Mapping[str, Any]) -> str:
+    rules: dict[str, Any] = dict(about["rules"])
+    rows: Iterable[tuple[str, object]] = [
+        ("every voxel was read", "yes; compressed files against their checksum"),
+        ("fewest voxels per axis", rules["min_depth"]),
+        ("gantry tilt", rules["tilt"]),
+        (
+            "crop the body must half fill",
+            f"{rules['crop']} voxels of {rules['spacing']:g} mm" if rules["crop"] else "–",
+        ),
+        ("other files, no images", about["other_files"] or "none"),
+        ("pseudonyms of patients", f"SHA-256, {about['patients_hashed_with']}"),
+    ]
+    return page.table(rows)

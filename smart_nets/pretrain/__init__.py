@@ -1,0 +1,1 @@
+"""Pretraining: read `co_distillation` first."""

@@ -1,0 +1,1 @@
+"""How unlike the heads of an encoder look."""

@@ -1,0 +1,102 @@
+"""Does the method do what it says? Rules that turn logged numbers into verdicts, for the log and for the report.
+
+A run whose losses fall can be void: the mask may repeat the teacher's noise, features may have one dimension. Each rule
+reads what `instruments` and `Distilled` measure and gives a verdict in words; a number that was not logged has none.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from smart_nets.pretrain import health_rules as rules
+from smart_nets.pretrain.health_rules import DISTILLED, Finding
+from smart_nets.training.progress import Means
+
+logger = logging.getLogger(__name__)
+# Share of the epochs after which a bad number is told: a network that has just begun is bad at everything.
+SETTLED = 0.1
+
+
+class Summary(NamedTuple):
+    """All findings in one: class of the page's style, a word, a remark of few words, a sentence."""
+
+    kind: str
+    word: str
+    remark: str
+    sentence: str
+
+
+def judge(values: Mapping[str, float], mask_ratio: float = math.nan, uniform: float = math.nan) -> list[Finding]:
+    """Findings on numbers by their flat names in the log ("gain/aitd", "instruments/rank_cls"), in a fixed order.
+
+    Args:
+        values: at one time; what is missing or not finite is left out.
+        mask_ratio: r of the mask, which is what two masks share by chance; NaN leaves that finding out.
+        uniform: ln K; NaN leaves entropy out.
+    """
+    v = {name: value for name, value in values.items() if math.isfinite(value)}
+    findings = [
+        rules.mask(v), rules.overlap(v, mask_ratio), rules.brightness(v), rules.variation(v),
+        rules.rank(v, "cls", "[CLS]", rules.RANK_CLS),
+        rules.rank(v, "pooled", "the pooled feature", rules.RANK_POOLED),
+        rules.entropy(v, uniform), rules.information(v), rules.gain(v), rules.painting(v), rules.teacher(v),
+    ]  # fmt: skip
+    return [each for each in findings if each is not None]
+
+
+def summary(findings: Sequence[Finding]) -> Summary:
+    """The worst verdict, with the clauses of those that share it. Entropy alone never makes a method good."""
+    bad, watch = ([each for each in findings if each.kind == kind] for kind in ("bad", "watch"))
+    checks = f"{len(findings)} check{'s' if len(findings) != 1 else ''}"
+    if bad:
+        remark = f"{len(bad)} of {checks} bad" + (f", {len(watch)} to watch" if watch else "")
+        return Summary("bad", "degenerates", remark, f"The method does not do what it says: {_list(bad)}.")
+    if not {each.name for each in findings} - {"entropy", "mask overlap"}:
+        return Summary("quiet", "not known", "its instruments were not logged",
+                       "Little that judges the method was logged, so its health cannot be judged.")  # fmt: skip
+    if watch:
+        return Summary(
+            "watch", "to watch", f"{len(watch)} of {checks} to watch", f"The method is in doubt: {_list(watch)}."
+        )
+    return Summary("good", "works", f"all of {checks} good", f"The method does what it says, by all of {checks}.")
+
+
+def _list(findings: Sequence[Finding], most: int = 4) -> str:
+    rest = len(findings) - most
+    return "; ".join(each.clause for each in findings[:most]) + (f"; and {rest} more" if rest > 0 else "")
+
+
+class Watch(Means):
+    """Judges epoch after epoch from the logs of their steps; each kind of trouble is warned of once.
+
+    Args:
+        epochs: of the whole run.
+    """
+
+    shown = ("loss", "amip", *DISTILLED, "koleo")
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.told: set[str] = set()
+        self.measured: dict[str, float] = {}  # once an epoch or more rarely: the last counts
+        self.start_epoch()
+
+    def add(self, log: Mapping[str, float]) -> None:
+        """The numbers of a step by their flat names."""
+        measured = {name: value for name, value in log.items() if name.startswith("instruments/")}
+        self.measured |= measured
+        super().add({name: value for name, value in log.items() if name not in measured})
+
+    def finish_epoch(self, epoch: int) -> str:
+        """Warns of what is bad for the first time, and gives "bad: mask, gain" for the epoch's line, or ""."""
+        if epoch < SETTLED * self.epochs:
+            return ""
+        bad = [each for each in judge(self.means() | self.measured) if each.kind == "bad"]
+        for each in bad:
+            if each.name not in self.told:
+                logger.warning("epoch %d: %s", epoch, each.sentence)
+        self.told |= {each.name for each in bad}
+        return f"bad: {', '.join(each.name for each in bad)}" if bad else ""

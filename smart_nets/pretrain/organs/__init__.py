@@ -1,0 +1,1 @@
+"""What an encoder knows of organs nobody named to it."""

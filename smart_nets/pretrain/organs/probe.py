@@ -1,0 +1,166 @@
+"""Organ crops: can a frozen encoder tell one organ from another? The stand-in for OrganMNIST3D (SMART section 4.2).
+
+The crops come from phantoms that no training run sees, or from a file of real crops.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from torch import Tensor
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.networks.encoder import Encoder
+from smart_nets.optional import absent
+from smart_nets.phantom import make_phantom, organ_centres
+from smart_nets.pretrain.views import window_hu
+from smart_nets.statistics.features import check_kind
+from smart_nets.statistics.knn import Accuracy, extract_features, knn_accuracy
+from smart_nets.training.run_record import update_record
+
+logger = logging.getLogger(__name__)
+FIRST_SEED = 9000  # far from the seeds of the embedded training set
+AIR = -1024
+
+
+@dataclass(frozen=True)
+class OrganCrops:
+    """crops (n, 1, D, H, W) in [0, 1], and the organ and patient of each."""
+
+    crops: Tensor
+    organs: list[str]
+    patients: list[str]
+
+
+def phantom_organ_crops(
+    patients: int,
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    window: tuple[float, float],
+    shift: float = 32.0,
+    seed: int = 0,
+) -> OrganCrops | None:
+    """Crops of `size` voxels around the 11 organs of OrganMNIST3D in phantoms of their own.
+
+    Each crop is moved by up to `shift` mm along every axis: crops placed exactly look so alike from phantom to phantom
+    that the bare voxels tell all organs apart, and no encoder could be better.
+
+    None, told in the log, where scipy or scikit-learn are missing: phantoms need the one, the kNN test the other.
+    """
+    if absent("kNN test of organ crops", "scipy", "sklearn"):
+        return None
+    rng = np.random.default_rng(seed)
+    reach = [round(shift / side) for side in spacing]
+    crops, organs, names = [], [], []
+    for number in range(patients):
+        phantom = make_phantom(FIRST_SEED + seed + number, spacing=spacing, nodules=0)
+        for organ, centre in organ_centres(phantom).items():
+            i, j, k = (int(c + rng.integers(-r, r + 1)) for c, r in zip(centre, reach, strict=True))
+            crops.append(window_hu(torch.from_numpy(crop_around(phantom.image, (i, j, k), size)).float(), *window))
+            organs.append(organ)
+            names.append(phantom.patient_id)
+    return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)
+
+
+def read_organ_crops(path: str | Path, size: tuple[int, int, int], window: tuple[float, float]) -> OrganCrops:
+    """Crops of a .npz with x (n, D, H, W) in HU, organ (n,) and scan (n,); resized to `size` as OrganMNIST3D's are.
+
+    Raises:
+        InputError: the file is missing, or lacks one of the three arrays.
+    """
+    if not Path(path).is_file():
+        raise InputError("there is no such file", where=path, remedy="give a .npz with x, organ and scan")
+    with np.load(path, allow_pickle=False) as file:
+        lacking = {"x", "organ", "scan"} - set(file.files)
+        if lacking:
+            raise InputError("lacks arrays", where=path, expected="x, organ, scan", found=", ".join(file.files))
+        hu, organs, scans = file["x"], file["organ"].tolist(), file["scan"].tolist()
+    volumes = window_hu(torch.from_numpy(hu.astype(np.float32)), *window).unsqueeze(
+        1
+    )  # (n, D, H, W) -> (n, 1, D, H, W)
+    crops = torch.nn.functional.interpolate(volumes, size=size, mode="trilinear", align_corners=False)
+    return OrganCrops(crops, [str(name) for name in organs], [str(name) for name in scans])
+
+
+def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:
+    """A box of `size` voxels around a voxel; air outside the volume."""
+    box = np.full(size, AIR, dtype=volume.dtype)
+    low = [c - s // 2 for c, s in zip(centre, size, strict=True)]
+    inside = [slice(max(0, a), min(n, a + s)) for a, s, n in zip(low, size, volume.shape, strict=True)]
+    target = [slice(i.start - a, i.stop - a) for i, a in zip(inside, low, strict=True)]
+    box[tuple(target)] = volume[tuple(inside)]
+    return box
+
+
+def organ_accuracy(encoder: Encoder, crops: OrganCrops | None, k: int = 5) -> dict[str, Accuracy]:
+    """kNN accuracy of every feature the encoder gives, see `extract_features`.
+
+    Raises:
+        ConfigError: there are no crops, since a package is missing.
+    """
+    if crops is None:
+        raise ConfigError("needs scipy and scikit-learn", where="kNN test", remedy="pip install scipy scikit-learn")
+    features = extract_features(encoder, crops.crops)
+    return {name: knn_accuracy(value, crops.organs, crops.patients, k) for name, value in features.items()}
+
+
+class KnnProbe:
+    """Handler: kNN accuracy of organ crops before and after training, written to the run record; rank 0 only.
+
+    Args:
+        encoder: the student's encoder.
+        crops: see `phantom_organ_crops`; without them, nothing is measured.
+        record: run.json, which gets the accuracies of `feature` as "knn" and of every feature by name.
+        feature: the one to report first, "cls", "pooled" or "stages".
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        crops: OrganCrops | None,
+        record: str | Path,
+        feature: str = "cls",
+        k: int = 5,
+        rank: int = 0,
+    ) -> None:
+        self.encoder, self.crops, self.record, self.k, self.rank = encoder, crops, record, k, rank
+        self.feature = choose_feature(encoder, feature)
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0 and self.crops is not None:
+            engine.add_event_handler(Events.STARTED, self.measure, "before")
+            engine.add_event_handler(Events.COMPLETED, self.measure, "after")
+
+    def measure(self, when: str) -> None:
+        found = organ_accuracy(self.encoder, self.crops, self.k)
+        update_record(self.record, knn={when: found[self.feature].as_dict()}, knn_feature=self.feature)
+        for name, result in found.items():
+            update_record(self.record, **{f"knn_{name}": {when: result.as_dict()}})
+            logger.info("kNN of %s %s training: %s", name, when, result)
+
+
+def evaluate_organs(
+    encoder: Encoder, crops: OrganCrops | None, path: str | Path, feature: str = "cls", k: int = 5
+) -> dict[str, Accuracy]:
+    """kNN accuracy of a finished encoder, by feature, written to `path` as JSON and returned."""
+    feature = choose_feature(encoder, feature)
+    found = organ_accuracy(encoder, crops, k)
+    update_record(path, feature=feature, **{name: result.as_dict() for name, result in found.items()})
+    for name, result in found.items():
+        logger.info("kNN of %s: %s", name, result)
+    return found
+
+
+def choose_feature(encoder: Encoder, feature: str) -> str:
+    """The feature asked for; "pooled" in place of "cls" for an encoder without [CLS].
+
+    Raises:
+        ConfigError: a name that is none of `features.KINDS`.
+    """
+    check_kind(feature, where="probe_feature")
+    return "pooled" if feature == "cls" and not encoder.has_attention else feature

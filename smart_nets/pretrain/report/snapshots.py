@@ -1,0 +1,141 @@
+"""What the networks saw and painted on a few fixed crops: the raw material of the report's pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ignite.engine import Engine, Events
+from torch import Tensor
+
+from smart_nets.lists.cache import VolumeCache
+from smart_nets.networks.grid import expand, grid_of
+from smart_nets.optional import absent
+from smart_nets.pretrain.co_distillation import CoDistillation
+from smart_nets.pretrain.report.page import write_report
+from smart_nets.scans.crop import crop_or_pad
+from smart_nets.scans.window import window_hu
+
+
+class Snapshots:
+    """Handler: keeps attention before training; at the end masks, reconstructions and attention; rank 0 only.
+
+    Args:
+        network: the CoDistillation (wrapped or not).
+        crops: (n, 1, D, H, W) in [0, 1], always the same.
+        path: of snapshots.npz.
+        spacing: mm.
+    """
+
+    def __init__(
+        self,
+        network: torch.nn.Module,
+        crops: Tensor,
+        path: str | Path,
+        spacing: tuple[float, float, float],
+        rank: int = 0,
+    ) -> None:
+        self.network, self.crops, self.path, self.spacing, self.rank = network, crops, Path(path), spacing, rank
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0:
+            engine.add_event_handler(Events.STARTED, self.before)
+            engine.add_event_handler(Events.COMPLETED, self.after)
+
+    def before(self) -> None:
+        self.arrays = {"image": self.crops[:, 0].numpy(), "spacing": np.asarray(self.spacing, dtype=np.float32)}
+        self._attention("attention_before")
+
+    @torch.no_grad()
+    def after(self) -> None:
+        self._attention("attention_after")
+        model, crops = self._model(), self._to_device()
+        random_state = torch.get_rng_state()
+        torch.manual_seed(0)
+        dropped = model.drop(crops)
+        noisy = model.teacher(crops, dropped, model.teacher_fill)
+        attention = model.teacher_attention(crops, noisy)
+        size = grid_of(crops.shape[2:], 1)
+        hidden = model.student_mask(attention, len(crops), noisy.grid, size, crops.device)
+        torch.set_rng_state(random_state)
+        grid = _grid(hidden, size)
+        self.arrays["mask"] = hidden.reshape(-1, *grid).cpu().numpy()  # (n, N) -> (n, d, h, w)
+        if dropped is not None:
+            self.arrays["dropped"] = dropped.reshape(-1, *_grid(dropped, size)).cpu().numpy()
+        if model.image_head is not None:
+            model.student.eval()
+            painted = model.image_head(model.taps.painted_from(model.student(crops, hidden)))[:, 0]
+            self.arrays["reconstruction"] = (
+                torch.where(expand(hidden, size), painted, crops[:, 0]).float().cpu().numpy()
+            )
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(self.path, **self.arrays)  # type: ignore[arg-type]
+
+    def _model(self) -> CoDistillation:
+        model = getattr(self.network, "module", self.network)
+        assert isinstance(model, CoDistillation)
+        return model
+
+    def _to_device(self) -> Tensor:
+        return self.crops.to(next(self.network.parameters()).device)
+
+    @torch.no_grad()
+    def _attention(self, name: str) -> None:
+        encoder = self._model().student.encoder
+        was_training = encoder.training
+        encoding = encoder.eval()(self._to_device())
+        encoder.train(was_training)
+        if encoding.attention is not None:
+            self.arrays[name] = (
+                relative(encoding.satt).reshape(-1, *encoding.grid).cpu().numpy()
+            )  # (n, N) -> (n, d, h, w)
+
+
+class Report:
+    """Handler: writes report.html when training ends; rank 0 only. It must be the last of the handlers.
+
+    Left out, with a warning, where a package is missing that draws or counts.
+
+    Args:
+        run_dir: of the run.
+        write: what turns it into a report and gives its path: `write_report`, `write_classify_report`.
+    """
+
+    def __init__(self, run_dir: str | Path, rank: int = 0, write: Callable[[str | Path], Path] = write_report) -> None:
+        self.run_dir, self.rank, self.make = run_dir, rank, write
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0 and not absent("report.html", "matplotlib", "PIL", "sklearn"):
+            engine.add_event_handler(Events.COMPLETED, self.write)
+
+    def write(self, engine: Engine) -> None:
+        engine.logger.info("report: %s", self.make(self.run_dir))
+
+
+def relative(attention: Tensor) -> Tensor:
+    """Attention (n, N) scaled so that uniform attention is 1 everywhere."""
+    return attention / attention.mean(dim=1, keepdim=True)
+
+
+def _grid(mask: Tensor, size: tuple[int, ...]) -> tuple[int, int, int]:
+    cell = round((torch.Size(size).numel() / mask.shape[1]) ** (1 / 3))
+    return grid_of(size, cell)
+
+
+def probe_crops(
+    datalist: Sequence[Mapping[str, Any]],
+    cache: VolumeCache,
+    size: Sequence[int],
+    window: tuple[float, float],
+    count: int = 3,
+) -> Tensor:
+    """The middle of the first `count` scans, always the same: (n, 1, D, H, W) in [0, 1]."""
+    crops = []
+    for item in datalist[:count]:
+        scan = cache.get(item["image"], item.get("series")).array
+        start = (np.asarray(scan.shape) - np.asarray(size)) // 2
+        crops.append(window_hu(torch.from_numpy(crop_or_pad(scan, start, np.asarray(size)).copy()), *window))
+    return torch.stack(crops).unsqueeze(1)  # n of (D, H, W) -> (n, 1, D, H, W)

@@ -1,0 +1,133 @@
+"""What surrounds the step: views from the loader, autocast, accumulation, clipping, schedules, health, and the log.
+
+`CoDistillationUpdate` is the `iteration_update` of MONAI's `SupervisedTrainer`, so every MONAI and ignite handler works.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from typing import Any, cast
+
+import torch
+import torch.distributed as dist
+from monai.engines import SupervisedTrainer
+from torch import Tensor
+
+from smart_nets.errors import ConfigError, TrainingHealthError
+from smart_nets.pretrain.co_distillation import LOSSES, CoDistillation
+from smart_nets.pretrain.schedules import Schedules
+from smart_nets.scans.window import WINDOW, window_hu
+from smart_nets.training.optimisation import clip_each, freeze_last_layers, set_rates
+
+LOGGED = ("loss", *LOSSES, "amip_relative", "mask_lost", "lost", "mask_overlap")
+# of `Distilled`: its field, and the name in the log
+OF_DISTILLATION = {"entropy": "teacher_entropy", "information": "teacher_information", "gain": "gain"}
+
+
+class CoDistillationUpdate:
+    """One iteration of pretraining.
+
+    Args:
+        schedules: learning rate, weight decay, momentum and temperature.
+        accumulation_steps: iterations per optimiser step; gradients and centres are those of the joint batch.
+        clip: largest gradient norm of a single tensor (3.0; 0 switches it off).
+        freeze_epochs: how long the heads' last layers rest.
+        autocast: "bf16" computes convolutions and matrices in bfloat16 (softmax and losses stay fp32), "off" in fp32.
+        window: HU that become 0 and 1, for views that come as int16 HU: half the bytes to move, windowed on the device.
+        guided_from: epochs during which the mask is random although it follows attention: a young attention says nothing,
+            and a mask that follows it from the first step degenerates (docs/experiments.md).
+        patience: non-finite steps in a row that are skipped before training stops.
+    """
+
+    def __init__(
+        self,
+        schedules: Schedules,
+        accumulation_steps: int = 1,
+        clip: float = 3.0,
+        freeze_epochs: float = 1,
+        autocast: str = "off",
+        patience: int = 5,
+        window: tuple[float, float] = WINDOW,
+        guided_from: float = 0,
+    ) -> None:
+        if guided_from < 0:
+            raise ConfigError("must be 0 or more", where="guided_from", found=guided_from)
+        if autocast not in ("bf16", "off"):
+            raise ConfigError("is not known", where="autocast", expected="bf16 or off", found=autocast,
+                              remedy="fp16 is left out on purpose: it overflows in this method")  # fmt: skip
+        if accumulation_steps < 1:
+            raise ConfigError("must be at least 1", where="accumulation_steps", found=accumulation_steps)
+        self.schedules, self.accumulation_steps, self.clip = schedules, accumulation_steps, clip
+        self.freeze_epochs, self.autocast, self.patience = freeze_epochs, autocast, patience
+        self.window, self.guided_from, self.skipped_in_a_row = window, guided_from, 0
+        self._clock = time.perf_counter()
+
+    def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+        state, optimizer = engine.state, engine.optimizer
+        model = cast(CoDistillation, getattr(engine.network, "module", engine.network))
+        epoch = state.iteration / state.epoch_length  # epochs done when this iteration ends
+        now = self.schedules.at(epoch)
+        in_epoch = (state.iteration - 1) % state.epoch_length + 1
+        last = in_epoch % self.accumulation_steps == 0 or in_epoch == state.epoch_length
+        views = two_views(batch["views"].to(state.device, non_blocking=True))
+        views = views if views.is_floating_point() else window_hu(views, *self.window)
+
+        network: Any = engine.network.train()
+        sync = (
+            contextlib.nullcontext() if last or network is model else network.no_sync()
+        )  # ranks meet at the last part
+        with sync:
+            with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
+                out = network(views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"])
+            (out["loss"] / self.accumulation_steps).backward()
+
+        log: dict[str, Any] = {name: float(out[name].detach()) for name in LOGGED if name in out}
+        for what, told in OF_DISTILLATION.items():
+            log[told] = {name: float(out[f"{name}_{what}"]) for name in model.distil}
+        if last:
+            set_rates(optimizer, now["lr"], now["weight_decay"])
+            if epoch - 1 / state.epoch_length < self.freeze_epochs:
+                freeze_last_layers(model.student.heads.values())
+            norm = float(clip_each(model.parameters(), self.clip))
+            self._finish(optimizer, model, norm, now["momentum"], state.iteration)
+            optimizer.zero_grad(set_to_none=True)
+            log["grad_norm"] = norm
+        elapsed, self._clock = time.perf_counter() - self._clock, time.perf_counter()
+        log |= {"step": state.iteration, "epoch": state.epoch, "seconds": elapsed, **now}
+        return {"loss": out["loss"].detach(), "log": log}
+
+    def _finish(
+        self, optimizer: torch.optim.Optimizer, model: CoDistillation, norm: float, momentum: float, step: int
+    ) -> None:
+        """Take the step, or skip it on all ranks when a gradient is not finite on any."""
+        if _everywhere(math.isfinite(norm), next(model.parameters()).device):
+            optimizer.step()
+            model.after_step(momentum)
+            self.skipped_in_a_row = 0
+            return
+        model.skip_step()
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row > self.patience:
+            raise TrainingHealthError(
+                "gradients are not finite any more",
+                where=f"step {step}",
+                expected=f"at most {self.patience} such steps in a row",
+                found=self.skipped_in_a_row,
+                remedy="lower the learning rate or lengthen the warm-up, and check the data for broken scans",
+            )
+
+
+def two_views(views: Tensor) -> Tensor:
+    """(B, 2P, ...) of a loader -> (2BP, ...): u of every place of every scan, then v of every place of every scan."""
+    return views.unflatten(1, (2, -1)).transpose(0, 1).flatten(0, 2)  # (B, 2P, ...) -> (2, B, P, ...) -> (2BP, ...)
+
+
+def _everywhere(fine: bool, device: torch.device) -> bool:
+    """True when it is fine on every rank."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return fine
+    flag = torch.tensor(float(fine), device=device)
+    dist.all_reduce(flag, op=dist.ReduceOp.MIN)
+    return bool(flag)

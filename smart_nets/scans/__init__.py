@@ -1,0 +1,1 @@
+"""One scan: read, placed, resampled, windowed."""

@@ -1,0 +1,1 @@
+"""DICOM series, masks and SEG."""

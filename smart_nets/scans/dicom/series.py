@@ -1,0 +1,216 @@
+"""Read one CT series of DICOM files: every slice used, or an error that names the one that cannot be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from smart_nets.errors import GeometryError, InputError
+from smart_nets.scans.dicom.files import BROKEN, INSTALL, damage_told, is_dicom, list_series, read_file
+from smart_nets.scans.dicom.geometry import positions, slice_axes, stack_step
+from smart_nets.scans.volume import Volume, lps_to_ras
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["is_dicom", "list_series", "read_dicom", "read_slices"]
+SAME_PLACE = 1e-3  # mm
+
+
+def read_dicom(path: Path, series: str | None = None) -> Volume:
+    """HU (X, Y, Z) and affine to RAS mm of one series; a sheared affine tells of a gantry tilt.
+
+    Args:
+        path: the folder of the series.
+        series: SeriesInstanceUID, needed where the folder holds several.
+
+    Raises:
+        InputError: no or several series, another modality, a slice that cannot be decoded or has no HU scale.
+        GeometryError: positions are missing, doubled, uneven or incomplete.
+    """
+    notes: list[str] = []
+    slices = read_slices(path, series, notes)
+    where = _where(path, series)
+    with damage_told(where):
+        affine = lps_to_ras(_affine(slices, where))
+        pixels = np.stack([_hu(header) for header in slices])  # (Z, rows, columns)
+        return Volume(pixels.T, affine, where, notes, str(slices[0].get("FrameOfReferenceUID", "")))  # (X, Y, Z)
+
+
+def read_slices(path: Path, series: str | None = None, notes: list[str] | None = None) -> list[Dataset]:
+    """The data sets of one series in order of their places: slice k is [:, :, k] of what `read_dicom` gives.
+
+    Args:
+        path: the folder of the series.
+        series: SeriesInstanceUID, needed where the folder holds several.
+        notes: gets told what was left out: localisers, exact copies of slices.
+
+    Raises:
+        InputError, GeometryError: see `read_dicom`.
+    """
+    files = _choose(path, series)
+    where, told = _where(path, series), [] if notes is None else notes
+    with damage_told(where):
+        slices = _image_slices([read_file(file, pixels=True) for file in files], where, told)
+        places = positions(slices, where)
+        heights = places @ _normal(slices, where)
+        order = np.argsort(heights, kind="stable")
+        slices = _without_copies([slices[index] for index in order], places[order], heights[order], where, told)
+        if len(slices) < 2:
+            raise InputError(
+                "has a single slice", where=where, expected="at least 2", found=1, remedy="give the series"
+            )
+        return slices
+
+
+def _where(path: Path, series: str | None) -> str:
+    return str(path) if series is None else f"{path} (series {series})"
+
+
+def _normal(slices: list[Dataset], where: str) -> np.ndarray:
+    """Unit vector (3,) across the slices."""
+    axes = slice_axes(slices[0], where)
+    normal = np.cross(axes[:, 0], axes[:, 1])
+    return np.asarray(normal / np.linalg.norm(normal))
+
+
+def _affine(slices: list[Dataset], where: str) -> np.ndarray:
+    """From (column, row, slice) to LPS mm, (4, 4)."""
+    places = positions(slices, where)
+    affine = np.eye(4)
+    affine[:3, :2], affine[:3, 3] = slice_axes(slices[0], where), places[0]
+    affine[:3, 2] = stack_step(places, _normal(slices, where), where)
+    return affine
+
+
+def _choose(path: Path, series: str | None) -> list[Path]:
+    if path.is_file():
+        raise InputError("is one DICOM file", where=path, expected="the folder of a series", found="a file",
+                         remedy=f"give {path.parent}")  # fmt: skip
+    every = list_series(path)  # a structure set or segmentation may lie beside the CT it belongs to
+    groups = {uid: found for uid, found in every.items() if found.modality == "CT" or uid == series} or every
+    if series is None and len(groups) > 1:
+        raise InputError(
+            f"holds {len(groups)} series: choose one", where=path, expected="one series",
+            found=", ".join(sorted(groups)), remedy="give series=UID",
+        )  # fmt: skip
+    chosen = series if series is not None else next(iter(groups))
+    if chosen not in groups:
+        raise InputError("has no such series", where=path, expected=", ".join(sorted(groups)), found=chosen,
+                         remedy="give one of these UIDs")  # fmt: skip
+    return groups[chosen].files
+
+
+def _image_slices(headers: list[Dataset], where: str, notes: list[str]) -> list[Dataset]:
+    """The slices of the stack: all CT, of one size, localisers left out and told."""
+    scouts = [header for header in headers if "LOCALIZER" in [str(part) for part in header.get("ImageType") or []]]
+    if scouts:
+        notes.append(f"localiser images left out ({len(scouts)})")
+    slices = [header for header in headers if header not in scouts] if scouts else headers
+    if not slices:
+        raise InputError(
+            "holds only localisers",
+            where=where,
+            expected="axial slices",
+            found=f"{len(scouts)} localisers",
+            remedy="give the series of axial slices",
+        )
+    for header in slices:
+        name = str(header.filename)
+        if str(header.get("Modality", "")) != "CT":
+            raise InputError("modality is not CT", where=name, expected="CT", found=header.get("Modality", "nothing"),
+                             remedy="leave this series out")  # fmt: skip
+        if "PixelData" not in header:
+            raise InputError(
+                "has no PixelData",
+                where=name,
+                expected="an image",
+                found="a header only",
+                remedy="export the series again with its images",
+            )
+        if int(header.get("NumberOfFrames", 1) or 1) > 1:
+            raise InputError("is a multi-frame file", where=name, expected="one slice per file",
+                             found=f"{header.NumberOfFrames} frames", remedy="convert it with dcm2niix")  # fmt: skip
+    sizes = {(int(header.get("Rows", 0)), int(header.get("Columns", 0))) for header in slices}
+    if len(sizes) > 1:
+        found = " and ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes))
+        raise InputError("slices have different sizes", where=where, expected="one matrix size", found=found,
+                         remedy="split the series")  # fmt: skip
+    return slices
+
+
+def _hu(header: Dataset) -> np.ndarray:
+    """One slice (rows, columns) in HU: int16 where the scale is whole, else float32."""
+    name = str(header.filename)
+    photometric = str(header.get("PhotometricInterpretation", ""))
+    if photometric != "MONOCHROME2":
+        raise InputError(
+            "its grey values are not stored as plain HU", where=name, expected="MONOCHROME2",
+            found=photometric or "nothing", remedy="export the series again; whether values are inverted is unknown",
+        )  # fmt: skip
+    slope, intercept, kind = (header.get(tag) for tag in ("RescaleSlope", "RescaleIntercept", "RescaleType"))
+    if slope is None or intercept is None or float(slope) == 0:
+        raise InputError("HU unknown: no usable RescaleSlope and RescaleIntercept", where=name, expected="two numbers",
+                         found=f"{slope}, {intercept}", remedy="export the series again with these tags")  # fmt: skip
+    if kind not in (None, "", "HU"):
+        raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind,
+                         remedy="give the series in HU")  # fmt: skip
+    stored = _decode(header, name)
+    if float(slope) == 1 and float(intercept).is_integer():
+        values = stored.astype(np.int32) + int(intercept)
+        if values.min() >= -32768 and values.max() <= 32767:
+            return values.astype(np.int16)
+    return (stored * float(slope) + float(intercept)).astype(np.float32)
+
+
+def _decode(header: Dataset, name: str) -> np.ndarray:
+    syntax = header.file_meta.TransferSyntaxUID
+    try:
+        pixels = np.asarray(header.pixel_array)
+    except (*BROKEN, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if syntax.is_compressed:
+            raise InputError(
+                f"slice cannot be decoded ({reason})", where=name, expected="readable pixels",
+                found=f"transfer syntax {syntax.name}", remedy=f"copy it again, or {INSTALL}",
+            ) from error  # fmt: skip
+        size = f"{header.get('Rows')}x{header.get('Columns')} pixels"
+        raise InputError(
+            f"slice is truncated or damaged ({reason})",
+            where=name,
+            expected=size,
+            found="fewer",
+            remedy="copy it again",
+        ) from error
+    if pixels.ndim != 2:
+        raise InputError(
+            "slice is no plain image",
+            where=name,
+            expected="2-D",
+            found=f"shape {pixels.shape}",
+            remedy="export the series again",
+        )
+    return pixels
+
+
+def _without_copies(
+    slices: list[Dataset], places: np.ndarray, heights: np.ndarray, where: str, notes: list[str]
+) -> list[Dataset]:
+    """Drop exact copies of a slice and tell; two different slices at one place are an error."""
+    keep = [0]
+    for index in range(1, len(slices)):
+        if heights[index] - heights[keep[-1]] > SAME_PLACE:
+            keep.append(index)
+        elif not np.array_equal(_hu(slices[index]), _hu(slices[keep[-1]])):
+            raise GeometryError(
+                "two different slices lie at the same position",
+                where=where,
+                expected="one slice each",
+                found=f"{places[index].tolist()} twice",
+                remedy="split the series into its phases",
+            )
+    if len(keep) < len(slices):
+        notes.append(f"exact copies of slices left out ({len(slices) - len(keep)})")
+    return [slices[index] for index in keep]

@@ -1,0 +1,119 @@
+"""Read NIfTI files, compressed or not, trusting nothing that is not written in them."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+from smart_nets.errors import GeometryError, InputError
+from smart_nets.scans.files import gz
+from smart_nets.scans.volume import Volume
+
+HEADER_BYTES = 540  # of NIfTI-2; NIfTI-1 needs 348
+UNIT_IN_MM = {"unknown": 1.0, "mm": 1.0, "micron": 1e-3, "meter": 1e3}
+Header = nib.Nifti1Header | nib.Nifti2Header
+
+
+def read_header(path: Path) -> Header:
+    """The header of a `.nii` or `.nii.gz`, at the cost of its first kilobytes.
+
+    Raises:
+        InputError: the file is empty, is no NIfTI, or stores its voxels elsewhere.
+    """
+    with path.open("rb") as file:
+        start = file.read(65536)
+    return _parse_header(start, path)
+
+
+def _parse_header(start: bytes, path: Path) -> Header:
+    if path.name.lower().endswith(".gz"):
+        start = gz.first_bytes(start, HEADER_BYTES, path)
+    if not start:
+        raise InputError(
+            "is empty",
+            where=path,
+            expected="a NIfTI header",
+            found="0 bytes",
+            remedy="copy the file again from its source",
+        )
+    magics = {b"n+1": nib.Nifti1Header, b"n+2": nib.Nifti2Header}
+    kind = magics.get(start[344:347]) or magics.get(start[4:7])
+    if kind is None:
+        raise InputError(
+            "is no NIfTI file", where=path, expected="magic n+1 or n+2", found=repr(start[344:347])[2:-1] or "none",
+            remedy="save it as a single NIfTI file with its header",
+        )  # fmt: skip
+    size = 348 if kind is nib.Nifti1Header else 540
+    if len(start) < size:
+        raise InputError("ends inside its header", where=path, expected=f"{size} bytes", found=f"{len(start)} bytes",
+                         remedy="copy the file again from its source")  # fmt: skip
+    try:
+        header: Header = kind.from_fileobj(io.BytesIO(start[:size]))
+        # what is used later is parsed now, where damage can be told
+        header.get_best_affine(), header.get_xyzt_units(), header.get_slope_inter()
+        if data_bytes(header)[0] < size:
+            raise ValueError(f"voxels begin at byte {data_bytes(header)[0]}")
+        if any(int(length) < 1 for length in header.get_data_shape()):
+            raise ValueError(f"dimensions {header.get_data_shape()}")
+    except (nib.spatialimages.HeaderDataError, ValueError, KeyError) as error:
+        raise InputError(f"NIfTI header is damaged: {error}", where=path, remedy="copy the file again") from error
+    return header
+
+
+def data_bytes(header: Header) -> tuple[int, int]:
+    """Where the voxels begin in the unpacked file, and how many bytes they take."""
+    count = 1
+    for length in header.get_data_shape():  # Python integers: a damaged header cannot overflow them
+        count *= int(length)
+    return int(header.get_data_offset()), count * header.get_data_dtype().itemsize
+
+
+def read_nifti(path: Path) -> Volume:
+    """Voxels as stored (scaled only if the header says so) and the affine in mm.
+
+    Raises:
+        InputError: damaged, too short, or no NIfTI file.
+        GeometryError: the header has no orientation, or two that contradict each other.
+    """
+    content = path.read_bytes()
+    header = _parse_header(content, path)
+    offset, size = data_bytes(header)
+    if path.name.lower().endswith(".gz"):
+        content = gz.unpack(content, offset + size, path)
+    if len(content) < offset + size:
+        raise InputError("ends early", where=path, expected=f"{offset + size:,} bytes", found=f"{len(content):,} bytes",
+                         remedy="copy the file again from its source")  # fmt: skip
+    dtype = header.get_data_dtype()
+    array = np.frombuffer(content, dtype, size // dtype.itemsize, offset).reshape(header.get_data_shape(), order="F")
+    slope, intercept = header.get_slope_inter()
+    if slope is not None and (slope, intercept) != (1.0, 0.0):
+        array = (array * np.float64(slope) + np.float64(intercept)).astype(np.float32)
+    return Volume(array, _affine_mm(header, path), str(path))
+
+
+def _affine_mm(header: Header, path: Path) -> np.ndarray:
+    qform, sform = int(header["qform_code"]), int(header["sform_code"])
+    if not qform and not sform:
+        raise GeometryError(
+            "the header has no orientation, so left and right are unknown", where=path,
+            expected="qform_code or sform_code above 0", found="both 0", remedy="convert the scan again from DICOM",
+        )  # fmt: skip
+    affine = np.array(header.get_best_affine(), dtype=np.float64)
+    unit = header.get_xyzt_units()[0]
+    if unit not in UNIT_IN_MM:
+        raise GeometryError(
+            "unknown unit of length", where=path, expected="mm", found=unit, remedy="correct the header"
+        )
+    affine[:3] *= UNIT_IN_MM[unit]
+    if qform and sform and np.isfinite(affine).all():
+        axes = ["".join(nib.aff2axcodes(form)) for form in (header.get_qform(), header.get_sform())]
+        if axes[0] != axes[1]:
+            raise GeometryError(
+                "the header has two orientations that contradict each other", where=path,
+                expected=f"qform and sform alike, qform says {axes[0]}", found=f"sform says {axes[1]}",
+                remedy="convert the scan again from DICOM",
+            )  # fmt: skip
+    return affine

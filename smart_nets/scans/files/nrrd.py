@@ -1,0 +1,107 @@
+"""Read NRRD files (.nrrd, and .nhdr with the voxels in a file beside it)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from smart_nets.errors import GeometryError, InputError
+from smart_nets.scans.files.voxels import COPY_AGAIN, array_from
+from smart_nets.scans.volume import Volume
+
+TYPES = {
+    "i1": "signed char, int8, int8_t", "u1": "uchar, unsigned char, uint8, uint8_t",
+    "i2": "short, short int, signed short, signed short int, int16, int16_t",
+    "u2": "ushort, unsigned short, unsigned short int, uint16, uint16_t",
+    "i4": "int, signed int, int32, int32_t", "u4": "uint, unsigned int, uint32, uint32_t",
+    "f4": "float", "f8": "double",
+}  # fmt: skip
+CODES = {name: code for code, names in TYPES.items() for name in names.split(", ")}
+PACKINGS = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
+TO_RAS = {
+    "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
+}  # fmt: skip
+
+
+def read_nrrd(path: Path) -> Volume:
+    """Voxels as stored and the affine to RAS mm; an axis without direction (several values per voxel) comes last.
+
+    Raises:
+        InputError: the file is damaged, or stores its voxels in a way that is not read.
+        GeometryError: the header does not say where the voxels lie in the patient.
+    """
+    content = path.read_bytes()
+    if content[:4] != b"NRRD":
+        raise InputError("is no NRRD file", where=path, expected="NRRD as first letters", remedy=COPY_AGAIN,
+                         found=repr(content[:4])[2:-1] or "nothing")  # fmt: skip
+    blank = re.search(rb"\r?\n\r?\n|$", content)  # an empty line ends the header
+    end, begin = blank.span() if blank else (len(content), len(content))
+    fields = dict(_fields(content[:end].decode("utf-8", "replace")))
+    try:
+        code = CODES[fields["type"].lower()]
+        order = "" if code.endswith("1") else {"little": "<", "big": ">"}[fields["endian"].lower()]
+        dtype = np.dtype(order + code)
+        shape = [int(length) for length in fields["sizes"].split()]
+        packing = PACKINGS[fields["encoding"].lower()]
+        if len(shape) != int(fields["dimension"]):
+            raise ValueError(f"dimension {fields['dimension']} but sizes {shape}")
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            "NRRD header is damaged or of a kind that is not read",
+            where=path,
+            found=error,
+            expected="type, sizes, encoding raw or gzip, endian",
+            remedy="save it as NIfTI",
+        ) from error
+    array = array_from(
+        _detached(fields, path) if "data file" in fields else content[begin:], packing, dtype, shape, path
+    )
+    affine, plain = _affine(fields, len(shape), path)
+    return Volume(np.moveaxis(array, plain, range(-len(plain), 0)) if plain else array, affine, str(path))
+
+
+def _fields(head: str) -> list[tuple[str, str]]:
+    lines = [line for line in head.splitlines()[1:] if line and not line.startswith("#") and ":=" not in line]
+    pairs = (line.partition(":") for line in lines)
+    return [(name.strip().lower().replace("datafile", "data file"), value.strip()) for name, _, value in pairs]
+
+
+def _detached(fields: dict[str, str], path: Path) -> bytes:
+    beside = path.parent / fields["data file"]
+    if not beside.is_file() or {"line skip", "byte skip"} & set(fields):
+        raise InputError("its voxels cannot be found", where=path, expected="one file beside it",
+                         found=fields["data file"], remedy="save it as one .nrrd file")  # fmt: skip
+    return beside.read_bytes()
+
+
+def _affine(fields: dict[str, str], dimension: int, path: Path) -> tuple[np.ndarray, list[int]]:
+    """The affine (4, 4) to RAS mm, and the axes that have no direction."""
+    signs = TO_RAS.get(fields.get("space", "").lower())
+    directions = re.findall(r"none|\([^)]*\)", fields.get("space directions", ""))
+    plain = [axis for axis, direction in enumerate(directions) if direction == "none"]
+    try:
+        columns = [_vector(direction) for direction in directions if direction != "none"]
+        origin = _vector(fields["space origin"])
+    except (KeyError, ValueError):
+        columns, origin = [], []
+    if signs is None or len(directions) != dimension or len(columns) not in (2, 3) or len(origin) != 3:
+        raise GeometryError(
+            "the header does not say where the voxels lie in the patient", where=path,
+            expected="space RAS, LAS or LPS, space directions and space origin",
+            found=f"{fields.get('space', 'no space')}, {fields.get('space directions', 'no directions')}",
+            remedy="convert the scan again from DICOM",
+        )  # fmt: skip
+    affine = np.eye(4)
+    affine[:3, : len(columns)] = np.array(columns).T
+    affine[:3, 3] = origin
+    return np.diag([*signs, 1.0]) @ affine, plain
+
+
+def _vector(text: str) -> list[float]:
+    numbers = [float(number) for number in text.strip("()").split(",")]
+    if len(numbers) != 3:
+        raise ValueError(text)
+    return numbers

@@ -1,0 +1,51 @@
+"""Turn the bytes of a file's voxels into an array, with every count checked."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from smart_nets.errors import InputError
+from smart_nets.scans.files import gz
+
+COPY_AGAIN = "copy the file again from its source"
+LARGEST = 2**36  # bytes; a header that asks for more is damaged
+
+
+def array_from(content: bytes, packing: str, dtype: np.dtype, shape: Sequence[int], where: Path) -> np.ndarray:
+    """Voxels of `shape`, first axis fastest, from raw bytes or bytes packed as "gzip" or "zlib".
+
+    Raises:
+        InputError: too few bytes, a checksum that differs, or a shape that makes no sense.
+    """
+    size = math.prod(shape) * dtype.itemsize
+    if min(shape) < 1 or size > LARGEST:
+        raise InputError("header is damaged", where=where, expected="lengths of a volume", found=list(shape),
+                         remedy=COPY_AGAIN)  # fmt: skip
+    if packing == "gzip":
+        gz.first_bytes(content, 1, where)
+        content = gz.unpack(content, size, where)
+    elif packing == "zlib":
+        content = _inflate(content, size, where)
+    if len(content) < size:
+        raise InputError("ends early", where=where, expected=f"{size:,} bytes of voxels", found=f"{len(content):,}",
+                         remedy=COPY_AGAIN)  # fmt: skip
+    return np.frombuffer(content, dtype, size // dtype.itemsize).reshape(shape, order="F")
+
+
+def _inflate(content: bytes, size: int, where: Path) -> bytes:
+    stream = zlib.decompressobj()
+    try:
+        unpacked = stream.decompress(content, size)
+        rest = stream.decompress(stream.unconsumed_tail)
+    except zlib.error as error:
+        raise InputError("checksum differs or the data is damaged", where=where, expected="a sound zlib stream",
+                         found=error, remedy=COPY_AGAIN) from error  # fmt: skip
+    if not stream.eof:
+        raise InputError("ends early", where=where, expected=f"{size:,} bytes of voxels and a checksum",
+                         found=f"{len(unpacked) + len(rest):,} bytes", remedy=COPY_AGAIN)  # fmt: skip
+    return unpacked + rest

@@ -1,0 +1,90 @@
+"""The one reader: any scan of any format becomes HU in RAS, or an error that says why not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+
+from smart_nets.errors import ConfigError, GeometryError, InputError
+from smart_nets.files import check_exists
+from smart_nets.scans import checks
+from smart_nets.scans.dicom.series import is_dicom, read_dicom
+from smart_nets.scans.dicom.tilt import straighten
+from smart_nets.scans.files.metaimage import read_metaimage
+from smart_nets.scans.files.nifti import read_nifti
+from smart_nets.scans.files.nrrd import read_nrrd
+from smart_nets.scans.volume import Volume
+
+NIFTI = (".nii", ".nii.gz")
+NRRD = (".nrrd", ".nhdr")
+METAIMAGE = (".mha", ".mhd")
+FILES = NIFTI + NRRD + METAIMAGE
+READERS = ((NIFTI, read_nifti), (NRRD, read_nrrd), (METAIMAGE, read_metaimage))
+Tilt = Literal["refuse", "correct"]
+
+
+def read_scan(
+    path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
+) -> MetaTensor:
+    """A CT as float32 HU (1, X, Y, Z) in RAS, with its affine and the notes of what was repaired.
+
+    Args:
+        path: a `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd` file, or the folder of a DICOM series.
+        series: SeriesInstanceUID, where a folder holds several.
+        volume: which volume of a 4-D file.
+        tilt: whether a gantry tilt is refused, or corrected by shifting the slices.
+        min_depth: fewest slices on any axis.
+
+    Raises:
+        InputError: the file is missing, damaged, or no CT in HU.
+        GeometryError: positions, spacing or orientation cannot be trusted.
+    """
+    scan = read_volume(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth)
+    array = np.ascontiguousarray(scan.array, dtype=np.float32)
+    meta = {"filename_or_obj": scan.where, "notes": list(scan.notes)}
+    return MetaTensor(torch.from_numpy(array)[None], affine=torch.from_numpy(scan.affine), meta=meta)
+
+
+def read_volume(
+    path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
+) -> Volume:
+    """As `read_scan`, in the numeric type of the file and without a copy: for code that goes on computing."""
+    return read_checked(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth).to_ras()
+
+
+def read_checked(
+    path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
+) -> Volume:
+    """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid."""
+    if tilt not in get_args(Tilt):
+        raise ConfigError("unknown way with tilt", where="tilt", expected=" or ".join(get_args(Tilt)), found=tilt)
+    scan = checks.check_shape(read_stored(Path(path), series), volume, min_depth)
+    shear = checks.check_affine(scan)
+    if shear <= checks.TILT_TOLERANCE:
+        return checks.check_hu(scan)
+    if tilt == "correct":
+        return straighten(checks.check_hu(scan))
+    raise GeometryError(
+        f"axes are sheared by {shear:.1f} degrees (gantry tilt)", where=scan.where, expected="right angles",
+        found=f"{shear:.1f} degrees", remedy="give tilt='correct' to shift the slices back",
+    )  # fmt: skip
+
+
+def read_stored(path: Path, series: str | None = None) -> Volume:
+    """Voxels and affine as stored, by format, before any check of geometry or values."""
+    check_exists(path)
+    try:
+        if path.is_dir() or (is_dicom(path) and not path.name.lower().endswith(FILES)):
+            return read_dicom(path, series)
+        for endings, read in READERS:
+            if path.name.lower().endswith(endings):
+                return read(path)
+    except OSError as error:  # no permission, a failing disk, a share that went away
+        raise InputError("cannot be read", where=path, expected="a readable file", found=error.strerror or error,
+                         remedy="check its permissions and the disk") from error  # fmt: skip
+    raise InputError("is no image format that is read here", where=path, expected=", ".join(FILES) + " or DICOM",
+                     found=path.suffix or "no extension", remedy="convert it, or leave it out")  # fmt: skip

@@ -1,0 +1,103 @@
+"""How good frozen features are: k nearest neighbours, with the whole patient left out and an honest interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from smart_nets.errors import InputError
+from smart_nets.networks.encoder import Encoder, Encoding
+from smart_nets.optional import needed
+from smart_nets.statistics.bootstrap import bootstrap_interval
+
+KNN = "kNN test"
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share of right answers with its 95 % interval, and what chance would give."""
+
+    accuracy: float
+    low: float
+    high: float
+    chance: float
+    crops: int
+    classes: int
+    patients: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.accuracy:.3f} (95 % interval {self.low:.3f} to {self.high:.3f}, chance {self.chance:.3f}; "
+            f"{self.crops} crops, {self.classes} classes, {self.patients} patients)"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def knn_accuracy(
+    features: NDArray[np.floating[Any]], labels: Sequence[str], patients: Sequence[str], k: int = 5, seed: int = 0
+) -> Accuracy:
+    """Leave-one-patient-out k-nearest-neighbour accuracy by cosine similarity.
+
+    Args:
+        features: (n, C).
+        labels, patients: n names each.
+        seed: of the bootstrap over patients that makes the interval.
+
+    Raises:
+        InputError: lengths differ, a feature is not finite, or there are fewer than two patients or classes.
+    """
+    y, groups = np.asarray(labels), np.asarray(patients)
+    if not len(features) == len(y) == len(groups):
+        raise InputError(
+            "features, labels and patients differ in number", found=f"{len(features)}, {len(y)}, {len(groups)}"
+        )
+    if not np.isfinite(features).all():
+        raise InputError(
+            "features are not finite", found=f"{int((~np.isfinite(features)).any(1).sum())} of {len(y)} rows"
+        )
+    names = np.unique(groups)
+    if len(names) < 2 or len(np.unique(y)) < 2:
+        raise InputError("a neighbour must come from another patient and may be of another class",
+                         expected="2 patients and 2 classes or more",
+                         found=f"{len(names)} and {len(np.unique(y))}")  # fmt: skip
+    unit = needed("sklearn.preprocessing", KNN).normalize(features)
+    model = needed("sklearn.neighbors", KNN).KNeighborsClassifier
+    right = np.zeros(len(y), dtype=bool)
+    for patient in names:
+        test = groups == patient
+        neighbours = model(n_neighbors=min(k, int((~test).sum())), weights="distance")
+        right[test] = neighbours.fit(unit[~test], y[~test]).predict(unit[test]) == y[test]
+    low, high = bootstrap_interval(lambda rows: float(right[rows].mean()), groups, seed=seed)
+    chance = float(max(np.mean(y == name) for name in np.unique(y)))
+    return Accuracy(float(right.mean()), low, high, chance, len(y), len(np.unique(y)), len(names))
+
+
+@torch.no_grad()
+def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> dict[str, NDArray[np.float32]]:
+    """Features of crops (n, 1, D, H, W) in [0, 1], in evaluation mode.
+
+    Returns:
+        by name, in the order of `features.KINDS`: with semantic attention "cls" (n, C); "pooled" (n, C), the mean of the
+        last stage's tokens; "stages" (n, C), see `Encoding.stages`.
+    """
+    was_training = encoder.training
+    encoder.eval()
+    device = next(encoder.parameters()).device
+    parts = [_read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
+    encoder.train(was_training)
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
+
+
+def _read_off(encoding: Encoding) -> dict[str, Tensor]:
+    """The features alone, so that no batch's maps are kept."""
+    cls = {} if encoding.cls is None else {"cls": encoding.cls}
+    found = {**cls, "pooled": encoding.pooled, "stages": encoding.stages}
+    return {name: value.float().cpu() for name, value in found.items()}

@@ -1,0 +1,144 @@
+"""The numbers of every step on disk: lines of JSON and TensorBoard scalars."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import weakref
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ignite.engine import Engine, Events
+from torch import Tensor
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import absent
+from smart_nets.training.distributed import rank
+
+
+class JsonLines:
+    """Handler: one line of JSON per step, complete on disk before the next step begins.
+
+    A new run starts a new file; a resumed one appends, and a line that a kill has cut off is closed first, so that it
+    spoils no other. Numbers that JSON does not know (NaN, infinity) become null.
+
+    Args:
+        path: of the file; its folder is made at the start of training.
+        resume: append to what an earlier part of the same run wrote.
+
+    Raises:
+        InputError: the file cannot be written, told before the first step.
+    """
+
+    def __init__(self, path: str | Path, resume: bool = False) -> None:
+        self.path, self.resume = Path(path), resume
+
+    def attach(self, engine: Engine) -> None:
+        if rank() == 0:
+            engine.add_event_handler(Events.STARTED, self._start)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
+
+    def _start(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("ab+") as file:
+                if not self.resume and file.tell():
+                    file.truncate(0)
+                elif file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    file.write(b"" if file.read(1) == b"\n" else b"\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _write(self, engine: Engine) -> None:
+        line = {"step": engine.state.iteration, "epoch": engine.state.epoch, **log_of(engine)}
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(as_json(line), allow_nan=False) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> InputError:
+        return InputError("cannot be written", where=self.path, found=error.strerror,
+                          remedy="make room or choose another folder")  # fmt: skip
+
+
+class TensorBoard:
+    """Handler: the same numbers as TensorBoard scalars; a nested name becomes "teacher_entropy/ampd".
+
+    Left out, with a warning, where tensorboard is not installed. Events reach the disk at every step. The writer closes
+    when training completes, and at the latest when this handler or the program ends; it takes no part in ignite's
+    EXCEPTION_RAISED, where only one handler can pass the error on.
+
+    Args:
+        log_dir: folder of the event files.
+    """
+
+    def __init__(self, log_dir: str | Path) -> None:
+        self.log_dir = Path(log_dir)
+
+    def attach(self, engine: Engine) -> None:
+        if rank() == 0 and not absent("TensorBoard curves", "tensorboard"):
+            engine.add_event_handler(Events.STARTED, self._start)
+            engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
+            engine.add_event_handler(Events.COMPLETED, self._close)
+
+    def _start(self) -> None:
+        from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and only rank 0 needs it
+
+        try:
+            self.writer = SummaryWriter(str(self.log_dir))
+        except OSError as error:
+            raise InputError("cannot be written", where=self.log_dir, found=error.strerror,
+                             remedy="choose another folder") from error  # fmt: skip
+        self._closing = weakref.finalize(self, self.writer.close)
+
+    def _write(self, engine: Engine) -> None:
+        log = dict(flat(log_of(engine)))
+        step = int(log.pop("step", engine.state.iteration))
+        for name, value in log.items():
+            self.writer.add_scalar(name, value, step)
+        self.writer.flush()
+
+    def _close(self) -> None:
+        self._closing()
+
+
+def log_of(engine: Engine) -> Mapping[str, Any]:
+    """The step's numbers, engine.state.output["log"].
+
+    Raises:
+        ConfigError: the step returns none.
+    """
+    output = engine.state.output
+    if not isinstance(output, Mapping) or not isinstance(output.get("log"), Mapping):
+        raise ConfigError('has no table of numbers under "log"', where="the trainer's output",
+                          found=type(output).__name__, remedy="return it from iteration_update")  # fmt: skip
+    return output["log"]
+
+
+def flat(log: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, float]]:
+    """(name, number) of every entry, nested names joined by "/".
+
+    Raises:
+        ConfigError: an entry is not a single number.
+    """
+    for name, value in log.items():
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{prefix}{name}/")
+        elif isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1):
+            yield prefix + name, float(value)
+        else:
+            raise ConfigError("is not a number", where=f"log {prefix}{name}", found=type(value).__name__)
+
+
+def as_json(log: Mapping[str, Any]) -> dict[str, Any]:
+    """The log with Python numbers only: tensors read, what is not finite None, nesting kept."""
+    dict(flat(log))  # refuses what is not a number
+    out: dict[str, Any] = {}
+    for name, value in log.items():
+        number = value.item() if isinstance(value, Tensor) else value
+        out[name] = as_json(value) if isinstance(value, Mapping) else number if math.isfinite(number) else None
+    return out

@@ -1,0 +1,1 @@
+"""Whether a bundle is what MONAI and this collection expect."""

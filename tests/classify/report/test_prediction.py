@@ -1,0 +1,95 @@
+"""A prediction as a line of a table and as a picture: the lesion plain, and below with what the answer rests on."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from PIL import Image
+
+from smart_nets.classify.report.prediction import OPAQUE, SavePredictiond, lesion_figure, lesion_name
+from smart_nets.pages.planes import PLANES, plane_picture
+
+CLASSES = ["benign", "malignant"]
+SHAPE = (8, 10, 12)
+CUBE = np.random.default_rng(0).random(SHAPE).astype(np.float32)
+
+
+def lesion(row: int = -1, source: str = "/scans/ann.nii.gz", peak: float = 3.0) -> dict:
+    """An item as the inference hands it on; its map is even but for one voxel."""
+    reason = np.ones(SHAPE, np.float32)
+    reason[4, 5, 6] = peak
+    grid = {"source": source, "row": row, "centre_mm": np.array([1.24, -5.0, 60.06]), "affine": np.eye(4)}
+    affine = torch.diag(torch.tensor([2.0, 1.0, 1.0, 1.0]))
+    return {"scores": torch.tensor([0.23456, 0.76544]), "image": MetaTensor(CUBE[None], affine=affine),
+            "reason": torch.from_numpy(reason)[None], "scan_grid": grid}  # fmt: skip
+
+
+def rows_of(folder) -> list[list[str]]:
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))
+
+
+def test_the_table_has_a_line_per_lesion(tmp_path):
+    save = SavePredictiond("scores", tmp_path / "new" / "folder", CLASSES)
+    item = lesion(0)
+    assert save(item) == item
+    save(lesion(1))
+    note = "research only, not for diagnostic use"
+    assert rows_of(tmp_path / "new" / "folder") == [
+        ["lesion", "x", "y", "z", "probability of benign", "probability of malignant", "note"],
+        ["ann_0", "1.2", "-5.0", "60.1", "0.2346", "0.7654", note],
+        ["ann_1", "1.2", "-5.0", "60.1", "0.2346", "0.7654", note],
+    ]
+
+
+def test_an_earlier_runs_table_is_replaced(tmp_path):
+    SavePredictiond("scores", tmp_path, CLASSES)(lesion(0))
+    SavePredictiond("scores", tmp_path, CLASSES)(lesion(7))
+    assert [row[0] for row in rows_of(tmp_path)] == ["lesion", "ann_7"]
+
+
+def test_there_is_a_picture_of_each_lesion(tmp_path):
+    save = SavePredictiond("scores", tmp_path, CLASSES)
+    save(lesion())
+    save(lesion(3))
+    assert {path.name for path in tmp_path.glob("*.png")} == {"ann.png", "ann_3.png"}
+    width, height = Image.open(tmp_path / "ann.png").size
+    assert width > 800 and height > 500
+
+
+def test_above_is_the_lesion_alone_and_below_it_bears_the_map():
+    reason = np.ones(SHAPE, np.float32)
+    reason[4, 5, 6] = 3.0
+    figure = lesion_figure(CUBE, reason, (2.0, 1.0, 1.0), "benign 23%")
+    assert figure.get_suptitle() == "benign 23%"
+    assert figure.get_supxlabel() == "colour: what the answer rests on, up to 3.0 times an even share"
+    plain, seen = figure.axes[:3], figure.axes[3:]
+    for above, below, plane, index in zip(plain, seen, PLANES, (6, 5, 4), strict=True):
+        np.testing.assert_array_equal(above.images[0].get_array(), plane_picture(CUBE, plane, index))
+        np.testing.assert_array_equal(below.images[0].get_array(), plane_picture(CUBE, plane, index))
+        assert len(above.images) == 1
+        np.testing.assert_array_equal(below.images[1].get_array(), plane_picture(reason - 1, plane, index))
+
+
+@pytest.mark.parametrize(("peak", "opacity"), [(1.0, 0.0), (1.1, 0.1 * OPAQUE), (2.0, OPAQUE), (9.0, OPAQUE)])
+def test_a_map_that_is_nearly_even_is_nearly_clear(peak, opacity):
+    reason = np.full(SHAPE, 0.5, np.float32)
+    reason[4, 5, 6] = peak
+    below = lesion_figure(CUBE, reason, (1.0, 1.0, 1.0), "").axes[3:]
+    assert max(axes.images[1].get_alpha().max() for axes in below) == pytest.approx(opacity, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("source", "row", "name"),
+    [
+        ("/scans/ann.nii.gz", -1, "ann"),
+        ("/scans/ann.nii.gz", 4, "ann_4"),
+        ("ann.left.nii", -1, "ann.left"),
+        ("ann.nrrd", 0, "ann_0"),
+        ("/scans/series", 12, "series_12"),
+    ],
+)
+def test_names(source, row, name):
+    assert lesion_name({"source": source, "row": row}) == name

@@ -1,0 +1,43 @@
+"""The verb check-data, as a user types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "smart_nets", "check-data", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def save(path: Path) -> None:
+    image = np.full((12, 12, 12), -1000, np.int16)
+    image[3:9, 3:9, 3:9] = np.random.default_rng(0).integers(0, 100, (6, 6, 6))
+    path.parent.mkdir(exist_ok=True)
+    nib.save(nib.Nifti1Image(image, np.diag([2.0, 2, 2, 1])), path)
+
+
+def test_exit_codes_files_and_words(tmp_path: Path):
+    save(tmp_path / "in/a.nii.gz")
+    done = run(str(tmp_path / "in"), "--output_dir", str(tmp_path / "out"), "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    assert "1 scans: 1 used, 0 refused" in done.stdout
+    assert {path.name for path in (tmp_path / "out").iterdir()} >= {"manifest.json", "rejected.json", "report.html"}
+    (tmp_path / "in/b.nii.gz").write_bytes(b"")
+    done = run(str(tmp_path / "in"), "--output_dir", str(tmp_path / "out"), "--workers", "1")
+    assert done.returncode == 3
+    assert "2 scans: 1 used, 1 refused" in done.stdout and "rejected.json" in done.stdout
+
+
+def test_an_error_is_one_sentence(tmp_path: Path):
+    done = run(str(tmp_path / "none"), "--output_dir", str(tmp_path / "out"))
+    assert done.returncode == 1
+    assert done.stderr.strip() == (
+        f"InputError: {tmp_path}/none: does not exist (expected a folder, image or JSON, found nothing); "
+        "check the path and that the disk is mounted."
+    )

@@ -1,0 +1,113 @@
+"""Folders, files and JSON lists become the same kind of items; what cannot be used is named."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.manifest import datalist
+from smart_nets.phantom import Phantom, write_dicom
+
+
+@pytest.fixture
+def tree(save, hu, affine, tmp_path: Path) -> Path:
+    """Two NIfTI scans, one DICOM series, and three files that are no CT."""
+    save(hu, affine, "tree/b/scan.nii.gz")
+    save(hu, affine, "tree/a/scan.nii")
+    save((hu > 0).astype(np.uint8), affine, "tree/a/scan_msk.nii.gz")
+    save((hu > 0).astype(np.int16), affine, "tree/a/scan__Tumor.nii.gz")
+    write_dicom(Phantom(hu, np.zeros(hu.shape, np.uint8), affine, (), "p1", 0), tmp_path / "tree/c")
+    (tmp_path / "tree/notes.txt").write_text("hello")
+    (tmp_path / "tree/.hidden.nii").write_text("a half-written file")
+    (tmp_path / "tree/text.nii.gz").write_text("hello")
+    return tmp_path / "tree"
+
+
+def test_a_folder_is_searched_and_what_is_no_ct_left_out(tree, caplog):
+    items = datalist(tree)
+    assert [str(Path(item["image"]).relative_to(tree)) for item in items] == ["a/scan.nii", "b/scan.nii.gz", "c/p1"]
+    assert items[2]["series"].startswith("1.2.826")
+    assert "3 of 6 left out" in caplog.text
+    assert "scan_msk.nii.gz: label map, not HU" in caplog.text and "text.nii.gz: is no gzip file" in caplog.text
+    assert len({item["patient_id"] for item in items}) == 3
+
+
+def test_patient_ids_are_pseudonyms(tree):
+    text = json.dumps(datalist(tree))
+    assert "PHANTOM^" not in text and '"patient_id": "p1"' not in text
+
+
+def test_the_patient_may_be_read_from_the_path(save, hu, affine, tmp_path):
+    for name in ("LIDC-0001_a", "LIDC-0001_b", "LIDC-0002_a"):
+        save(hu, affine, f"{name}.nii")
+    patients = [item["patient_id"] for item in datalist(tmp_path, patient_pattern=r"LIDC-\d+")]
+    assert patients[0] == patients[1] != patients[2]
+
+
+def test_one_file_is_a_list_of_one(save, hu, affine):
+    path = save(hu, affine)
+    assert [item["image"] for item in datalist(path)] == [str(path)]
+
+
+@pytest.mark.parametrize("form", ["monai", "plain", "strings"])
+def test_json_lists_keep_their_fields_and_resolve_their_paths(save, hu, affine, tmp_path: Path, form):
+    path = save(hu, affine, "scans/ä b.nii.gz")
+    entries = [{"image": "scans/ä b.nii.gz", "label": 1, "patient_id": "p7"}]
+    content = {"monai": {"training": entries}, "plain": entries, "strings": ["scans/ä b.nii.gz"]}[form]
+    (tmp_path / "list.json").write_text(json.dumps(content))
+    (item,) = datalist(tmp_path / "list.json")
+    assert item["image"] == str(path)
+    assert form == "strings" or (item["label"], item["patient_id"]) == (1, "p7")
+
+
+def test_another_key_of_the_json(save, hu, affine, tmp_path: Path):
+    save(hu, affine, "a.nii")
+    (tmp_path / "list.json").write_text('{"training": [], "validation": [{"image": "a.nii"}]}')
+    assert len(datalist(tmp_path / "list.json", key="validation")) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is no JSON"),
+        ('{"train": []}', "list under 'training'"),
+        ("[]", "lists no scans"),
+        ("[5]", "entry has no image"),
+        ('[{"picture": "a"}]', "entry has no image"),
+        ('[\n{"image": "a.nii"},\n{"image": "b.nii"}]', r"entry 2 \(line 3\): image does not exist"),
+    ],
+)
+def test_a_wrong_json_is_told_with_its_place(save, hu, affine, tmp_path: Path, content, message):
+    save(hu, affine, "a.nii")
+    (tmp_path / "list.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        datalist(tmp_path / "list.json")
+
+
+def test_nothing_there(tmp_path: Path):
+    with pytest.raises(InputError, match="does not exist"):
+        datalist(tmp_path / "none")
+    with pytest.raises(InputError, match="holds no scans"):
+        datalist(tmp_path)
+    (tmp_path / "a.txt").write_text("hello")
+    with pytest.raises(InputError, match="no image format"):
+        datalist(tmp_path / "a.txt")
+    (tmp_path / "a.nii").write_text("hello")
+    with pytest.raises(InputError, match="none of 1 files can be used"):
+        datalist(tmp_path)
+
+
+def test_a_pattern_that_is_none(tmp_path: Path):
+    with pytest.raises(ConfigError, match="no regular expression"):
+        datalist(tmp_path, patient_pattern="(")
+
+
+def test_all_real_files_are_sorted_into_ct_and_label_maps(real: Path, caplog):
+    items = datalist(real / "chest_2mm") + datalist(real / "sts") + datalist(real / "totalseg")
+    names = [Path(item["image"]).name.split(".")[0] for item in items]
+    assert sorted(names) == [
+        "4dlung113", "STS_008", "STS_019", "STS_025", "STS_042", "c3n00247", "ct_cropped", "example_ct",
+        "example_ct_dicom", "lungfcp01", "pyrad_lung1",
+    ]  # fmt: skip
