@@ -10,7 +10,8 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
-from smart_nets.training.run_record import hardware, versions, write_json
+from smart_nets.files import write_json
+from smart_nets.training.run_record import hardware, versions
 from smart_nets.zoo.export import export
 
 RESULTS = Path(__file__).parent / "results" / "export.json"

@@ -28,10 +28,11 @@ import matplotlib.ticker
 import torch
 
 from smart_nets.errors import InputError
+from smart_nets.files import write_json
 from smart_nets.pretrain.organs.fields import SIDE, Fields, cut, phantom_fields, read_fields
 from smart_nets.pretrain.organs.judge import FieldJudge, Right, facts, in_words
 from smart_nets.statistics.features import IN_WORDS
-from smart_nets.training.run_record import hardware, versions, write_json
+from smart_nets.training.run_record import hardware, versions
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 

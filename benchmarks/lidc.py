@@ -31,7 +31,8 @@ from smart_nets.classify.compare import compare
 from smart_nets.classify.lesions.crops import LesionCrops
 from smart_nets.classify.lesions.lists import lesion_list
 from smart_nets.classify.report.compare_page import write_compare_report
-from smart_nets.training.run_record import hardware, versions, write_json
+from smart_nets.files import write_json
+from smart_nets.training.run_record import hardware, versions
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "lidc.json"

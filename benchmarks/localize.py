@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from smart_nets.files import write_json
 from smart_nets.lists.scan_names import with_names
 from smart_nets.localize.marking import Marking
 from smart_nets.localize.phantom_tumours import phantom_tumours
@@ -32,7 +33,7 @@ from smart_nets.localize.scans import LocalizeScans
 from smart_nets.localize.tumours import tumour_list
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.scans.read import read_checked
-from smart_nets.training.run_record import hardware, versions, write_json
+from smart_nets.training.run_record import hardware, versions
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 

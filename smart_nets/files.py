@@ -1,9 +1,14 @@
-"""Paths as lists and tables write them, and folders that results will go to."""
+"""Paths as lists and tables write them, folders that results will go to, and files that are written whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from smart_nets.errors import InputError
 
@@ -15,6 +20,39 @@ def existing(folder: Path, text: str) -> Path | None:
         return path if path.exists() else None
     except (OSError, ValueError, RuntimeError):  # a name too long, with a null byte, or of an unknown user
         return None
+
+
+@contextlib.contextmanager
+def whole(path: str | Path, remedy: str = "make room or choose another place") -> Iterator[Path]:
+    """A draft to write, which takes the place of `path` when the block ends well: a reader never sees half of a file.
+
+    An old file stays until then, and stays when the block fails. Folders are made; no draft is left behind.
+
+    Raises:
+        InputError: the file cannot be written, or the block raises an OSError.
+    """
+    path = Path(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield draft
+        os.replace(draft, path)
+    except OSError as error:
+        raise InputError("cannot be written", where=path, found=error.strerror or error, remedy=remedy) from error
+    finally:
+        with contextlib.suppress(OSError):  # usually there is nothing to remove
+            draft.unlink()
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """A whole file of UTF-8 text; InputError if it cannot be written."""
+    with whole(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """A whole file of JSON, indented; InputError if it cannot be written."""
+    write_text(path, json.dumps(content, indent=2, default=str) + "\n")
 
 
 def check_exists(path: str | Path) -> None:

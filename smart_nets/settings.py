@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from smart_nets.errors import ConfigError
@@ -61,6 +61,22 @@ RULES = {
         lambda value: value in (None, "balanced") or _pair(value, ABOVE_0.good),
     ),
 }  # fmt: skip
+
+
+def one_of(name: str, value: Any, choices: Iterable[Any], remedy: str = "choose one of them") -> None:
+    """ConfigError unless the setting `name` is one of the choices."""
+    choices = list(choices)
+    if value not in choices:
+        raise ConfigError(
+            "is not known", where=name, expected=" or ".join(map(str, choices)), found=value, remedy=remedy
+        )
+
+
+def between(name: str, value: Any, low: float, high: float = math.inf, remedy: str = "") -> None:
+    """ConfigError unless the setting `name` is a finite number from `low` to `high`, both allowed."""
+    if not (_number(value) and low <= value <= high):
+        expected = f"a number from {low:g}" + (f" to {high:g}" if high < math.inf else "")
+        raise ConfigError("cannot be", where=name, expected=expected, found=value, remedy=remedy)
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:

@@ -18,12 +18,13 @@ from smart_nets.classify.evaluate import evaluate
 from smart_nets.classify.inferer import reason_map, reason_name
 from smart_nets.classify.lesions.crops import LesionCrops
 from smart_nets.errors import ConfigError
+from smart_nets.files import write_json
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.networks.classifier import Classifier
 from smart_nets.optional import absent
 from smart_nets.scans.window import window_hu
 from smart_nets.statistics.predictions import Predictions
-from smart_nets.training.run_record import update_record, write_json
+from smart_nets.training.run_record import update_record
 
 logger = logging.getLogger(__name__)
 Items = Sequence[Mapping[str, Any]]

@@ -12,10 +12,9 @@ from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.classify.report.page import write_classify_report
 from smart_nets.classify.results import in_words
 from smart_nets.errors import InputError
-from smart_nets.files import check_output
+from smart_nets.files import check_output, write_json
 from smart_nets.settings import check_settings
 from smart_nets.statistics.features import IN_WORDS, save_features
-from smart_nets.training.run_record import write_json
 from smart_nets.weights.default_model import shipped_model
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import ConfigError
-from smart_nets.files import check_exists, check_output
+from smart_nets.files import check_exists, check_output, write_json
 from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.manifest import datalist
 from smart_nets.localize.attend import attend as show
@@ -19,7 +19,6 @@ from smart_nets.localize.regions import Region
 from smart_nets.pretrain.attention_heads.figures import head_diversity
 from smart_nets.pretrain.attention_heads.page import write_heads_report
 from smart_nets.pretrain.report.snapshots import probe_crops
-from smart_nets.training.run_record import write_json
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.default_model import shipped_model
 

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.files import write_text
 from smart_nets.lists.check_scan import VERSION, Rules, check_scan
 from smart_nets.lists.find import Candidate, find
 from smart_nets.lists.pseudonym import fingerprint
@@ -141,7 +142,7 @@ def _journal(folder: Path, rules: Rules) -> Iterator[tuple[dict[str, dict[str, A
         lines = path.read_text(encoding="utf-8").split("\n") if path.exists() else []
         known = dict(_results(lines[1:])) if lines[:1] == [head] else {}
         # written anew: the last line of a run that was killed may be half
-        _write_text(path, "".join(line + "\n" for line in [head, *map(json.dumps, known.items())]))
+        write_text(path, "".join(line + "\n" for line in [head, *map(json.dumps, known.items())]))
         with path.open("a", encoding="utf-8", buffering=1) as file:
             yield known, file
     except OSError as error:
@@ -177,17 +178,4 @@ def _without_doubles(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    try:
-        _write_text(path, json.dumps(content, indent=1, ensure_ascii=False))
-    except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=path, remedy="free space") from error
-
-
-def _write_text(path: Path, text: str) -> None:
-    draft = path.with_name(path.name + ".part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
-    except OSError:
-        draft.unlink(missing_ok=True)
-        raise
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False))

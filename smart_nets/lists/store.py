@@ -10,9 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
-import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smart_nets.errors import InputError
-from smart_nets.files import check_exists
+from smart_nets.files import check_exists, whole
 from smart_nets.scans.files import gz
 from smart_nets.scans.volume import Volume
 
@@ -164,17 +161,7 @@ def _store(volume: Volume, entry: Path, identity: str) -> None:
     content = volume.array
     header = {"shape": volume.array.shape, "affine": volume.affine.tolist(), "source": volume.where,
               "notes": volume.notes, "identity": identity, "crc32": gz.crc32(content)}  # fmt: skip
-    needed = HEADER_BYTES + content.nbytes
-    draft = entry.with_name(f"{entry.stem}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
-    try:
-        with draft.open("wb") as file:
-            file.write(json.dumps(header).encode().ljust(HEADER_BYTES))
-            file.write(content.data)
-        os.replace(draft, entry)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise InputError(
-            f"cache entry cannot be written ({error.strerror})", where=entry.parent,
-            expected=f"{needed:,} bytes free", found=f"{shutil.disk_usage(entry.parent).free:,} bytes free",
-            remedy="free space, or give another cache folder",
-        ) from error  # fmt: skip
+    remedy = f"free {HEADER_BYTES + content.nbytes:,} bytes, or give another cache folder"
+    with whole(entry, remedy) as draft, draft.open("wb") as file:
+        file.write(json.dumps(header).encode().ljust(HEADER_BYTES))
+        file.write(content.data)

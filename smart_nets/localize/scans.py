@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError, GeometryError, InputError
+from smart_nets.files import write_json
 from smart_nets.localize.figures import consensus, measure
 from smart_nets.localize.floors import dense_in_lungs, random_attention
 from smart_nets.localize.marking import Marked, Marking
@@ -24,7 +25,7 @@ from smart_nets.optional import bar
 from smart_nets.scans.labels import with_target
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
-from smart_nets.training.run_record import versions, write_json
+from smart_nets.training.run_record import versions
 
 logger = logging.getLogger(__name__)
 Look = Callable[[Volume], tuple[NDArray[np.float32], Marked]]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -53,14 +52,7 @@ def write_data_report(manifest: str | Path, path: str | Path | None = None, thum
         raise InputError("was not written by check-data", where=source, remedy="run python -m smart_nets check-data")
     target = source.with_name("report.html") if path is None else Path(path)
     html = render(content["training"], rejected["cases"], content["checked"], thumbnails)
-    draft = target.with_name(f".{target.name}.part")
-    try:
-        draft.write_text(html, encoding="utf-8")
-        os.replace(draft, target)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise InputError(f"cannot be written ({error.strerror})", where=target, remedy="choose another path") from error
-    return target
+    return page.save(html, target)
 
 
 def _json(path: Path) -> dict[str, Any]:

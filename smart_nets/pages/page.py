@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
-from smart_nets.errors import InputError
+from smart_nets.files import write_text
 from smart_nets.pages.style import colours, rules
 
 POLICY = (
@@ -113,16 +111,7 @@ def verdict(kind: str, sentence: str, word: str = "") -> str:
 
 def save(html: str, target: Path) -> Path:
     """Write a page; an old one stays until the new one is complete. InputError if it cannot be written."""
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, target)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # there may be nothing to remove
-            temporary.unlink()
-        raise InputError("cannot be written", where=target, found=error.strerror,
-                         remedy="choose another path or make room") from error  # fmt: skip
+    write_text(target, html)
     return target
 
 

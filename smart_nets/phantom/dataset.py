@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.files import write_text
 from smart_nets.optional import needed
 from smart_nets.phantom.make import check_settings, make_phantom, patient_name
 from smart_nets.phantom.model import Vector
@@ -143,9 +144,3 @@ def as_csv(rows: list[list[str]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([LESION_COLUMNS, *rows])
     return text.getvalue()
-
-
-def write_text(path: Path, text: str) -> None:
-    part = path.with_name(f".part-{path.name}")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)

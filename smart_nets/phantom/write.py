@@ -8,6 +8,7 @@ from typing import Any
 import nibabel as nib
 import numpy as np
 
+from smart_nets.files import whole
 from smart_nets.optional import needed
 from smart_nets.phantom.model import Phantom
 from smart_nets.scans.files.gz import pack
@@ -30,14 +31,12 @@ def write_labels(phantom: Phantom, folder: str | Path) -> Path:
 
 
 def save(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
     image = nib.Nifti1Image(volume, affine)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
-    part = path.with_name(f".part-{path.name}")  # nobody ever reads half a file
-    part.write_bytes(pack(image.to_bytes()))
-    part.replace(path)
+    with whole(path) as draft:
+        draft.write_bytes(pack(image.to_bytes()))
     return path
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.files import whole
 
 IN_WORDS = {"cls": "[CLS]", "pooled": "mean of the last stage", "stages": "all stages"}
 """What downstream tasks may read off a frozen encoder (`Encoding`); where none is chosen, the first that there is."""
@@ -105,18 +105,14 @@ def check(table: Features) -> None:
 
 def save_features(path: str | Path, features: Features) -> None:
     """Write the .npz, so that a reader never sees half of it."""
-    path = Path(path)
     arrays: dict[str, Any] = {
         **features.vectors, "row": features.rows, "patient": features.patients, "size_mm": features.sizes,
         "card": np.array(json.dumps(dict(features.card))),
     }  # fmt: skip
     if features.labels is not None:
         arrays["label"] = features.labels
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
+    with whole(path) as draft, draft.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-    os.replace(temporary, path)
 
 
 def read_features(path: str | Path) -> Features:

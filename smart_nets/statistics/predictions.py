@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
+from smart_nets.files import whole
 from smart_nets.lists.table import Row, read_table
 
 COLUMNS = ("row", "patient", "fold", "label", "probability", "size_mm")  # in the order of the fields of Predictions
@@ -78,15 +78,11 @@ class Predictions:
 
     def write(self, path: str | Path) -> None:
         """Write the CSV, so that a reader never sees half of it. Numbers are written in full, unknown sizes empty."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         columns = [getattr(self, field.name).tolist() for field in fields(self)]
-        with temporary.open("w", encoding="utf-8", newline="") as file:
+        with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(COLUMNS)
             table.writerows([*cells, "" if np.isnan(size) else size] for *cells, size in zip(*columns, strict=True))
-        os.replace(temporary, path)
 
     @staticmethod
     def read(path: str | Path) -> Predictions:

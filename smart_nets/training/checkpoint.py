@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.files import whole
 from smart_nets.training.run_record import update_record
 from smart_nets.weights.io import save_weights
 
@@ -101,10 +101,8 @@ class TrainingState:
             "settings": self.settings,
             "torch_random": torch.get_rng_state(),
         }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        torch.save(state, temporary)
-        os.replace(temporary, self.path)
+        with whole(self.path) as draft, draft.open("wb") as file:
+            torch.save(state, file)
 
     def load(self, engine: Engine) -> None:
         if not (self.resume and self.path.is_file()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import time
 from collections.abc import Mapping, Sequence
@@ -17,19 +16,11 @@ import torch
 from ignite.engine import Engine, Events
 
 from smart_nets.errors import CheckpointError
+from smart_nets.files import write_json
 from smart_nets.weights.io import read_card
 
 Items = Sequence[Mapping[str, Any]]
 PACKAGES = ("smart-nets", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk", "pydicom")
-
-
-def write_json(path: str | Path, content: Any) -> None:
-    """Write JSON so that a reader never sees half of it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
 
 
 def update_record(path: str | Path, **facts: Any) -> dict[str, Any]:

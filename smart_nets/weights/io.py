@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError
+from smart_nets.files import whole
 
 
 @dataclass(frozen=True)
@@ -58,17 +58,13 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
         card: what a later user must know: architecture, orientation, spacing in mm, HU window, crop, versions ...
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
-    torch.save(state, temporary)
-    digest = sha256_of(temporary)
     tensors = {"tensors": len(state), "parameters": sum(p.numel() for p in module.parameters())}
-    text = json.dumps({**card, **tensors, "sha256": digest}, indent=2, default=str) + "\n"
-    temporary_card = path.with_name(f".{path.name}.card.{os.getpid()}")
-    temporary_card.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
-    os.replace(temporary_card, card_path(path))
+    with whole(card_path(path)) as card_draft, whole(path) as draft:  # both are there before either takes its place
+        with draft.open("wb") as file:
+            torch.save(state, file)
+        digest = sha256_of(draft)
+        card_draft.write_text(json.dumps({**card, **tensors, "sha256": digest}, indent=2, default=str) + "\n", "utf-8")
     return digest
 
 

@@ -7,6 +7,7 @@ import torch
 from ignite.engine import Engine
 
 from smart_nets.errors import CheckpointError
+from smart_nets.files import write_json
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.training.run_record import (
     RunRecord,
@@ -15,7 +16,6 @@ from smart_nets.training.run_record import (
     evaluation_record,
     lesion_facts,
     update_record,
-    write_json,
 )
 from smart_nets.weights.io import save_weights, sha256_of
 

@@ -9,8 +9,9 @@ from smart_nets.classify.evaluate import evaluate
 from smart_nets.classify.probe.extract import chosen_feature
 from smart_nets.classify.probe.linear_probe import knn_probe, linear_probe
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.files import write_json
 from smart_nets.statistics.features import IN_WORDS, read_features
-from smart_nets.training.run_record import versions, write_json
+from smart_nets.training.run_record import versions
 
 Kind = Literal["linear", "knn"]
 PROBES = {"linear": linear_probe, "knn": knn_probe}

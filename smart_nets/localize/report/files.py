@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import smart_nets
 from smart_nets.errors import InputError
+from smart_nets.files import write_json
 from smart_nets.localize.marking import Marked
 from smart_nets.localize.report.attention_page import write_attention_report
 from smart_nets.localize.report.picture import Shown, attention_figure
@@ -22,7 +23,7 @@ from smart_nets.optional import absent
 from smart_nets.pages.planes import png
 from smart_nets.scans.transforms import volume_of
 from smart_nets.scans.volume import Volume
-from smart_nets.training.run_record import versions, write_json
+from smart_nets.training.run_record import versions
 
 logger = logging.getLogger(__name__)
 RECORD = "attention.json"

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smart_nets.errors import InputError
+from smart_nets.files import write_json
 from smart_nets.networks.encoder import Encoder
 from smart_nets.networks.inputs import check_size
 from smart_nets.optional import needed
@@ -28,7 +29,6 @@ from smart_nets.pretrain.organs.fields import CROPS, SHIFT, SIDE, FieldCrops, Fi
 from smart_nets.statistics.bootstrap import intervals
 from smart_nets.statistics.draws import PatientBootstrap
 from smart_nets.statistics.knn import KNN, extract_features
-from smart_nets.training.run_record import write_json
 from smart_nets.weights.build import build_encoder
 
 logger = logging.getLogger(__name__)

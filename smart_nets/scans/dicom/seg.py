@@ -11,7 +11,7 @@ import numpy as np
 
 from smart_nets import __version__
 from smart_nets.errors import GeometryError, InputError
-from smart_nets.files import check_output
+from smart_nets.files import check_output, whole
 from smart_nets.scans.dicom.files import BROKEN
 from smart_nets.scans.dicom.series import read_slices
 from smart_nets.scans.read import read_checked
@@ -63,10 +63,8 @@ def write_seg(
     _check_slices(slices, scan.where, target)
     segment = _segment(highdicom, label, model, version)
     segmentation = _segmentation(highdicom, slices, mask, segment, scan.where)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".part-{target.name}")  # nobody ever reads half a file
-    segmentation.save_as(part)
-    part.replace(target)
+    with whole(target) as draft:
+        segmentation.save_as(draft)
     return target
 
 
