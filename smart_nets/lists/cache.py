@@ -10,16 +10,16 @@ import numpy as np
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.store import CachedScan, EntryStore
+from smart_nets.scans.grid import network_grid
 from smart_nets.scans.read import Tilt, read_volume
-from smart_nets.scans.resample import resample
 from smart_nets.scans.volume import AIR, Volume
 from smart_nets.scans.window import WINDOW
 
-VERSION = 1  # raise when the preparation changes what it writes
+VERSION = 2  # raise when the preparation changes what it writes
 
 
 class VolumeCache:
-    """Prepared scans on disk: RAS, resampled, cropped to the body, clipped, int16, with a checksum each.
+    """Prepared scans on disk: upright in RAS, resampled, cropped to the body, clipped, int16, with a checksum each.
 
     Args:
         folder: where entries are kept; made if missing.
@@ -73,12 +73,12 @@ class VolumeCache:
         )
 
     def prepare(self, volume: Volume) -> Volume:
-        """Resample, crop to the body, clip and round a scan in RAS to int16.
+        """Turn upright, resample, crop to the body, clip and round a scan to int16.
 
         Raises:
             InputError: nothing in it is above `foreground`.
         """
-        scan = resample(volume, self.spacing)
+        scan = network_grid(volume, self.spacing)
         corner, end = foreground_box(scan.array, self.foreground, scan.where)
         corner = np.maximum(corner - self.margin, 0)
         end = np.minimum(end + self.margin, scan.array.shape)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.inferers import SlidingWindowInferer
+from monai.networks.utils import eval_mode
 from numpy.typing import NDArray
 from torch import nn
 
@@ -68,8 +69,6 @@ class ScanAttention:
         low, high = self.hu_window
         image = window_hu(np.ascontiguousarray(coarse.array), low, high)[None, None]  # (X, Y, Z) -> (1, 1, X, Y, Z)
         device = next((weight.device for weight in self.network.parameters()), image.device)
-        was_training = self.network.training
-        self.network.eval()
-        shown: Any = WindowInferer(self.crop_size, self.overlap)(image.to(device), self.network)
-        self.network.train(was_training)
+        with eval_mode(self.network):
+            shown: Any = WindowInferer(self.crop_size, self.overlap)(image.to(device), self.network)
         return onto_grid(replace(coarse, array=shown[0, 0].cpu().numpy()), scan.affine, scan.array.shape)

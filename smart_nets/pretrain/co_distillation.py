@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from smart_nets.networks.blocks import drop_path_off
 from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.networks.grid import Grid, cell_of, expand, grid_of
 from smart_nets.networks.heads import ImageHead, ProjectionHead
-from smart_nets.pretrain.ema import update_teacher
+from smart_nets.pretrain.ema import Branch, update_teacher
 from smart_nets.pretrain.instruments import lost_share, overlap
 from smart_nets.pretrain.losses.distillation import Centring, DistillationLoss
 from smart_nets.pretrain.losses.image import masked_l1, one_grey
@@ -29,17 +29,15 @@ DISTILLED = ("ampd", "aitd", "gitd")
 LOSSES = ("amip", *DISTILLED, "koleo")
 
 
-class Branch(nn.Module):
-    """An encoder with its projection heads; the teacher is an average of the student's Branch."""
+class Look(NamedTuple):
+    """What a step sees before its losses; a report shows these."""
 
-    encoder: Encoder
-
-    def __init__(self, encoder: Encoder, heads: Mapping[str, ProjectionHead]) -> None:
-        super().__init__()
-        self.encoder, self.heads = encoder, nn.ModuleDict(heads)
-
-    def forward(self, views: Tensor, hidden: Tensor | None, fill: str = "mask_token") -> Encoding:
-        return self.encoder(views, hidden, fill)
+    dropped: Tensor | None  # (2B, M) bool, what the teacher lost
+    noisy: Encoding  # of the teacher
+    attention: Tensor | None  # (2B, N) that guided the mask
+    hidden: Tensor  # (S, M) bool, the student's mask
+    student: Encoding
+    painted: Tensor | None  # (S, 1, D, H, W) by the image head
 
 
 class CoDistillation(nn.Module):
@@ -61,6 +59,7 @@ class CoDistillation(nn.Module):
         taps: what AMPD, GITD and the image head look at.
         image_start: what a fresh image head paints, see `networks.heads.ImageHead`.
         student_temperature, centre_momentum, centring: see `DistillationLoss`.
+        more: losses of your own by name: modules with a `weight`, called with the `Look` and the student's views.
 
     Raises:
         ConfigError: a loss or mask that needs semantic attention with an encoder that has none; no loss at all.
@@ -88,6 +87,7 @@ class CoDistillation(nn.Module):
         student_temperature: float = 0.1,
         centre_momentum: float = 0.9,
         centring: Centring = "mean",
+        more: Mapping[str, nn.Module] | None = None,
     ) -> None:
         super().__init__()
         weights = {"amip": 1.0, "ampd": 0.1, "aitd": 0.1, "gitd": 0.1} if weights is None else weights
@@ -115,6 +115,7 @@ class CoDistillation(nn.Module):
         drop_path_off(self.teacher)
         painted = self.taps.image_map(encoder)
         self.image_head = ImageHead(*painted, start=image_start) if "amip" in self.weights else None
+        self.more = nn.ModuleDict(more or {})
         self.distil = nn.ModuleDict(
             {name: DistillationLoss(out_dim, student_temperature, centre_momentum, centring) for name in distilled}
         )
@@ -138,16 +139,13 @@ class CoDistillation(nn.Module):
             `Distilled` ("aitd_gain"), "amip_relative" to `one_grey`, `lost_share` and, with clean attention, `overlap`.
         """
         student_views = views if self.symmetric else views[: len(views) // 2]  # (S, ...), S = 2B or B
+        look = self.look(views, guided, len(student_views))
+        dropped, noisy, attention, hidden, seen, painted = look
         with torch.no_grad():
-            dropped = self.drop(views)  # (2B, M) bool, or None
-            noisy = self.teacher(views, dropped, self.teacher_fill)
-            attention = self.teacher_attention(views, noisy) if guided else None  # (2B, N), or None when not asked for
             targets = self.project(self.teacher, noisy)  # ampd (2B, N, K), aitd (2B, K), gitd (2B, K)
             for name, logits in targets.items():
                 self.loss_of(name).collect(logits)
-            hidden = self.hide(attention, views, noisy.grid)[: len(student_views)]  # (S, M) bool
 
-        seen = self.student(student_views, hidden)
         out: dict[str, Tensor] = {}
         if "ampd" in self.distil:  # same view, hidden tokens only
             out |= self._ampd(seen, targets["ampd"], hidden, patch_temperature or teacher_temperature)
@@ -157,9 +155,9 @@ class CoDistillation(nn.Module):
         if "gitd" in self.distil:  # other view
             logits = self.student.heads["gitd"](self.taps.deep(seen))
             out |= self._distil("gitd", logits, _swap(targets["gitd"])[: len(logits)], teacher_temperature)
-        if self.image_head is not None:
+        if painted is not None:
             covered = expand(hidden, views.shape[2:])  # (S, D, H, W)
-            out["amip"] = masked_l1(self.image_head(self.taps.painted_from(seen)), student_views, covered)
+            out["amip"] = masked_l1(painted, student_views, covered)
             out["amip_relative"] = out["amip"].detach() / one_grey(student_views, covered)
         if "koleo" in self.weights:
             out["koleo"] = koleo_of_views(seen.features.values(), 2 if self.symmetric else 1)
@@ -168,8 +166,21 @@ class CoDistillation(nn.Module):
             out["mask_lost"], out["lost"] = lost_share(hidden, dropped[: len(hidden)], views.shape[2:])
         if self.attention_input == "clean" and attention is not None:
             out["mask_overlap"] = overlap(noisy.satt, attention, self.student_mask.ratio)
-        out["loss"] = torch.stack([self.weights[name] * out[name] for name in LOSSES if name in self.weights]).sum()
+        out |= {name: loss(look, student_views) for name, loss in self.more.items()}
+        weights = self.weights | {name: loss.weight for name, loss in self.more.items()}
+        out["loss"] = torch.stack([weight * out[name] for name, weight in weights.items()]).sum()
         return out
+
+    def look(self, views: Tensor, guided: bool = True, students: int | None = None) -> Look:
+        """What a step sees before its losses: noisy teacher, attention, mask, student; `students` of the views, or all."""
+        with torch.no_grad():
+            dropped = self.drop(views)  # (2B, M) bool, or None
+            noisy = self.teacher(views, dropped, self.teacher_fill)
+            attention = self.teacher_attention(views, noisy) if guided else None  # (2B, N), or None when not asked for
+            hidden = self.hide(attention, views, noisy.grid)[:students]  # (S, M) bool
+        student = self.student(views[:students], hidden)
+        painted = None if self.image_head is None else self.image_head(self.taps.painted_from(student))
+        return Look(dropped, noisy, attention, hidden, student, painted)
 
     def after_step(self, momentum: float) -> None:
         """After the optimiser's step: the centres move, then the teacher follows the student."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 import torch.nn.functional as F
 from ignite.engine import Engine, Events
+from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
@@ -158,15 +159,12 @@ class Instruments:
         clock, model = time.perf_counter(), self._model()
         assert self.crops is not None
         student, teacher = (each.encoder for each in (model.student, model.teacher))
-        training = student.training
-        student.eval()
         images = self.crops.to(next(model.parameters()).device)
-        # Without the maps, which would fill the memory.
-        found = [student(part)._replace(maps=()) for part in images.split(16)]
-        numbers = {"rank_pooled": effective_rank(torch.cat([each.pooled for each in found]))}
-        if student.has_attention:
-            numbers |= self._attention(found, images, student) | {"mask_overlap": self._overlap(model, images)}
-        student.train(training)
+        with eval_mode(student):  # without the maps, which would fill the memory
+            found = [student(part)._replace(maps=(), unmerged=None) for part in images.split(16)]
+            numbers = {"rank_pooled": effective_rank(torch.cat([each.pooled for each in found]))}
+            if student.has_attention:
+                numbers |= self._attention(found, images, student) | {"mask_overlap": self._overlap(model, images)}
         numbers["teacher_moved"] = distance(teacher, self.origin)
         self.spent += time.perf_counter() - clock
         return numbers

@@ -83,7 +83,7 @@ class CoDistillationUpdate:
                 out = network(views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"])
             (out["loss"] / self.accumulation_steps).backward()
 
-        log: dict[str, Any] = {name: float(out[name].detach()) for name in LOGGED if name in out}
+        log: dict[str, Any] = {name: float(out[name].detach()) for name in (*LOGGED, *model.more) if name in out}
         for what, told in OF_DISTILLATION.items():
             log[told] = {name: float(out[f"{name}_{what}"]) for name in model.distil}
         if last:

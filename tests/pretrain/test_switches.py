@@ -173,6 +173,23 @@ def test_koleo_spreads_each_view_apart(views):
     torch.testing.assert_close(one_sided, (parts[0] + parts[2]) / 2)
 
 
+class Quiet(torch.nn.Module):
+    """A loss of one's own: the attention of the student should be even."""
+
+    weight = 0.25
+
+    def forward(self, look, views):
+        assert len(views) == len(look.hidden) == 4
+        return look.student.attention.var()
+
+
+def test_a_loss_of_ones_own_joins_the_sum(views):
+    step = model(weights={"amip": 1.0}, more={"quiet": Quiet()})
+    out = step(views)
+    torch.testing.assert_close(out["quiet"], seen(step, views)[1].attention.var())
+    torch.testing.assert_close(out["loss"], out["amip"] + 0.25 * out["quiet"])
+
+
 def test_sinkhorn_targets_are_those_of_the_other_view(views):
     step = model(centring="sinkhorn")
     teacher, student = seen(step, views)

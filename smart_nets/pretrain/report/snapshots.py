@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from ignite.engine import Engine, Events
+from monai.networks.utils import eval_mode
 from torch import Tensor
 
 from smart_nets.lists.cache import VolumeCache
@@ -53,24 +54,16 @@ class Snapshots:
     def after(self) -> None:
         self._attention("attention_after")
         model, crops = self._model(), self._to_device()
-        random_state = torch.get_rng_state()
-        torch.manual_seed(0)
-        dropped = model.drop(crops)
-        noisy = model.teacher(crops, dropped, model.teacher_fill)
-        attention = model.teacher_attention(crops, noisy)
         size = grid_of(crops.shape[2:], 1)
-        hidden = model.student_mask(attention, len(crops), noisy.grid, size, crops.device)
-        torch.set_rng_state(random_state)
-        grid = _grid(hidden, size)
-        self.arrays["mask"] = hidden.reshape(-1, *grid).cpu().numpy()  # (n, N) -> (n, d, h, w)
-        if dropped is not None:
-            self.arrays["dropped"] = dropped.reshape(-1, *_grid(dropped, size)).cpu().numpy()
-        if model.image_head is not None:
-            model.student.eval()
-            painted = model.image_head(model.taps.painted_from(model.student(crops, hidden)))[:, 0]
-            self.arrays["reconstruction"] = (
-                torch.where(expand(hidden, size), painted, crops[:, 0]).float().cpu().numpy()
-            )
+        with eval_mode(model.student), torch.random.fork_rng():
+            torch.manual_seed(0)
+            seen = model.look(crops)
+        for name, mask in (("mask", seen.hidden), ("dropped", seen.dropped)):
+            if mask is not None:
+                self.arrays[name] = mask.reshape(-1, *_grid(mask, size)).cpu().numpy()  # (n, N) -> (n, d, h, w)
+        if seen.painted is not None:
+            painted = torch.where(expand(seen.hidden, size), seen.painted[:, 0], crops[:, 0])
+            self.arrays["reconstruction"] = painted.float().cpu().numpy()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(self.path, **self.arrays)  # type: ignore[arg-type]
 
@@ -85,13 +78,11 @@ class Snapshots:
     @torch.no_grad()
     def _attention(self, name: str) -> None:
         encoder = self._model().student.encoder
-        was_training = encoder.training
-        encoding = encoder.eval()(self._to_device())
-        encoder.train(was_training)
+        with eval_mode(encoder):
+            encoding = encoder(self._to_device())
         if encoding.attention is not None:
-            self.arrays[name] = (
-                relative(encoding.satt).reshape(-1, *encoding.grid).cpu().numpy()
-            )  # (n, N) -> (n, d, h, w)
+            attention = relative(encoding.satt).reshape(-1, *encoding.grid)  # (n, N) -> (n, d, h, w)
+            self.arrays[name] = attention.cpu().numpy()
 
 
 class Report:

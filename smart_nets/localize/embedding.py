@@ -1,4 +1,4 @@
-"""Attention of a whole scan: overlapping windows, blended, with the mean [CLS] embedding beside the map."""
+"""What the [CLS] token says of a whole scan, beside the map of where it looks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.inferers import SlidingWindowInferer
 from monai.transforms import MapTransform
 from torch import Tensor, nn
 
+from smart_nets.localize.scan_attention import WindowInferer
 from smart_nets.networks.attention_net import AttentionNet
 
 
-class AttentionInferer(SlidingWindowInferer):
-    """Slides `AttentionNet` over a scan.
-
-    Each window's attention is relative to uniform within the window; windows are blended with Gaussian weights, and the
-    embedding is the mean of the windows' [CLS] tokens, weighted alike. A scan smaller than the window is padded with air.
-
-    Args:
-        roi_size: voxels of a window; the crop size of pretraining is the natural choice.
-        overlap: share of a window that neighbours share.
-        sw_batch_size: windows at once.
-    """
-
-    def __init__(self, roi_size: tuple[int, int, int], overlap: float = 0.5, sw_batch_size: int = 1) -> None:
-        super().__init__(roi_size, sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0)
+class AttentionInferer(WindowInferer):
+    """As `WindowInferer`, and beside the map the mean of the windows' [CLS] tokens; arguments as there."""
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
         """inputs (1, 1, D, H, W) in [0, 1] -> {"attention": (1, 1, D, H, W), "embedding": (1, C)}."""
