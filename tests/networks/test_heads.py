@@ -40,8 +40,12 @@ def test_one_layer_is_a_linear_projection():
     head = ProjectionHead(6, 10, 8, 4, layers=1)
     assert [type(step).__name__ for step in head.mlp] == ["Linear"]
     assert [type(step).__name__ for step in ProjectionHead(6, 10, 8, 4, layers=3).mlp] == [
-        "Linear", "GELU", "Linear", "GELU", "Linear",
-    ]  # fmt: skip
+        "Linear",
+        "GELU",
+        "Linear",
+        "GELU",
+        "Linear",
+    ]
 
 
 def test_normalisation_is_safe_under_bfloat16_autocast():

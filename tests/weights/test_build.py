@@ -24,9 +24,13 @@ SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa
 ARCHITECTURE = {"name": "SmartEncoder", **SMALL}
 PLAIN = {**ARCHITECTURE, "sa_stage": None}
 CLASSIFIER = {
-    "architecture": ARCHITECTURE, "feature": "pooled", "classes": ["benign", "malignant"],
-    "crop_size": [32, 32, 32], "spacing": [1.0, 1.0, 1.0], "hu_window": [-1000, 400],
-}  # fmt: skip
+    "architecture": ARCHITECTURE,
+    "feature": "pooled",
+    "classes": ["benign", "malignant"],
+    "crop_size": [32, 32, 32],
+    "spacing": [1.0, 1.0, 1.0],
+    "hu_window": [-1000, 400],
+}
 IMAGE = torch.rand(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
 
 
