@@ -106,8 +106,7 @@ def foreground_box(array: np.ndarray, threshold: float, where: str) -> tuple[np.
     for axis in range(3):
         found = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
         if not len(found):
-            raise InputError(
-                "has no foreground", where=where, expected=f"voxels above {threshold:g} HU", remedy="give a CT in HU"
-            )
+            expected, remedy = f"voxels above {threshold:g} HU", "check that the scan is a CT in HU"
+            raise InputError("has no foreground", where=where, expected=expected, found="none", remedy=remedy)
         corner[axis], end[axis] = found[0], found[-1] + 1
     return corner, end

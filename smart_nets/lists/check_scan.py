@@ -59,7 +59,8 @@ def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
     except SmartError as error:
         fault = error
     except (OSError, MemoryError) as error:
-        fault = InputError("cannot be read", where=candidate.name, found=error, remedy="check disk and memory")
+        expected, remedy = "a readable scan that fits into memory", "check disk and memory, or use fewer workers"
+        fault = InputError("cannot be read", where=candidate.name, expected=expected, found=error, remedy=remedy)
     return {"reason": str(fault), "fault": fault.what, "kind": type(fault).__name__}
 
 
@@ -81,7 +82,8 @@ def _check_crop(body: np.ndarray, rules: Rules, where: str) -> None:
     voxels = np.rint(body / rules.spacing).astype(int)
     if rules.crop and (2 * voxels < rules.crop).any():
         expected = f"at least {(rules.crop + 1) // 2} voxels of {rules.spacing:g} mm per axis"
-        raise InputError("is smaller than half the crop", where=where, expected=expected, found=voxels.tolist())
+        remedy, found = "leave it out, or take a smaller crop", voxels.tolist()
+        raise InputError("is smaller than half the crop", where=where, expected=expected, found=found, remedy=remedy)
 
 
 def file_hash(candidate: Candidate) -> str:

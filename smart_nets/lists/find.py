@@ -76,7 +76,8 @@ def find(
         for candidate in _walk(source.resolve(), Counter() if others is None else others)
     ]
     if not found:
-        raise InputError("holds no scans", where=source, expected=f"{', '.join(FILES)} or DICOM files")
+        expected, remedy = f"{', '.join(FILES)} or DICOM files", "give the folder above your scans"
+        raise InputError("holds no scans", where=source, expected=expected, found="none", remedy=remedy)
     return found
 
 
@@ -142,8 +143,9 @@ def _entries(path: Path, key: str) -> Iterator[tuple[Any, Callable[[], str]]]:
     entries = content.get(key) if isinstance(content, dict) else content
     if not isinstance(entries, list):
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-        expected = f'{{"{key}": [{{"image": "path"}}]}}'
-        raise InputError("has no datalist", where=path, expected=expected, found=found)
+
+        expected, remedy = f"a list, or a list under '{key}'", 'write {"training": [{"image": "path"}]}'
+        raise InputError("has no datalist", where=path, expected=expected, found=found, remedy=remedy)
     if not entries:
         raise InputError("lists no scans", where=path, expected="at least one", found="0", remedy="add scans")
     position = 0
@@ -167,7 +169,10 @@ def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
         return Candidate(path, fault=fault)
     image = existing(path.parent, fields["image"])
     if image is None:
-        fault = InputError("image does not exist", where=place(), found=fields["image"], remedy="correct or remove it")
+        remedy, found = "correct the path, or remove the entry", fields["image"]
+        fault = InputError(
+            "image does not exist", where=place(), expected="an existing file", found=found, remedy=remedy
+        )
         return Candidate(Path(fields["image"]), fields.get("series"), fields=fields, fault=fault)
     candidate = Candidate(image, fields.get("series"), fields=fields)
     return replace(candidate, patient=str(fields.get("patient_id") or pseudonym(candidate.name)))

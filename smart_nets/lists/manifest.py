@@ -79,9 +79,8 @@ def _suspicious(path: Path) -> bool:
     """Whether a NIfTI file looks like a label map from outside: bytes for voxels, or far too small for a CT."""
     header = read_header(path)
     if len(header.get_data_shape()) < 3:
-        raise InputError(
-            "needs 3-D", where=path, found=f"shape {header.get_data_shape()}", remedy="give the whole volume"
-        )
+        found, remedy = f"shape {header.get_data_shape()}", "give the whole volume, not a slice"
+        raise InputError("needs 3-D", where=path, expected="3 dimensions", found=found, remedy=remedy)
     if header.get_data_dtype() == np.uint8 or path.suffix != ".gz":
         return True
     size = sum(data_bytes(header))

@@ -88,7 +88,8 @@ def check_classes(parts: Mapping[str, Items], label: str | None) -> None:
         return
     classes = sorted({item[label] for part in parts.values() for item in part})
     if len(classes) < 2:
-        raise ConfigError("there is only one class", where=label, found=classes, remedy="give cases of the other class")
+        remedy = "give cases of the other class"
+        raise ConfigError("there is only one class", where=label, expected="at least 2", found=classes, remedy=remedy)
     for name, part in parts.items():
         missing = sorted(set(classes) - {item[label] for item in part})
         if missing:
@@ -139,5 +140,5 @@ def check_no_overlap(parts: Mapping[str, Items], allow_overlap: bool = False) ->
         shared = common.patients or common.series or common.scans
         shown = ", ".join(shared[:5]) + ", ..." * (len(shared) > 5)
         remedy = "split by patient, or give allow_overlap to go on"
-        raise ConfigError(f"share {len(shared)} {what}", where=pair, found=shown, remedy=remedy)
+        raise ConfigError(f"share {len(shared)} {what}", where=pair, expected="none", found=shown, remedy=remedy)
     return found

@@ -60,8 +60,14 @@ def make_dataset(
         raise ConfigError("no such number of processes", where="workers", expected="1 or more", found=workers)
     folder = Path(folder)
     size = list(size_mm) if size_mm else None
-    drawn = {"spacing": list(spacing), "nodules": nodules, "region": region, "size_mm": size, "task": task}
-    written = {"format": format, "labels": labels}
+    drawn: dict[str, Any] = {
+        "spacing": list(spacing),
+        "nodules": nodules,
+        "region": region,
+        "size_mm": size,
+        "task": task,
+    }
+    written: dict[str, Any] = {"format": format, "labels": labels}
     settings = {"version": VERSION, "count": count, "seed": seed, **drawn, **written}
     records = [record(folder, seed * MOST + i, format, labels) for i in range(count)]
     if is_complete(folder, settings, records):

@@ -25,21 +25,24 @@ def check_shape(volume: Volume, which: int | None = None, min_depth: int = 2) ->
     """
     array, where = volume.array, volume.where
     if array.dtype.kind not in "iuf":
-        raise InputError("voxels are no plain numbers", where=where, expected="integers or floats", found=array.dtype)
+        expected, found = "integers or floats in HU", f"type {array.dtype}"
+        remedy = "give the CT itself, not a colour picture"
+        raise InputError("voxels are no plain numbers", where=where, expected=expected, found=found, remedy=remedy)
     if array.ndim == 4 and array.shape[3] == 1:
         array = array[..., 0]
     if array.ndim == 4 and which is not None and 0 <= which < array.shape[3]:
         array = array[..., which]
     if array.ndim == 4:
-        expected, found = f"volume=0 to {array.shape[3] - 1}", f"shape {array.shape}, volume {which}"
-        raise InputError("is 4-D: choose volume k", where=where, expected=expected, found=found)
+        expected, found = f"volume from 0 to {array.shape[3] - 1}", f"shape {array.shape}, volume {which}"
+        remedy = "give volume=k, or save that volume as a 3-D file"
+        raise InputError("is 4-D: choose volume k", where=where, expected=expected, found=found, remedy=remedy)
     if array.ndim != 3:
-        raise InputError(
-            "needs 3-D", where=where, found=f"shape {array.shape}", remedy="give the whole volume, not a slice"
-        )
+        found, remedy = f"shape {array.shape}", "give the whole volume, not a slice"
+        raise InputError("needs 3-D", where=where, expected="3 dimensions", found=found, remedy=remedy)
     if min(array.shape) < min_depth:
         expected = f"at least {min_depth} on every axis"
-        raise InputError("has too few slices", where=where, expected=expected, found=f"shape {array.shape}")
+        found, remedy = f"shape {array.shape}", "give the whole volume"
+        raise InputError("has too few slices", where=where, expected=expected, found=found, remedy=remedy)
     return replace(volume, array=array)
 
 
@@ -58,7 +61,8 @@ def check_affine(volume: Volume) -> float:
             raise _no_place(f"axis {axis} has zero length in the affine", volume)
         if not SPACING_RANGE[0] <= length <= SPACING_RANGE[1]:
             what, expected = f"spacing of axis {axis} is out of range", "{:g} to {:g} mm".format(*SPACING_RANGE)
-            raise GeometryError(what, where=volume.where, expected=expected, found=f"{length:g} mm")
+            found, remedy = f"{length:g} mm", "correct the header or its unit"
+            raise GeometryError(what, where=volume.where, expected=expected, found=found, remedy=remedy)
     directions = affine[:3, :3] / spacing
     cosines = (directions.T @ directions)[np.triu_indices(3, 1)]
     shear = float(np.degrees(np.arcsin(min(1.0, np.abs(cosines).max()))))
@@ -69,7 +73,8 @@ def check_affine(volume: Volume) -> float:
 
 def _no_place(what: str, volume: Volume) -> GeometryError:
     """An affine that says nothing about where the voxels lie."""
-    return GeometryError(what, where=volume.where, found=volume.told, remedy="convert the scan again from DICOM")
+    expected, remedy = "three directions with a length each", "convert the scan again from DICOM"
+    return GeometryError(what, where=volume.where, expected=expected, found=volume.told, remedy=remedy)
 
 
 def check_hu(volume: Volume) -> Volume:
@@ -83,11 +88,15 @@ def check_hu(volume: Volume) -> Volume:
         array = _repair(array, where, notes)
     low, high = array.min(), array.max()
     if low == high:
-        raise InputError("has no contrast: all voxels are the same", where=where, found=f"{low:g} everywhere")
+        what, found = "has no contrast: all voxels are the same", f"{low:g} everywhere"
+        raise InputError(what, where=where, expected="a range of HU", found=found, remedy="export the scan again")
     if low >= -10:
         _refuse_non_hu(array, float(low), float(high), where)
     if high > 32767:
-        raise InputError("values are too high for HU", where=where, expected="at most 32,767", found=f"{high:g}")
+        found = f"range {low:g} to {high:g}"
+        raise InputError(
+            "values are too high", where=where, expected="HU up to 32,767", found=found, remedy="check the slope"
+        )
     if low < AIR:
         notes.append(f"padding set to air ({int((array < AIR).sum()):,} voxels, down to {low:g} HU)")
         array = np.maximum(array, array.dtype.type(AIR))
@@ -98,7 +107,8 @@ def _repair(array: np.ndarray, where: str, notes: list[str]) -> np.ndarray:
     bad = int(array.size - np.isfinite(array).sum())
     if bad > MOST_BAD_VOXELS * array.size:
         expected, found = f"at most {MOST_BAD_VOXELS:.1%}", f"{bad:,} of {array.size:,}"
-        raise InputError("has NaN or Inf voxels", where=where, expected=expected, found=found)
+        remedy = "export the scan again"
+        raise InputError("has NaN or Inf voxels", where=where, expected=expected, found=found, remedy=remedy)
     if bad:
         notes.append(f"NaN or Inf set to air ({bad} voxels)")
         array = np.where(np.isfinite(array), array, array.dtype.type(AIR))

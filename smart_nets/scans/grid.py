@@ -33,7 +33,7 @@ def network_grid(scan: Volume, spacing: Sequence[float]) -> Volume:
     voxels = np.prod(np.array(upright.array.shape) * upright.spacing / steps)
     if voxels > MOST_VOXELS:
         expected, found = f"at most {MOST_VOXELS:,.0f} voxels of the scan", f"{list(spacing)} mm: {voxels:,.0f} voxels"
-        raise ConfigError("is too fine", where="spacing", expected=expected, found=found)
+        raise ConfigError("is too fine", where="spacing", expected=expected, found=found, remedy="give a coarser one")
     directions = upright.affine[:3, :3] / upright.spacing
     if np.abs(directions - np.eye(3)).max() <= OBLIQUE:
         return resample(upright, spacing)

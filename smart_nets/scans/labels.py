@@ -38,12 +38,16 @@ def read_labels(path: str | Path, scan: Volume, values: Sequence[int] | None = N
     if (labels.array != np.rint(labels.array)).any():
         raise InputError("label map holds fractions", where=path, expected="whole numbers", remedy="threshold it first")
     if labels.array.min() < 0:
-        raise InputError("label map holds values below 0", where=path, found=labels.array.min(), remedy="give the mask")
+        found, remedy = labels.array.min(), "give the mask, not the scan"
+        raise InputError(
+            "label map holds values below 0", where=path, expected="0 and above", found=found, remedy=remedy
+        )
     numbers = labels.array.astype(np.int32)
     unknown = [] if values is None else sorted(set(np.unique(numbers).tolist()) - {0, *values})
     if unknown:
         expected = f"some of {[0, *(values or [])]}"
-        raise InputError("label map holds unknown values", where=path, expected=expected, found=unknown)
+        remedy = "correct the map or the list of labels"
+        raise InputError("label map holds unknown values", where=path, expected=expected, found=unknown, remedy=remedy)
     return numbers
 
 

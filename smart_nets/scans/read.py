@@ -70,7 +70,8 @@ def read_checked(
         return straighten(checks.check_hu(scan))
     what = f"axes are sheared by {shear:.1f} degrees (gantry tilt)"
     remedy = "give tilt='correct' to shift the slices back"
-    raise GeometryError(what, where=scan.where, expected="right angles", remedy=remedy)
+    found = f"{shear:.1f} degrees"
+    raise GeometryError(what, where=scan.where, expected="right angles", found=found, remedy=remedy)
 
 
 def read_stored(path: Path, series: str | None = None) -> Volume:
@@ -83,8 +84,9 @@ def read_stored(path: Path, series: str | None = None) -> Volume:
             if path.name.lower().endswith(endings):
                 return read(path)
     except OSError as error:  # no permission, a failing disk, a share that went away
+        found, remedy = error.strerror or error, "check its permissions and the disk"
         raise InputError(
-            "cannot be read", where=path, found=error.strerror or error, remedy="check its permissions"
+            "cannot be read", where=path, expected="a readable file", found=found, remedy=remedy
         ) from error
-    expected, found = ", ".join(FILES) + " or DICOM", path.suffix or "no extension"
-    raise InputError("is no image format that is read here", where=path, expected=expected, found=found)
+    expected, found, remedy = ", ".join(FILES) + " or DICOM", path.suffix or "no extension", "convert it"
+    raise InputError("is no image format that is read here", where=path, expected=expected, found=found, remedy=remedy)

@@ -76,7 +76,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], name: str) -> Non
         )
         if fault:
             found = f"{fault}: {member.filename[:80]!r}"
-            raise InputError("zip is not safe", where=path, found=found, remedy="do not install it")
+            raise InputError("zip is not safe", where=path, expected=f"plain files in {name}/", found=found)
         seen.add("/".join(parts).lower())
 
 

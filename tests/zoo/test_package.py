@@ -173,7 +173,8 @@ def test_without_weights(own, tmp_path):
 
 
 def test_an_earlier_release_and_what_a_killed_call_left_make_room(own, earlier):
-    for name in ("smart_zeroshot_segmentation_v0.0.9.zip", f".part-{PLAIN}_v0.0.9.zip", ".part-SHA256SUMS"):
+    drafts = (f".{PLAIN}_v0.0.9.zip.123.01234abc.part", ".SHA256SUMS.7.01234abc.part")
+    for name in ("smart_zeroshot_segmentation_v0.0.9.zip", *drafts):
         (earlier / name).write_text("old")
     pack(earlier, own)
     assert {path.name for path in earlier.iterdir()} == {

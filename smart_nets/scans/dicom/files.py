@@ -82,7 +82,9 @@ def list_series(folder: Path) -> dict[str, Series]:
     """
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and is_dicom(path))
     if not files:
-        raise InputError("holds no DICOM files", where=folder, remedy="give the folder of one series")
+        raise InputError(
+            "holds no DICOM files", where=folder, expected="a series", found="none", remedy="give its folder"
+        )
     groups: dict[str, Series] = {}
     for path in files:
         header = read_file(path, pixels=False)

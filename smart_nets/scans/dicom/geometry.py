@@ -23,10 +23,13 @@ def slice_axes(header: Dataset, where: str) -> np.ndarray:
     """
     spacing = header.get("PixelSpacing")
     if spacing is None or min(float(value) for value in spacing) <= 0:
-        raise GeometryError("has no usable PixelSpacing", where=where, found=spacing or "nothing", remedy=_EXPORT)
+        raise GeometryError(
+            "has no usable PixelSpacing", where=where, expected="two lengths in mm", found=spacing, remedy=_EXPORT
+        )
     orientation = header.get("ImageOrientationPatient")
     if orientation is None:
-        raise GeometryError("has no ImageOrientationPatient", where=where, remedy=_EXPORT)
+        what = "has no ImageOrientationPatient"
+        raise GeometryError(what, where=where, expected="six numbers", found="nothing", remedy=_EXPORT)
     row, column = np.array(orientation, dtype=float).reshape(2, 3)
     if not np.allclose([row @ row, column @ column], 1, atol=1e-3) or abs(row @ column) > 1e-3:
         expected = "two unit vectors at right angles"
@@ -45,7 +48,8 @@ def positions(headers: list[Dataset], where: str) -> np.ndarray:
     for header in headers:
         place = header.get("ImagePositionPatient")
         if place is None:
-            raise GeometryError("a slice has no ImagePositionPatient", where=_name(header), remedy=_EXPORT)
+            what, place = "a slice has no ImagePositionPatient", _name(header)
+            raise GeometryError(what, where=place, expected="a place in mm", found="nothing", remedy=_EXPORT)
         places.append([float(value) for value in place])
         if not np.allclose(slice_axes(header, _name(header)), slice_axes(headers[0], where), atol=1e-3):
             expected, found = (list(one.ImageOrientationPatient) for one in (headers[0], header))
@@ -81,11 +85,13 @@ def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> np.ndarray
             expected, found = f"a slice every {usual:g} mm", f"{distances[wrong[0]]:g} mm"
             raise GeometryError(what, where=where, expected=expected, found=found, remedy=_EXPORT)
         expected, found = f"{usual:g} mm everywhere", f"{distances.min():g} to {distances.max():g} mm"
-        raise GeometryError("the slice distance varies", where=where, expected=expected, found=found)
+        remedy = "give a series of even slices"
+        raise GeometryError("the slice distance varies", where=where, expected=expected, found=found, remedy=remedy)
     step = (places[-1] - places[0]) / (len(places) - 1)
     off = np.abs(places - (places[0] + np.arange(len(places))[:, None] * step)).max()
     if off > max(0.1, tolerance):
+        found = f"{off:.2f} mm away"
         raise GeometryError(
-            "the slices do not lie on one line", where=where, found=f"{off:.2f} mm away", remedy=_EXPORT
+            "the slices are not in line", where=where, expected="within 0.1 mm", found=found, remedy=_EXPORT
         )
     return np.asarray(step)

@@ -88,7 +88,10 @@ def _voxels(
     off = max(np.abs(start - np.rint(start)).max(), max(frame.shape) * np.abs(steps - np.rint(steps)).max())
     if off > ON_GRID or (np.abs(np.rint(steps)).sum(axis=0) != 1).any():
         found = f"{off:.2f} voxels off"
-        raise GeometryError("does not lie on the scan's grid", where=where, found=found, remedy=_OTHER_SCAN)
+        expected, found = f"within {ON_GRID} voxels", f"{off:.2f} voxels off"
+        raise GeometryError(
+            "does not lie on the scan's grid", where=where, expected=expected, found=found, remedy=_OTHER_SCAN
+        )
     voxels = np.rint(exact).astype(int)
     if len(voxels) and ((voxels < 0) | (voxels >= np.array(shape))).any():
         expected, found = f"inside {shape}", f"{voxels.min(0)} to {voxels.max(0)}"

@@ -85,12 +85,16 @@ def _affine(slices: list[Dataset], where: str) -> np.ndarray:
 
 def _choose(path: Path, series: str | None) -> list[Path]:
     if path.is_file():
-        raise InputError("is one DICOM file", where=path, remedy=f"give its folder {path.parent}")
+        remedy = f"give {path.parent}"
+        raise InputError(
+            "is one DICOM file", where=path, expected="the folder of a series", found="a file", remedy=remedy
+        )
     every = list_series(path)  # a structure set or segmentation may lie beside the CT it belongs to
     groups = {uid: found for uid, found in every.items() if found.modality == "CT" or uid == series} or every
     told = ", ".join(sorted(groups))
     if series is None and len(groups) > 1:
-        raise InputError(f"holds {len(groups)} series: choose one", where=path, found=told, remedy="give series=UID")
+        what = f"holds {len(groups)} series: choose one"
+        raise InputError(what, where=path, expected="one series", found=told, remedy="give series=UID")
     chosen = series if series is not None else next(iter(groups))
     if chosen not in groups:
         raise InputError("has no such series", where=path, expected=told, found=chosen, remedy="give one of these UIDs")
@@ -104,23 +108,29 @@ def _image_slices(headers: list[Dataset], where: str, notes: list[str]) -> list[
         notes.append(f"localiser images left out ({len(scouts)})")
     slices = [header for header in headers if header not in scouts] if scouts else headers
     if not slices:
-        raise InputError(
-            "holds only localisers", where=where, found=f"{len(scouts)} localisers", remedy="give the axial slices"
-        )
+        found, remedy = f"{len(scouts)} localisers", "give the series of axial slices"
+        raise InputError("holds only localisers", where=where, expected="axial slices", found=found, remedy=remedy)
     for header in slices:
         name = str(header.filename)
         if str(header.get("Modality", "")) != "CT":
             found = header.get("Modality", "nothing")
-            raise InputError("modality is not CT", where=name, found=found, remedy="leave this series out")
+            raise InputError(
+                "modality is not CT", where=name, expected="CT", found=found, remedy="leave this series out"
+            )
         if "PixelData" not in header:
-            raise InputError("has no PixelData", where=name, found="a header only", remedy="export the images, too")
+            found, remedy = "a header only", "export the series again with its images"
+            raise InputError("has no PixelData", where=name, expected="an image", found=found, remedy=remedy)
         if int(header.get("NumberOfFrames", 1) or 1) > 1:
             found = f"{header.NumberOfFrames} frames"
-            raise InputError("is a multi-frame file", where=name, found=found, remedy="convert it with dcm2niix")
+            expected, remedy = "one slice per file", "convert it with dcm2niix"
+            raise InputError("is a multi-frame file", where=name, expected=expected, found=found, remedy=remedy)
     sizes = {(int(header.get("Rows", 0)), int(header.get("Columns", 0))) for header in slices}
     if len(sizes) > 1:
         found = " and ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes))
-        raise InputError("slices have different sizes", where=where, found=found, remedy="split the series")
+        expected = "one matrix size"
+        raise InputError(
+            "slices have different sizes", where=where, expected=expected, found=found, remedy="split the series"
+        )
     return slices
 
 
@@ -153,11 +163,14 @@ def _decode(header: Dataset, name: str) -> np.ndarray:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if syntax.is_compressed:
             what, remedy = f"slice cannot be decoded ({reason})", f"copy it again, or {INSTALL}"
-            raise InputError(what, where=name, found=f"transfer syntax {syntax.name}", remedy=remedy) from error
+            found = f"transfer syntax {syntax.name}"
+            raise InputError(what, where=name, expected="readable pixels", found=found, remedy=remedy) from error
         size = f"{header.get('Rows')}x{header.get('Columns')} pixels"
-        raise InputError(f"slice is truncated or damaged ({reason})", where=name, expected=size) from error
+        what = f"slice is truncated or damaged ({reason})"
+        raise InputError(what, where=name, expected=size, found="fewer", remedy="copy it again") from error
     if pixels.ndim != 2:
-        raise InputError("slice is no plain image", where=name, expected="2-D", found=f"shape {pixels.shape}")
+        found, remedy = f"shape {pixels.shape}", "export the series again"
+        raise InputError("slice is no plain image", where=name, expected="2-D", found=found, remedy=remedy)
     return pixels
 
 
@@ -170,8 +183,9 @@ def _without_copies(
         if heights[index] - heights[keep[-1]] > SAME_PLACE:
             keep.append(index)
         elif not np.array_equal(_hu(slices[index]), _hu(slices[keep[-1]])):
-            what, found = "two different slices lie at the same position", places[index].tolist()
-            raise GeometryError(what, where=where, found=found, remedy="split the series into its phases")
+            what, found = "two different slices lie at the same position", f"{places[index].tolist()} twice"
+            remedy = "split the series into its phases"
+            raise GeometryError(what, where=where, expected="one slice each", found=found, remedy=remedy)
     if len(keep) < len(slices):
         notes.append(f"exact copies of slices left out ({len(slices) - len(keep)})")
     return [slices[index] for index in keep]

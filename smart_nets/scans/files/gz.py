@@ -83,15 +83,13 @@ def unpack(packed: bytes, expected: int, where: Path) -> bytes:
             if rest and rest[:2] != GZIP_MAGIC:
                 raise InputError("has foreign bytes after the gzip data", where=where, found=f"{len(rest):,} bytes")
     except _FAULTS as error:
-        raise InputError(
-            "gzip checksum differs or the data is damaged", where=where, found=error, remedy=_COPY_AGAIN
-        ) from error
+        what, stored = "gzip checksum differs or the data is damaged", "the checksum stored in the file"
+        raise InputError(what, where=where, expected=stored, found=error, remedy=_COPY_AGAIN) from error
     found = sum(len(part) for part in parts)
     if not stream.eof:
         if found >= expected:
-            raise InputError(
-                "gzip checksum is missing", where=where, expected="8 bytes after the data", remedy=_COPY_AGAIN
-            )
+            what, stored = "gzip checksum is missing", "8 bytes after the data"
+            raise InputError(what, where=where, expected=stored, found="fewer", remedy=_COPY_AGAIN)
         raise InputError(
             "ends early", where=where, expected=f"{expected:,} bytes", found=f"{found:,} bytes", remedy=_COPY_AGAIN
         )

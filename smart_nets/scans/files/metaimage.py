@@ -30,7 +30,7 @@ def read_metaimage(path: Path) -> Volume:
     start = content.find(LAST_FIELD, 0, LONGEST_HEADER)
     end = content.find(b"\n", start)
     if start < 0 or b"NDims" not in content[:start]:
-        raise InputError("is no MetaImage file", where=path, expected="NDims ... ElementDataFile", remedy=COPY_AGAIN)
+        raise InputError("is no MetaImage file", where=path, expected="NDims first", found="none", remedy=COPY_AGAIN)
     end = len(content) if end < 0 else end
     pairs = (line.partition("=") for line in content[:end].decode("utf-8", "replace").splitlines())
     fields = {name.strip(): value.strip() for name, _, value in pairs}
