@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,7 @@ def make_dataset(
         return records
     needed("scipy", "phantoms", "give your own scans with --dataset_dir")
     make_room(folder, records)
-    draw = partial(write_one, folder=folder, **drawn, **written)
+    draw: Callable[[int], list[list[str]]] = partial(write_one, folder=folder, **drawn, **written)
     seeds = [seed * MOST + i for i in range(count)]
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:

@@ -66,8 +66,8 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
             expected, found = network(other), run(other)
         difference = float((found - expected).abs().max() / expected.abs().max())
         if not (math.isfinite(difference) and difference <= TOLERANCE):
-            expected, told = f"at most {TOLERANCE:g}", f"{difference:.2g}"
-        raise CheckpointError("exported network differs from its own", where=path, expected=expected, found=told)
+            limit, told = f"at most {TOLERANCE:g}", f"{difference:.2g}"
+            raise CheckpointError("exported network differs from its own", where=path, expected=limit, found=told)
         made.append(Export(name, path, difference))
     return made
 
