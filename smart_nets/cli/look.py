@@ -119,9 +119,9 @@ def _models(model: str) -> dict[str, str]:
         if not re.fullmatch(NAME, name):
             raise ConfigError("cannot be the name of a model", where="model", expected=NAME_IN_WORDS, found=name)
         if count > 1:
-            raise ConfigError(
-                "models have the same name", where="model", found=name, remedy="name them: first=PATH,second=PATH"
-            )
+            found, remedy = f"{count} x {name}", "name them: first=PATH,second=PATH"
+            what, expected = "models have the same name", "one of each name"
+            raise ConfigError(what, where="model", expected=expected, found=found, remedy=remedy)
     return dict(named) or {SHIPPED: str(shipped_model())}
 
 

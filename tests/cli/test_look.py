@@ -32,27 +32,10 @@ from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {
-    "architecture": {"name": "SmartEncoder", **SMALL},
-    "crop_size": [32, 32, 32],
-    "spacing": [8.0, 8.0, 8.0],
-    "hu_window": [-1000, 400],
-}
-LOCALISATION = {
-    "dice",
-    "dice_readers",
-    "oracle",
-    "pointing",
-    "pointing_mm",
-    "contrast",
-    "contrast_ratio",
-    "recall",
-    "found",
-    "hd95",
-    "tumour_ml",
-    "marked_ml",
-    "tumour_share",
-}
+FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
+OVERLAPS = {"dice", "dice_readers", "oracle", "pointing", "pointing_mm", "recall", "found", "hd95"}
+LOCALISATION = OVERLAPS | {"contrast", "contrast_ratio", "tumour_ml", "marked_ml", "tumour_share"}
 
 
 @pytest.fixture
@@ -128,16 +111,9 @@ def maps_of(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_two_models_and_a_random_one_against_a_tumour(verb, data):
     uneven(data / "other" / "models" / "model.pt", seed=1)
-    said = verb(
-        "attend",
-        "scan.nii.gz",
-        "--model",
-        "random,mine=model.pt,other/models/model.pt",
-        "--tumour",
-        "tumour.nii.gz",
-        "--output_dir",
-        data / "out",
-    )
+    models = "random,mine=model.pt,other/models/model.pt"
+    where = ("--tumour", "tumour.nii.gz", "--output_dir", data / "out")
+    said = verb("attend", "scan.nii.gz", "--model", models, *where)
     assert said == f"maps:   {data / 'out'}\nreport: {data / 'out' / 'report.html'}\n"
     names = ("random", "mine", "other")
     assert {path.name for path in (data / "out").iterdir()} == {
@@ -186,46 +162,16 @@ def test_maps_lie_on_the_scans_own_grid(verb, data):
 
 
 def test_every_setting_reaches_the_maps(verb, data):
-    verb(
-        "attend",
-        "scan.nii.gz",
-        "--model",
-        "model.pt",
-        "--output_dir",
-        "out",
-        "--percentile",
-        "80",
-        "--region",
-        "image",
-        "--components",
-        "2",
-        "--smallest_ml",
-        "5",
-        "--spacing",
-        "6",
-        "--crop",
-        "64",
-        "--overlap",
-        "0.25",
-        "--head",
-        "1",
-        "--block",
-        "0",
-    )
+    settings = {"percentile": 80, "region": "image", "components": 2, "smallest_ml": 5}
+    settings |= {"overlap": 0.25, "head": 1, "block": 0}
+    options = {"model": "model.pt", "output_dir": "out", "spacing": 6, "crop": 64, **settings}
+    verb("attend", "scan.nii.gz", *(text for name, value in options.items() for text in (f"--{name}", str(value))))
     scan = read_checked(data / "scan.nii.gz")
     score = looking(data / "model.pt", 64, 6.0, 0.25, head=1, block=0)(scan)
     np.testing.assert_allclose(voxels(data / "out" / "scan_attention.nii.gz"), score, atol=1e-6)
     marked = marked_by(Marking(80, "image", 2, 5), score, scan)
     np.testing.assert_array_equal(mask_of(data / "out" / "scan_mask.nii.gz"), marked.mask)
-    assert json.loads((data / "out" / "attention.json").read_text())["settings"] == {
-        "percentile": 80,
-        "region": "image",
-        "components": 2,
-        "smallest_ml": 5,
-        "overlap": 0.25,
-        "head": 1,
-        "block": 0,
-    }
+    assert json.loads((data / "out" / "attention.json").read_text())["settings"] == settings
 
 
 def test_several_readers_are_measured_together(verb, data, phantom):

@@ -17,12 +17,8 @@ from smart_nets.phantom.write import save
 from smart_nets.weights.io import save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {
-    "architecture": {"name": "SmartEncoder", **SMALL},
-    "crop_size": [32, 32, 32],
-    "spacing": [8.0, 8.0, 8.0],
-    "hu_window": [-1000, 400],
-}
+FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,8 @@ from smart_nets.zoo import export as exports
 from smart_nets.zoo.export import export
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {
-    "architecture": {"name": "SmartEncoder", **SMALL},
-    "crop_size": [32, 32, 32],
-    "spacing": [4.0] * 3,
-    "hu_window": [-175, 250],
-}
+FED = {"crop_size": [32] * 3, "spacing": [4.0] * 3, "hu_window": [-175, 250]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
 
 
 @pytest.fixture(params=["encoder", "classifier"])
