@@ -12,6 +12,8 @@ from typing import Any
 
 from smart_nets.errors import InputError
 
+DRAFT = r"\.\d+\.[0-9a-f]{8}\.part"  # pattern of what the name of a draft ends with
+
 
 def existing(folder: Path, text: str) -> Path | None:
     """The absolute path of what `text` names, relative to `folder`; None if there is nothing of that name."""
@@ -44,10 +46,15 @@ def whole(path: str | Path, remedy: str = "make room or choose another place") -
             draft.unlink()
 
 
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """A whole file of bytes; InputError if it cannot be written."""
+    with whole(path) as draft:
+        draft.write_bytes(content)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """A whole file of UTF-8 text; InputError if it cannot be written."""
-    with whole(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: str | Path, content: Any) -> None:
@@ -58,8 +65,7 @@ def write_json(path: str | Path, content: Any) -> None:
 def check_exists(path: str | Path) -> None:
     """Raise InputError when there is neither a file nor a folder of this name."""
     if not Path(path).expanduser().exists():
-        raise InputError("does not exist", where=path, expected="a file or folder", found="nothing",
-                         remedy="check the path and that the disk is mounted")  # fmt: skip
+        raise InputError("does not exist", where=path, remedy="check the path and that the disk is mounted")
 
 
 def check_output(folder: str | Path) -> None:
@@ -72,11 +78,12 @@ def check_output(folder: str | Path) -> None:
     try:
         nearest = next(place for place in (path, *path.parents) if place.exists())
     except OSError as error:  # a name too long for the disk
-        raise InputError("cannot hold results", where=folder, expected="a path that the disk takes", found=error.strerror,
-                         remedy="give a shorter name") from error  # fmt: skip
+        raise InputError(
+            "cannot hold results", where=folder, found=error.strerror, remedy="give a shorter name"
+        ) from error
     if not nearest.is_dir():
-        raise InputError("cannot hold results", where=folder, expected="a folder", found=f"{nearest} is a file",
-                         remedy="give another folder to write to")  # fmt: skip
+        raise InputError("cannot hold results", where=folder, expected="a folder", found=f"{nearest} is a file")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError("cannot hold results", where=folder, expected="permission to write", found=f"none in {nearest}",
-                         remedy="give another folder to write to")  # fmt: skip
+        raise InputError(
+            "cannot hold results", where=folder, expected="permission to write", found=f"none in {nearest}"
+        )

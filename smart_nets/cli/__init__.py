@@ -19,11 +19,14 @@ from smart_nets.cli.zoo import export, install, lint, package, verify
 from smart_nets.errors import ConfigError, show_one_sentence
 
 VERBS: dict[str, Callable[..., Any]] = {
-    "check-data": check_data, "features": features, "probe": probe, "compare": compare_runs, "attend": attend, "heads": heads,
-}  # fmt: skip
-ZOO: dict[str, Callable[..., Any]] = {
-    "lint": lint, "package": package, "verify": verify, "install": install, "export": export,
-}  # fmt: skip
+    "check-data": check_data,
+    "features": features,
+    "probe": probe,
+    "compare": compare_runs,
+    "attend": attend,
+    "heads": heads,
+}
+ZOO: dict[str, Callable[..., Any]] = {verb.__name__: verb for verb in (lint, package, verify, install, export)}
 
 
 def main() -> None:
@@ -49,5 +52,5 @@ def _check_flags(arguments: Sequence[str]) -> None:
         name = part.partition("=")[0].removeprefix("--").replace("-", "_")
         if part.startswith("--") and not {name, name.removeprefix("no")} & {*known, "help"}:
             near = difflib.get_close_matches(name, known, n=1)
-            raise ConfigError("is no argument", where=f"{rest[0]} --{name}", expected=", ".join(known),
-                              remedy=f"perhaps --{near[0]} is meant" if near else "see --help")  # fmt: skip
+            hint = f"perhaps --{near[0]} is meant" if near else "see --help"
+            raise ConfigError("is no argument", where=f"{rest[0]} --{name}", expected=", ".join(known), remedy=hint)

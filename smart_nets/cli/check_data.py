@@ -41,9 +41,7 @@ def check_data(
         report: whether to write report.html.
     """
     rules = Rules(min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing)
-    checked = check(
-        data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict
-    )  # fmt: skip
+    checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict)
     print(f"{checked.given:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")
     if checked.others:
         kinds = ", ".join(f"{count:,} {kind}" for kind, count in checked.others.most_common())

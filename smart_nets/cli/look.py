@@ -24,6 +24,7 @@ from smart_nets.weights.default_model import shipped_model
 
 SHIPPED = "small"  # as the shipped encoder is called in pictures
 NAME = r"[\w+()-][\w .+()-]{0,39}"  # of a model
+NAME_IN_WORDS = "up to 40 letters, digits, spaces and . _ + ( ) -"
 
 
 def attend(
@@ -67,10 +68,18 @@ def attend(
     marking = Marking(percentile, region, components, smallest_ml)
     models = _models(model)
     report = show(
-        scan, models, output_dir, marking, tumour=[_home(path) for path in _listed(tumour)], series=series,
-        spacing=None if spacing is None else [spacing] * 3, crop_size=None if crop is None else [crop] * 3,
-        overlap=overlap, head=head, block=block,
-    )  # fmt: skip
+        scan,
+        models,
+        output_dir,
+        marking,
+        tumour=[_home(path) for path in _listed(tumour)],
+        series=series,
+        spacing=None if spacing is None else [spacing] * 3,
+        crop_size=None if crop is None else [crop] * 3,
+        overlap=overlap,
+        head=head,
+        block=block,
+    )
     print(f"maps:   {output_dir}\nreport: {report}")
 
 
@@ -108,11 +117,11 @@ def _models(model: str) -> dict[str, str]:
     named = [_named(text) for text in _listed(model)]
     for name, count in Counter(name.lower() for name, _ in named).items():  # they become file names, on any disk
         if not re.fullmatch(NAME, name):
-            raise ConfigError("cannot be the name of a model", where="model", found=name, remedy="give name=PATH",
-                              expected="up to 40 letters, digits, spaces and . _ + ( ) -")  # fmt: skip
+            raise ConfigError("cannot be the name of a model", where="model", expected=NAME_IN_WORDS, found=name)
         if count > 1:
-            raise ConfigError("models have the same name", where="model", expected="one of each name",
-                              found=f"{count} x {name}", remedy="name them: first=PATH,second=PATH")  # fmt: skip
+            found, remedy = f"{count} x {name}", "name them: first=PATH,second=PATH"
+            what, expected = "models have the same name", "one of each name"
+            raise ConfigError(what, where="model", expected=expected, found=found, remedy=remedy)
     return dict(named) or {SHIPPED: str(shipped_model())}
 
 

@@ -60,9 +60,13 @@ def verify(folder: str, key: str | None = None) -> None:
 
 
 def install(
-    name: str, source: str, bundle_dir: str = "bundles", version: str | None = None, allow_older: bool = False,
+    name: str,
+    source: str,
+    bundle_dir: str = "bundles",
+    version: str | None = None,
+    allow_older: bool = False,
     key: str | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Install or upgrade a bundle from a folder or an internal web server, checked first.
 
     Args:

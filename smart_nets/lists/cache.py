@@ -53,8 +53,14 @@ class VolumeCache:
             raise ConfigError("margin must not be negative", where="cache", found=margin)
         self.spacing = tuple(float(length) for length in spacing)
         self.clip, self.foreground, self.margin, self.tilt = clip, float(foreground), margin, tilt
-        self.recipe = {"version": VERSION, "spacing": self.spacing, "clip": list(clip), "foreground": self.foreground,
-                       "margin": margin, "tilt": tilt}  # fmt: skip
+        self.recipe = {
+            "version": VERSION,
+            "spacing": self.spacing,
+            "clip": list(clip),
+            "foreground": self.foreground,
+            "margin": margin,
+            "tilt": tilt,
+        }
         self.store = EntryStore(folder, self.recipe)
         self.folder, self.counts = self.store.folder, self.store.counts
 
@@ -100,7 +106,7 @@ def foreground_box(array: np.ndarray, threshold: float, where: str) -> tuple[np.
     for axis in range(3):
         found = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
         if not len(found):
-            raise InputError("has no foreground", where=where, expected=f"voxels above {threshold:g} HU", found="none",
-                             remedy="check that the scan is a CT in HU")  # fmt: skip
+            expected, remedy = f"voxels above {threshold:g} HU", "check that the scan is a CT in HU"
+            raise InputError("has no foreground", where=where, expected=expected, found="none", remedy=remedy)
         corner[axis], end[axis] = found[0], found[-1] + 1
     return corner, end

@@ -128,8 +128,8 @@ def _checked(todo: Sequence[Candidate], rules: Rules, workers: int | None) -> It
         with ProcessPoolExecutor(workers, mp_context=context) as pool:
             yield from bar(pool.map(check, todo, chunksize=max(1, min(16, len(todo) // (4 * workers)))))
     except BrokenProcessPool as error:
-        raise InputError("a checking process was killed, most likely for want of memory", where=f"{workers} workers",
-                         remedy="start again with fewer workers; finished scans are kept") from error  # fmt: skip
+        remedy = "most likely for want of memory: start again with fewer workers; finished scans are kept"
+        raise InputError("a checking process was killed", where=f"{workers} workers", remedy=remedy) from error
 
 
 @contextmanager
@@ -146,8 +146,7 @@ def _journal(folder: Path, rules: Rules) -> Iterator[tuple[dict[str, dict[str, A
         with path.open("a", encoding="utf-8", buffering=1) as file:
             yield known, file
     except OSError as error:
-        raise InputError(f"cannot be written ({error.strerror})", where=folder,
-                         remedy="give a folder with write permission and space") from error  # fmt: skip
+        raise InputError(f"cannot be written ({error.strerror})", where=folder, remedy="give another folder") from error
 
 
 def _results(lines: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -168,8 +167,8 @@ def _without_doubles(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]
             rejected.append(result)
         elif result["voxels_sha256"] in seen:
             twin = seen[result["voxels_sha256"]]
-            fault = InputError(f"holds the same voxels as {twin}", where=result["image"], expected="each scan once",
-                               found="a copy", remedy="keep one of them")  # fmt: skip
+            what, remedy = f"holds the same voxels as {twin}", "keep one of them"
+            fault = InputError(what, where=result["image"], expected="each scan once", found="a copy", remedy=remedy)
             rejected.append({**result, "kind": "InputError", "fault": "same scan twice", "reason": str(fault)})
         else:
             seen[result["voxels_sha256"]] = result["image"]

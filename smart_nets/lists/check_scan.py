@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from smart_nets.scans.dicom.files import list_series
 from smart_nets.scans.read import Tilt, read_volume
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import WINDOW
+from smart_nets.settings import between, one_of
 
 VERSION = 1  # raise when a check changes, so that scans are checked again
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
@@ -38,10 +39,8 @@ class Rules:
     spacing: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.min_depth < 2:
-            raise ConfigError("a volume has at least 2 slices", where="min_depth", found=self.min_depth)
-        if self.tilt not in ("refuse", "correct"):
-            raise ConfigError("unknown way with tilt", where="tilt", expected="refuse or correct", found=self.tilt)
+        between("min_depth", self.min_depth, 2)
+        one_of("tilt", self.tilt, get_args(Tilt))
         if self.crop < 0 or self.spacing <= 0:
             raise ConfigError("crop and spacing must be positive", where="rules", found=f"{self.crop}, {self.spacing}")
 
@@ -60,8 +59,8 @@ def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
     except SmartError as error:
         fault = error
     except (OSError, MemoryError) as error:
-        fault = InputError("cannot be read", where=candidate.name, expected="a readable scan that fits into memory",
-                           found=error, remedy="check disk and memory, or use fewer workers")  # fmt: skip
+        expected, remedy = "a readable scan that fits into memory", "check disk and memory, or use fewer workers"
+        fault = InputError("cannot be read", where=candidate.name, expected=expected, found=error, remedy=remedy)
     return {"reason": str(fault), "fault": fault.what, "kind": type(fault).__name__}
 
 
@@ -82,9 +81,9 @@ def _description(candidate: Candidate, volume: Volume, body: np.ndarray) -> dict
 def _check_crop(body: np.ndarray, rules: Rules, where: str) -> None:
     voxels = np.rint(body / rules.spacing).astype(int)
     if rules.crop and (2 * voxels < rules.crop).any():
-        raise InputError("is smaller than half the crop", where=where, remedy="leave it out, or take a smaller crop",
-                         expected=f"at least {(rules.crop + 1) // 2} voxels of {rules.spacing:g} mm per axis",
-                         found=f"{voxels.tolist()}")  # fmt: skip
+        expected = f"at least {(rules.crop + 1) // 2} voxels of {rules.spacing:g} mm per axis"
+        remedy, found = "leave it out, or take a smaller crop", voxels.tolist()
+        raise InputError("is smaller than half the crop", where=where, expected=expected, found=found, remedy=remedy)
 
 
 def file_hash(candidate: Candidate) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import ConfigError, InputError, SmartError
-from smart_nets.files import existing
+from smart_nets.files import check_exists, existing
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.scans.dicom.files import is_dicom, list_series
 from smart_nets.scans.read import FILES
@@ -66,14 +66,7 @@ def find(
         raise ConfigError(
             f"is no regular expression ({error})", where="patient_pattern", found=patient_pattern
         ) from error
-    if not source.exists():
-        raise InputError(
-            "does not exist",
-            where=source,
-            expected="a folder, image or JSON",
-            found="nothing",
-            remedy="check the path and that the disk is mounted",
-        )
+    check_exists(source)
     if source.is_file() and source.suffix.lower() == ".json":
         return [_from_entry(source, entry, place) for entry, place in _entries(source, key)]
     if source.is_file():
@@ -83,8 +76,8 @@ def find(
         for candidate in _walk(source.resolve(), Counter() if others is None else others)
     ]
     if not found:
-        raise InputError("holds no scans", where=source, expected=f"{', '.join(FILES)} or DICOM files",
-                         found="none", remedy="give the folder above your scans")  # fmt: skip
+        expected, remedy = f"{', '.join(FILES)} or DICOM files", "give the folder above your scans"
+        raise InputError("holds no scans", where=source, expected=expected, found="none", remedy=remedy)
     return found
 
 
@@ -118,8 +111,7 @@ def _may_be_dicom(path: Path) -> bool:
 
 
 def _unreadable(error: OSError) -> InputError:
-    return InputError("cannot be read", where=error.filename, expected="a readable folder", found=error.strerror,
-                      remedy="check its permissions and the disk")  # fmt: skip
+    return InputError("cannot be read", where=error.filename, found=error.strerror, remedy="check its permissions")
 
 
 def _series(folder: Path) -> Iterator[Candidate]:
@@ -151,8 +143,9 @@ def _entries(path: Path, key: str) -> Iterator[tuple[Any, Callable[[], str]]]:
     entries = content.get(key) if isinstance(content, dict) else content
     if not isinstance(entries, list):
         found = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-        raise InputError("has no datalist", where=path, expected=f"a list, or a list under '{key}'", found=found,
-                         remedy='write {"training": [{"image": "path"}]}')  # fmt: skip
+
+        expected, remedy = f"a list, or a list under '{key}'", 'write {"training": [{"image": "path"}]}'
+        raise InputError("has no datalist", where=path, expected=expected, found=found, remedy=remedy)
     if not entries:
         raise InputError("lists no scans", where=path, expected="at least one", found="0", remedy="add scans")
     position = 0
@@ -176,8 +169,10 @@ def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
         return Candidate(path, fault=fault)
     image = existing(path.parent, fields["image"])
     if image is None:
-        fault = InputError("image does not exist", where=place(), expected="an existing file", found=fields["image"],
-                           remedy="correct the path, or remove the entry")  # fmt: skip
+        remedy, found = "correct the path, or remove the entry", fields["image"]
+        fault = InputError(
+            "image does not exist", where=place(), expected="an existing file", found=found, remedy=remedy
+        )
         return Candidate(Path(fields["image"]), fields.get("series"), fields=fields, fault=fault)
     candidate = Candidate(image, fields.get("series"), fields=fields)
     return replace(candidate, patient=str(fields.get("patient_id") or pseudonym(candidate.name)))

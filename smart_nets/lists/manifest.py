@@ -58,8 +58,11 @@ def refusal(candidate: Candidate) -> SmartError | None:
     path = candidate.path
     if candidate.fault is not None or path.is_dir():
         other = candidate.modality not in ("", "CT")
-        return candidate.fault or (InputError("modality is not CT", where=candidate.name, expected="CT",
-                                              found=candidate.modality) if other else None)  # fmt: skip
+        return candidate.fault or (
+            InputError("modality is not CT", where=candidate.name, expected="CT", found=candidate.modality)
+            if other
+            else None
+        )
     try:
         if path.name.lower().endswith(NIFTI) and not _suspicious(path):
             return None
@@ -67,13 +70,8 @@ def refusal(candidate: Candidate) -> SmartError | None:
     except SmartError as error:
         return error
     if array.dtype.kind in "iuf" and is_label_map(array):
-        return InputError(
-            "label map, not HU",
-            where=path,
-            expected="air near -1000",
-            found=f"{len(np.unique(array))} whole numbers",
-            remedy="give the CT",
-        )
+        found = f"{len(np.unique(array))} whole numbers"
+        return InputError("label map, not HU", where=path, expected="air near -1000", found=found, remedy="give the CT")
     return None
 
 
@@ -81,8 +79,8 @@ def _suspicious(path: Path) -> bool:
     """Whether a NIfTI file looks like a label map from outside: bytes for voxels, or far too small for a CT."""
     header = read_header(path)
     if len(header.get_data_shape()) < 3:
-        raise InputError("needs 3-D", where=path, expected="3 dimensions", found=f"shape {header.get_data_shape()}",
-                         remedy="give the whole volume, not a slice")  # fmt: skip
+        found, remedy = f"shape {header.get_data_shape()}", "give the whole volume, not a slice"
+        raise InputError("needs 3-D", where=path, expected="3 dimensions", found=found, remedy=remedy)
     if header.get_data_dtype() == np.uint8 or path.suffix != ".gz":
         return True
     size = sum(data_bytes(header))

@@ -88,13 +88,13 @@ def check_classes(parts: Mapping[str, Items], label: str | None) -> None:
         return
     classes = sorted({item[label] for part in parts.values() for item in part})
     if len(classes) < 2:
-        raise ConfigError("there is only one class", where=label, expected="at least 2", found=classes,
-                          remedy="give cases of the other class")  # fmt: skip
+        remedy = "give cases of the other class"
+        raise ConfigError("there is only one class", where=label, expected="at least 2", found=classes, remedy=remedy)
     for name, part in parts.items():
         missing = sorted(set(classes) - {item[label] for item in part})
         if missing:
-            raise ConfigError("lacks a class", where=name, expected=f"{label} in {classes}", found=f"no {missing}",
-                              remedy="take fewer or larger parts, or give more patients of that class")  # fmt: skip
+            expected, remedy = f"{label} in {classes}", "take fewer or larger parts, or give more patients"
+            raise ConfigError("lacks a class", where=name, expected=expected, found=f"no {missing}", remedy=remedy)
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def check_no_overlap(parts: Mapping[str, Items], allow_overlap: bool = False) ->
         pair, common = next(iter(found.items()))
         what = "patients" if common.patients else "scans"
         shared = common.patients or common.series or common.scans
-        raise ConfigError(f"share {len(shared)} {what}", where=pair, expected="none",
-                          found=", ".join(shared[:5]) + ", ..." * (len(shared) > 5),
-                          remedy="split by patient, or give allow_overlap to go on")  # fmt: skip
+        shown = ", ".join(shared[:5]) + ", ..." * (len(shared) > 5)
+        remedy = "split by patient, or give allow_overlap to go on"
+        raise ConfigError(f"share {len(shared)} {what}", where=pair, expected="none", found=shown, remedy=remedy)
     return found

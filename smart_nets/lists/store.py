@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from smart_nets.errors import InputError
-from smart_nets.files import check_exists, whole
+from smart_nets.files import check_exists, whole, write_text
 from smart_nets.scans.files import gz
 from smart_nets.scans.volume import Volume
 
@@ -66,14 +66,9 @@ class EntryStore:
         self.folder = Path(folder) / digest(json.dumps(recipe, sort_keys=True))
         self.counts: Counter[str] = Counter()
         self._checked: dict[str, Entry] = {}
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = self.folder / "recipe.json"
-            if not file.exists():  # a full cache may lie on a disk that can only be read
-                file.write_text(json.dumps(recipe, indent=1))
-        except OSError as error:
-            raise InputError(f"cache folder cannot be written ({error.strerror})", where=self.folder,
-                             remedy="give a folder with write permission and space") from error  # fmt: skip
+        file = self.folder / "recipe.json"
+        if not file.exists():  # a full cache may lie on a disk that can only be read
+            write_text(file, json.dumps(recipe, indent=1))
 
     def get(self, name: str, source: Path, build: Callable[[], Volume]) -> CachedScan:
         """The entry called `name`, from disk if it is sound and its source unchanged, else built now.
@@ -107,8 +102,7 @@ class EntryStore:
         self.counts["built"] += 1
         known, fault = _verify(entry, identity)
         if known is None:
-            raise InputError(f"cache entry is {fault} right after it was written", where=entry,
-                             remedy="check the disk, or give another cache folder")  # fmt: skip
+            raise InputError(f"cache entry is {fault} right after it was written", where=entry, remedy="check the disk")
         return known
 
 
@@ -159,8 +153,14 @@ def _verify(path: Path, identity: str) -> tuple[Entry | None, str]:
 
 def _store(volume: Volume, entry: Path, identity: str) -> None:
     content = volume.array
-    header = {"shape": volume.array.shape, "affine": volume.affine.tolist(), "source": volume.where,
-              "notes": volume.notes, "identity": identity, "crc32": gz.crc32(content)}  # fmt: skip
+    header = {
+        "shape": volume.array.shape,
+        "affine": volume.affine.tolist(),
+        "source": volume.where,
+        "notes": volume.notes,
+        "identity": identity,
+        "crc32": gz.crc32(content),
+    }
     remedy = f"free {HEADER_BYTES + content.nbytes:,} bytes, or give another cache folder"
     with whole(entry, remedy) as draft, draft.open("wb") as file:
         file.write(json.dumps(header).encode().ljust(HEADER_BYTES))

@@ -26,8 +26,8 @@ class Row:
 
     def error(self, column: str, what: str, expected: object) -> InputError:
         """What is wrong with a cell."""
-        return InputError(what, where=f"{self.path}, line {self.line}, column {column}", expected=expected,
-                          found=self.cells.get(column) or "nothing", remedy="correct the cell")  # fmt: skip
+        where, found = f"{self.path}, line {self.line}, column {column}", self.cells.get(column) or "nothing"
+        return InputError(what, where=where, expected=expected, found=found, remedy="correct the cell")
 
     def text(self, column: str) -> str:
         """A cell that must not be empty."""
@@ -93,14 +93,13 @@ def read_table(path: str | Path, needed: Sequence[str]) -> list[Row]:
     doubled = sorted({name for name in header if header.count(name) > 1})
     if missing or doubled:
         fault = f"column {missing[0]} is missing" if missing else f"column {doubled[0]} occurs twice"
-        raise InputError(fault, where=f"{where}, line {first}", expected=", ".join(needed),
-                         found=", ".join(header), remedy="correct the first line")  # fmt: skip
+        raise InputError(fault, where=f"{where}, line {first}", expected=", ".join(needed), found=", ".join(header))
     for line, cells in rows:
         if len(cells) != len(header):
+            place, remedy = f"{where}, line {line}", "quote cells that hold separators"
             raise InputError(
-                "row has another number of cells than the header", where=f"{where}, line {line}",
-                expected=len(header), found=len(cells), remedy="quote cells that hold separators",
-            )  # fmt: skip
+                "row has another number of cells", where=place, expected=len(header), found=len(cells), remedy=remedy
+            )
     if not rows:
         raise InputError("lists no lesions", where=where, expected="at least one row", found="none", remedy="add rows")
     return [Row(where, line, dict(zip(header, map(str.strip, cells), strict=True)), delimiter) for line, cells in rows]
@@ -114,8 +113,8 @@ def _text(path: Path) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise InputError("is not UTF-8", where=f"{path}, line {line}", found=f"byte {content[error.start]:#x}",
-                         remedy="save the table as UTF-8") from error  # fmt: skip
+        place, found = f"{path}, line {line}", f"byte {content[error.start]:#x}"
+        raise InputError("is not UTF-8", where=place, found=found, remedy="save the table as UTF-8") from error
 
 
 def _delimiter(text: str) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from smart_nets.errors import ConfigError
 from smart_nets.networks.attention_net import attention_map
 from smart_nets.networks.encoder import Encoder, Encoding
+from smart_nets.settings import one_of
 
 Feature = Literal["cls", "pooled"]
 
@@ -28,11 +29,10 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: Encoder, feature: Feature = "cls", classes: int = 2, frozen: bool = False) -> None:
         super().__init__()
-        if feature not in get_args(Feature):
-            raise ConfigError("is not known", where="feature", expected=" or ".join(get_args(Feature)), found=feature)
+        one_of("feature", feature, get_args(Feature))
         if feature == "cls" and not encoder.has_attention:
-            raise ConfigError("the encoder has no [CLS] token", where="feature", found=feature,
-                              remedy="take feature pooled, or an encoder with semantic attention")  # fmt: skip
+            remedy = "take feature pooled, or an encoder with semantic attention"
+            raise ConfigError("the encoder has no [CLS] token", where="feature", found=feature, remedy=remedy)
         if classes < 2:
             raise ConfigError("a classifier needs two classes or more", where="classes", found=classes)
         width = encoder.feature_dim if feature == "cls" else encoder.deep_dim

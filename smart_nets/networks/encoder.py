@@ -176,8 +176,8 @@ class SmartEncoder(Encoder):
         if sa_stage not in (1, 2, 3, 4, None):
             raise ConfigError("no such stage", where="sa_stage", expected="1, 2, 3, 4 or null", found=sa_stage)
         if sa_stage is None and sa_position != "none":
-            raise ConfigError("places are told to semantic attention, which is left out", where="sa_position",
-                              expected="none", found=sa_position, remedy="set sa_stage")  # fmt: skip
+            what = "places are told to semantic attention, which is left out"
+            raise ConfigError(what, where="sa_position", expected="none", found=sa_position, remedy="set sa_stage")
         self.input_mean, self.input_std = input_mean, input_std
         self.in_chans, self.patch_size, self.tap = in_chans, patch_size, sa_stage or 3
         self.has_attention = sa_stage is not None
@@ -188,10 +188,8 @@ class SmartEncoder(Encoder):
         self.map_dims = tuple(embed_dim * 2**i for i in range(5))
         self.map_cells = tuple(patch_size * 2**i for i in range(5))
         self.feature_dim = self.deep_dim if sa_stage is None else self.patch_dim
-        self.swin = SwinTransformer(
-            in_chans, embed_dim, depths, num_heads, window_size, patch_size, mlp_ratio, qkv_bias, drop_path_rate,
-            use_checkpoint, init_gain,
-        )  # fmt: skip
+        sizes = (in_chans, embed_dim, depths, num_heads, window_size, patch_size)
+        self.swin = SwinTransformer(*sizes, mlp_ratio, qkv_bias, drop_path_rate, use_checkpoint, init_gain)
         self.mask_token = nn.Parameter(torch.zeros(1, 1, embed_dim))
         self.token_norm = nn.LayerNorm(self.patch_dim, eps=1e-6)
         self.semantic_attention = (

@@ -20,10 +20,7 @@ def grid_of(size: Sequence[int], cell: int) -> Grid:
     """
     if len(size) != 3 or cell < 1 or any(side < 1 or side % cell for side in size):
         raise ConfigError(
-            "cells do not tile the volume",
-            expected=f"three sides divisible by {cell}",
-            found=tuple(size),
-            remedy="choose a crop size that is a multiple of the cell",
+            "cells do not tile the volume", expected=f"three sides divisible by {cell}", found=tuple(size)
         )
     depth, height, width = [int(side) // cell for side in size]
     return depth, height, width
@@ -53,10 +50,7 @@ def expand(mask: Tensor, shape: Sequence[int]) -> Tensor:
     cell = round((math.prod(shape) / cells) ** (1 / 3)) if cells else 0
     if cell < 1 or any(side % cell for side in shape) or math.prod(side // cell for side in shape) != cells:
         raise ConfigError(
-            "the mask does not fit the grid",
-            expected=f"one value per cubic cell of {tuple(shape)}",
-            found=f"{cells} values",
-            remedy="draw the mask on the encoder's own grid (Encoding.grid)",
+            "the mask does not fit the grid", expected=f"a value per cubic cell of {tuple(shape)}", found=f"{cells}"
         )
     depth, height, width = grid_of(shape, cell)
     coarse = mask.reshape(-1, depth, height, width)  # (B, N) -> (B, d, h, w)

@@ -40,8 +40,10 @@ class Standardise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         rows = x.float().flatten(0, -2)  # (..., C) -> (R, C)
         if len(rows) < 2:
-            raise ConfigError("one row has no spread", where="standardised_heads", expected="2 scans or more in a batch",
-                              found=len(rows), remedy="raise batch_size, or standardise no head")  # fmt: skip
+            expected, remedy = "2 scans or more in a batch", "raise batch_size, or standardise no head"
+            raise ConfigError(
+                "one row has no spread", where="standardised_heads", expected=expected, found=len(rows), remedy=remedy
+            )
         centred = rows - _over_ranks(rows.mean(0))
         spread = _over_ranks(centred.square().mean(0))
         return (centred * torch.rsqrt(spread + 1e-5)).reshape(x.shape)  # (R, C) -> (..., C)
@@ -84,9 +86,14 @@ class ProjectionHead(nn.Module):
     """
 
     def __init__(
-        self, in_dim: int, out_dim: int = 8192, hidden: int = 2048, bottleneck: int = 256, layers: int = 3,
+        self,
+        in_dim: int,
+        out_dim: int = 8192,
+        hidden: int = 2048,
+        bottleneck: int = 256,
+        layers: int = 3,
         standardise: bool = False,
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__()
         if layers < 1 or min(in_dim, out_dim, hidden, bottleneck) < 1:
             raise ConfigError(

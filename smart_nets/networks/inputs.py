@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.grid import expand, grid_of
+from smart_nets.settings import one_of
 
 Fill = Literal["mask_token", "zero"]
 
@@ -27,28 +28,20 @@ def check_size(sides: Sequence[int], stride: int) -> None:
         raise ConfigError("needs three sides", where="crop size", expected=[stride] * 3, found=sides)
     if any(side < 1 or side % stride for side in sides):
         nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
-        raise ConfigError(
-            "crop sides do not fit the encoder",
-            expected=f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size) or stride}",
-            found=" x ".join(map(str, sides)),
-            remedy="change the crop size",
-        )
+        expected = f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size) or stride}"
+        raise ConfigError("crop sides do not fit the encoder", expected=expected, found=" x ".join(map(str, sides)))
 
 
 def expand_mask(mask: Tensor, x: Tensor, cell: int) -> Tensor:
     """The mask (B, N) of images (B, in_chans, D, H, W) on the grid of tokens of `cell` voxels a side: (B, d, h, w)."""
     if mask.dtype is not torch.bool or mask.shape[0] != x.shape[0]:
-        raise ConfigError(
-            "not a mask of these images",
-            expected=f"bool ({x.shape[0]}, N), True = hidden",
-            found=f"{mask.dtype} {tuple(mask.shape)}",
-        )
+        found = f"{mask.dtype} {tuple(mask.shape)}"
+        raise ConfigError("not a mask of these images", expected=f"bool ({x.shape[0]}, N), True = hidden", found=found)
     return expand(mask, grid_of([int(side) for side in x.shape[2:]], cell))
 
 
 def fill_token(mask_token: Tensor, fill: Fill) -> Tensor:
     """What hidden tokens become; ConfigError for an unknown fill."""
-    if fill not in ("mask_token", "zero"):
-        raise ConfigError("unknown fill", where="fill", expected="mask_token or zero", found=fill)
+    one_of("fill", fill, get_args(Fill))
     # Zero as a multiple of the token: the parameter stays in the graph, which distributed training asks for.
     return mask_token if fill == "mask_token" else mask_token * 0

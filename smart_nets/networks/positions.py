@@ -42,8 +42,9 @@ class PositionEmbedding(nn.Module):
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """(B, N, C) on `grid` -> (B, N, C). ConfigError when the grid has not N cells or the tokens not `dim` channels."""
         if tokens.shape[1:] != (math.prod(grid), self.dim):
-            raise ConfigError("are no tokens of this grid", where="sa_position", expected=(*grid, self.dim),
-                              found=tuple(tokens.shape))  # fmt: skip
+            raise ConfigError(
+                "are no tokens of this grid", where="sa_position", expected=(*grid, self.dim), found=tuple(tokens.shape)
+            )
         if self.table is None:
             return tokens + sincos(grid, self.dim, tokens.device).to(tokens.dtype)
         table = F.interpolate(self.table, size=grid, mode="trilinear", align_corners=False)  # (1, C, d, h, w)

@@ -111,10 +111,8 @@ class SwinTransformer(nn.Module):
         if len(depths) != 4 or len(num_heads) != 4:
             raise ConfigError("a Swin encoder has four stages", found=(tuple(depths), tuple(num_heads)))
         if min(in_chans, embed_dim, *depths, window_size, patch_size) < 1:
-            raise ConfigError(
-                "channels, widths, depths, window and patch must be positive",
-                found=(in_chans, embed_dim, tuple(depths), window_size, patch_size),
-            )
+            found = (in_chans, embed_dim, tuple(depths), window_size, patch_size)
+            raise ConfigError("channels, widths, depths, window and patch must be positive", found=found)
         self.patch_embed = PatchEmbed(in_chans, embed_dim, patch_size)
         rates = drop_path_rates(drop_path_rate, sum(depths))
         for i, (depth, heads) in enumerate(zip(depths, num_heads, strict=True)):

@@ -70,9 +70,14 @@ class Canvas:
         return interpolate(shape(self.warp.place((x, y, z))), first, step, axes)
 
     def paint(
-        self, shape: Shape, bounds: Bounds, tissue: Tissue | Callable[[Array], Tissue], organ: str | None = None,
-        step: float | None = 4.0, halo: tuple[float, float] | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        shape: Shape,
+        bounds: Bounds,
+        tissue: Tissue | Callable[[Array], Tissue],
+        organ: str | None = None,
+        step: float | None = 4.0,
+        halo: tuple[float, float] | None = None,
+    ) -> None:
         """Paint a shape with a tissue in HU, or one that depends on the depth (signed distance).
 
         ``halo`` = (mm, HU) surrounds it first: the plane of fat that separates organs.
@@ -111,9 +116,15 @@ class Canvas:
         self.segments(line[:-1], line[1:], width[:-1], width[1:], tissue, organ, squash)
 
     def segments(
-        self, starts: Points, ends: Points, r0: NDArray[np.float64], r1: NDArray[np.float64], tissue: float,
-        organ: str | None = None, squash: float = 1.0,
-    ) -> None:  # fmt: skip
+        self,
+        starts: Points,
+        ends: Points,
+        r0: NDArray[np.float64],
+        r1: NDArray[np.float64],
+        tissue: float,
+        organ: str | None = None,
+        squash: float = 1.0,
+    ) -> None:
         """Paint separate tubes between points (N, 3) in patient mm; thin ones fade as their share of a voxel does."""
         thinnest = 0.6 * self.edge
         widest = np.maximum(r0, r1)

@@ -7,31 +7,42 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.files import write_text
+from smart_nets.files import DRAFT, write_text
 from smart_nets.optional import needed
 from smart_nets.phantom.make import check_settings, make_phantom, patient_name
 from smart_nets.phantom.model import Vector
 from smart_nets.phantom.write import write_dicom, write_labels, write_nifti
+from smart_nets.settings import one_of
 
 VERSION = 1  # raise it when the anatomy changes, so that folders made before are made anew
 SETTINGS_FILE, LESION_FILE = "phantoms.json", "lesions.csv"
 LESION_COLUMNS = ["patient_id", "image", "label", "x", "y", "z", "diameter_mm"]
-OWN_FILES = re.compile(r"\.?(part-)?(phantom-\d+(__labels)?(\.nii\.gz)?|phantoms\.json|lesions\.csv)")
+NAMES = r"phantom-\d+(__labels)?(\.nii\.gz)?|phantoms\.json|lesions\.csv"
+OWN_FILES = re.compile(rf"({NAMES})|\.({NAMES}){DRAFT}")  # drafts, too: a run that was killed leaves them
 FORMATS = ("nifti", "dicom")
 MOST = 10_000
 
 
 def make_dataset(
-    folder: str | Path, count: int, seed: int = 0, spacing: Vector = (2.0, 2.0, 2.0), nodules: int | None = None,
-    format: str = "nifti", workers: int = 1, region: str = "trunk", size_mm: Vector | None = None, labels: bool = False,
+    folder: str | Path,
+    count: int,
+    seed: int = 0,
+    spacing: Vector = (2.0, 2.0, 2.0),
+    nodules: int | None = None,
+    format: str = "nifti",
+    workers: int = 1,
+    region: str = "trunk",
+    size_mm: Vector | None = None,
+    labels: bool = False,
     task: str = "malignancy",
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """Make, or find again, ``count`` phantoms in a folder; other seeds are other patients.
 
     Returns one ``{"image": path, "patient_id": ...}`` per phantom, with ``"labels"`` when asked (NIfTI, uint8), and
@@ -43,34 +54,28 @@ def make_dataset(
         InputError: the folder has content that is not phantoms; nothing is deleted.
     """
     nodules = check_settings(seed, spacing, nodules, region, size_mm, task)
-    if format not in FORMATS:
-        raise ConfigError("unknown format", where="format", expected=" or ".join(FORMATS), found=format)
+    one_of("format", format, FORMATS)
     if not isinstance(count, int) or not 1 <= count <= MOST:
         raise ConfigError("cannot make that many phantoms", where="count", expected=f"1 to {MOST}", found=count)
     if not isinstance(workers, int) or workers < 1:
         raise ConfigError("no such number of processes", where="workers", expected="1 or more", found=workers)
     folder = Path(folder)
-    settings = {
-        "version": VERSION, "count": count, "seed": seed, "spacing": list(spacing), "nodules": nodules,
-        "format": format, "region": region, "size_mm": list(size_mm) if size_mm else None, "labels": labels,
+    size = list(size_mm) if size_mm else None
+    drawn: dict[str, Any] = {
+        "spacing": list(spacing),
+        "nodules": nodules,
+        "region": region,
+        "size_mm": size,
         "task": task,
-    }  # fmt: skip
+    }
+    written: dict[str, Any] = {"format": format, "labels": labels}
+    settings = {"version": VERSION, "count": count, "seed": seed, **drawn, **written}
     records = [record(folder, seed * MOST + i, format, labels) for i in range(count)]
     if is_complete(folder, settings, records):
         return records
     needed("scipy", "phantoms", "give your own scans with --dataset_dir")
     make_room(folder, records)
-    draw = partial(
-        write_one,
-        folder=folder,
-        spacing=spacing,
-        nodules=nodules,
-        region=region,
-        size_mm=size_mm,
-        format=format,
-        labels=labels,
-        task=task,
-    )
+    draw: Callable[[int], list[list[str]]] = partial(write_one, folder=folder, **drawn, **written)
     seeds = [seed * MOST + i for i in range(count)]
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
@@ -100,14 +105,8 @@ def write_one(seed: int, folder: Path, format: str, labels: bool, **settings: An
         if labels:
             write_labels(phantom, folder)
     return [
-        [
-            phantom.patient_id,
-            image.name,
-            str(lesion.label),
-            *(f"{c:.3f}" for c in lesion.centre_mm),
-            f"{lesion.diameter_mm:.3f}",
-        ]
-        for lesion in phantom.lesions
+        [phantom.patient_id, image.name, str(one.label), *(f"{mm:.3f}" for mm in (*one.centre_mm, one.diameter_mm))]
+        for one in phantom.lesions
     ]
 
 
@@ -129,14 +128,12 @@ def make_room(folder: Path, records: list[dict[str, Any]]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     foreign = sorted(entry.name for entry in folder.iterdir() if not OWN_FILES.fullmatch(entry.name))
     if foreign:
-        raise InputError(
-            "the folder holds files that are not phantoms", where=folder, found=", ".join(foreign[:3]),
-            remedy="choose an empty folder, nothing was deleted",
-        )  # fmt: skip
+        found, remedy = ", ".join(foreign[:3]), "choose an empty folder, nothing was deleted"
+        raise InputError("the folder holds files that are not phantoms", where=folder, found=found, remedy=remedy)
     (folder / SETTINGS_FILE).unlink(missing_ok=True)  # from here on the folder counts as unfinished
     wanted = {str(value) for one in records for value in one.values()}
     for entry in folder.iterdir():
-        if entry.name.startswith("phantom-") and str(entry) not in wanted:
+        if entry.name.startswith((".", "phantom-")) and str(entry) not in wanted:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 

@@ -19,6 +19,7 @@ from smart_nets.phantom.model import ORGANS, TASKS, Lesion, Phantom, Vector
 from smart_nets.phantom.patient import REGIONS, Patient, draw_patient
 from smart_nets.phantom.placement import place_lesions, to_world
 from smart_nets.phantom.texture import scan
+from smart_nets.settings import one_of
 
 SPACING_MM = (0.4, 10.0)
 SMALLEST_VIEW_MM = 40.0
@@ -31,9 +32,13 @@ def patient_name(seed: int) -> str:
 
 
 def make_phantom(
-    seed: int, spacing: Vector = (2.0, 2.0, 2.0), nodules: int | None = None, region: str = "trunk",
-    size_mm: Vector | None = None, task: str = "malignancy",
-) -> Phantom:  # fmt: skip
+    seed: int,
+    spacing: Vector = (2.0, 2.0, 2.0),
+    nodules: int | None = None,
+    region: str = "trunk",
+    size_mm: Vector | None = None,
+    task: str = "malignancy",
+) -> Phantom:
     """A synthetic CT of a patient who does not exist; the same arguments give the same voxels.
 
     Args:
@@ -108,18 +113,14 @@ def check_settings(
         raise ConfigError("the seed must be a whole number", where="seed", expected="0 or more", found=seed)
     low, high = SPACING_MM
     if len(spacing) != 3 or not all(low <= s <= high for s in spacing):
-        raise ConfigError(
-            "spacing out of range", where="spacing", expected=f"3 values in [{low}, {high}] mm", found=spacing
-        )
-    if task not in TASKS:
-        raise ConfigError("unknown task", where="task", expected=" or ".join(TASKS), found=task)
+        raise ConfigError("out of range", where="spacing", expected=f"3 values in [{low}, {high}] mm", found=spacing)
+    one_of("task", task, TASKS)
     least, most, usual = (1, 1, 1) if task == "response" else (0, MOST_NODULES, 2)
     count = usual if nodules is None else nodules
     if not isinstance(count, int) or not least <= count <= most:
         allowed = "1 tumour (task response)" if task == "response" else f"0 to {most}"
         raise ConfigError("cannot place that many", where="nodules", expected=allowed, found=nodules)
-    if region not in REGIONS:
-        raise ConfigError("unknown region", where="region", expected=" or ".join(REGIONS), found=region)
+    one_of("region", region, REGIONS)
     if size_mm is not None and (len(size_mm) != 3 or not all(s >= SMALLEST_VIEW_MM for s in size_mm)):
         raise ConfigError("field of view too small", where="size_mm", expected="3 values >= 40 mm", found=size_mm)
     return count
@@ -143,9 +144,9 @@ def voxel_centres(view: Bounds, spacing: Vector) -> Axes:
 
 
 ORGAN_CENTRES = (
-    "liver", "kidney_right", "kidney_left", "femur_right", "femur_left", "bladder", "heart", "lung_right", "lung_left",
-    "spleen", "pancreas",
-)  # fmt: skip
+    *("liver", "kidney_right", "kidney_left", "femur_right", "femur_left", "bladder"),
+    *("heart", "lung_right", "lung_left", "spleen", "pancreas"),
+)
 """The 11 organs of OrganMNIST3D."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import nibabel as nib
 import numpy as np
 
-from smart_nets.files import whole
+from smart_nets.files import DRAFT, whole, write_bytes
 from smart_nets.optional import needed
 from smart_nets.phantom.model import Phantom
 from smart_nets.scans.files.gz import pack
@@ -35,8 +36,7 @@ def save(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
     image.header.set_xyzt_units("mm")
-    with whole(path) as draft:
-        draft.write_bytes(pack(image.to_bytes()))
+    write_bytes(path, pack(image.to_bytes()))
     return path
 
 
@@ -60,21 +60,19 @@ def write_dicom(phantom: Phantom, folder: str | Path) -> Path:
     corner = phantom.affine @ [shape[0] - 1, shape[1] - 1, 0, 1]
     for k in range(shape[2]):
         dataset = slice_dataset(phantom, pixels[k])
-        dataset.StudyInstanceUID, dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = (
-            study_uid,
-            series_uid,
-            frame_uid,
-        )
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = study_uid, series_uid
+        dataset.FrameOfReferenceUID = frame_uid
         dataset.SOPInstanceUID = generate_uid(UID_ROOT, [series_uid, str(k)])
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         z = float(corner[2] + k * phantom.spacing[2])
         dataset.ImagePositionPatient = [f"{-corner[0]:.6g}", f"{-corner[1]:.6g}", f"{z:.8g}"]
         dataset.SliceLocation, dataset.InstanceNumber = f"{z:.8g}", k + 1
-        part = series / f".part-{k + 1:04d}.dcm"
-        dataset.save_as(part)
-        part.replace(series / f"{k + 1:04d}.dcm")
-    for stale in set(series.glob("[0-9]*.dcm")) - {series / f"{k + 1:04d}.dcm" for k in range(shape[2])}:
-        stale.unlink()
+        with whole(series / f"{k + 1:04d}.dcm") as draft:
+            dataset.save_as(draft)
+    stale = set(series.iterdir()) - {series / f"{k + 1:04d}.dcm" for k in range(shape[2])}
+    for path in stale:  # of an earlier series, or drafts that a killed run left
+        if re.fullmatch(r"\d.*\.dcm|\.\d+\.dcm" + DRAFT, path.name):
+            path.unlink()
     return series
 
 

@@ -25,23 +25,24 @@ def check_shape(volume: Volume, which: int | None = None, min_depth: int = 2) ->
     """
     array, where = volume.array, volume.where
     if array.dtype.kind not in "iuf":
-        raise InputError("voxels are no plain numbers", where=where, expected="integers or floats in HU",
-                         found=f"type {array.dtype}", remedy="give the CT itself, not a colour picture")  # fmt: skip
+        expected, found = "integers or floats in HU", f"type {array.dtype}"
+        remedy = "give the CT itself, not a colour picture"
+        raise InputError("voxels are no plain numbers", where=where, expected=expected, found=found, remedy=remedy)
     if array.ndim == 4 and array.shape[3] == 1:
         array = array[..., 0]
     if array.ndim == 4 and which is not None and 0 <= which < array.shape[3]:
         array = array[..., which]
     if array.ndim == 4:
-        raise InputError(
-            "is 4-D: choose volume k", where=where, expected=f"volume from 0 to {array.shape[3] - 1}",
-            found=f"shape {array.shape}, volume {which}", remedy="give volume=k, or save that volume as a 3-D file",
-        )  # fmt: skip
+        expected, found = f"volume from 0 to {array.shape[3] - 1}", f"shape {array.shape}, volume {which}"
+        remedy = "give volume=k, or save that volume as a 3-D file"
+        raise InputError("is 4-D: choose volume k", where=where, expected=expected, found=found, remedy=remedy)
     if array.ndim != 3:
-        raise InputError("needs 3-D", where=where, expected="3 dimensions", found=f"shape {array.shape}",
-                         remedy="give the whole volume, not a slice")  # fmt: skip
+        found, remedy = f"shape {array.shape}", "give the whole volume, not a slice"
+        raise InputError("needs 3-D", where=where, expected="3 dimensions", found=found, remedy=remedy)
     if min(array.shape) < min_depth:
-        raise InputError("has too few slices", where=where, expected=f"at least {min_depth} on every axis",
-                         found=f"shape {array.shape}", remedy="give the whole volume")  # fmt: skip
+        expected = f"at least {min_depth} on every axis"
+        found, remedy = f"shape {array.shape}", "give the whole volume"
+        raise InputError("has too few slices", where=where, expected=expected, found=found, remedy=remedy)
     return replace(volume, array=array)
 
 
@@ -51,46 +52,29 @@ def check_affine(volume: Volume) -> float:
     Raises:
         GeometryError: NaN, an axis of no length, or a spacing outside `SPACING_RANGE`.
     """
-    affine, where = volume.affine, volume.where
+    affine = volume.affine
     if not np.isfinite(affine).all():
-        raise GeometryError(
-            "affine holds NaN or Inf",
-            where=where,
-            expected="finite numbers",
-            found=_numbers(affine[:3]),
-            remedy="convert the scan again from DICOM",
-        )
+        raise _no_place("affine holds NaN or Inf", volume)
     spacing = volume.spacing
     for axis, length in enumerate(spacing):
         if length == 0:
-            raise GeometryError(
-                f"axis {axis} has zero length in the affine",
-                where=where,
-                expected="a step in mm",
-                found=_numbers(affine[:3]),
-                remedy="convert the scan again from DICOM",
-            )
+            raise _no_place(f"axis {axis} has zero length in the affine", volume)
         if not SPACING_RANGE[0] <= length <= SPACING_RANGE[1]:
-            raise GeometryError(
-                f"spacing of axis {axis} is out of range", where=where, found=f"{length:g} mm",
-                expected=f"{SPACING_RANGE[0]} to {SPACING_RANGE[1]:g} mm", remedy="correct the header or its unit",
-            )  # fmt: skip
+            what, expected = f"spacing of axis {axis} is out of range", "{:g} to {:g} mm".format(*SPACING_RANGE)
+            found, remedy = f"{length:g} mm", "correct the header or its unit"
+            raise GeometryError(what, where=volume.where, expected=expected, found=found, remedy=remedy)
     directions = affine[:3, :3] / spacing
     cosines = (directions.T @ directions)[np.triu_indices(3, 1)]
     shear = float(np.degrees(np.arcsin(min(1.0, np.abs(cosines).max()))))
     if shear > 80:
-        raise GeometryError(
-            "two axes run the same way",
-            where=where,
-            expected="three directions",
-            found=_numbers(affine[:3]),
-            remedy="convert the scan again from DICOM",
-        )
+        raise _no_place("two axes run the same way", volume)
     return shear
 
 
-def _numbers(matrix: np.ndarray) -> str:
-    return "[" + "; ".join(" ".join(f"{value:g}" for value in row) for row in matrix) + "]"
+def _no_place(what: str, volume: Volume) -> GeometryError:
+    """An affine that says nothing about where the voxels lie."""
+    expected, remedy = "three directions with a length each", "convert the scan again from DICOM"
+    return GeometryError(what, where=volume.where, expected=expected, found=volume.told, remedy=remedy)
 
 
 def check_hu(volume: Volume) -> Volume:
@@ -104,18 +88,15 @@ def check_hu(volume: Volume) -> Volume:
         array = _repair(array, where, notes)
     low, high = array.min(), array.max()
     if low == high:
-        raise InputError(
-            "has no contrast: all voxels are the same",
-            where=where,
-            expected="a range of HU",
-            found=f"{low:g} everywhere",
-            remedy="export the scan again",
-        )
+        what, found = "has no contrast: all voxels are the same", f"{low:g} everywhere"
+        raise InputError(what, where=where, expected="a range of HU", found=found, remedy="export the scan again")
     if low >= -10:
         _refuse_non_hu(array, float(low), float(high), where)
     if high > 32767:
-        raise InputError("values are too high for HU", where=where, expected="at most 32,767",
-                         found=f"range {low:g} to {high:g}", remedy="check the rescale slope")  # fmt: skip
+        found = f"range {low:g} to {high:g}"
+        raise InputError(
+            "values are too high", where=where, expected="HU up to 32,767", found=found, remedy="check the slope"
+        )
     if low < AIR:
         notes.append(f"padding set to air ({int((array < AIR).sum()):,} voxels, down to {low:g} HU)")
         array = np.maximum(array, array.dtype.type(AIR))
@@ -125,8 +106,9 @@ def check_hu(volume: Volume) -> Volume:
 def _repair(array: np.ndarray, where: str, notes: list[str]) -> np.ndarray:
     bad = int(array.size - np.isfinite(array).sum())
     if bad > MOST_BAD_VOXELS * array.size:
-        raise InputError("has NaN or Inf voxels", where=where, expected=f"at most {MOST_BAD_VOXELS:.1%}",
-                         found=f"{bad:,} of {array.size:,}", remedy="export the scan again")  # fmt: skip
+        expected, found = f"at most {MOST_BAD_VOXELS:.1%}", f"{bad:,} of {array.size:,}"
+        remedy = "export the scan again"
+        raise InputError("has NaN or Inf voxels", where=where, expected=expected, found=found, remedy=remedy)
     if bad:
         notes.append(f"NaN or Inf set to air ({bad} voxels)")
         array = np.where(np.isfinite(array), array, array.dtype.type(AIR))
@@ -153,20 +135,13 @@ def _is_shifted(array: np.ndarray) -> bool:
 
 def _refuse_non_hu(array: np.ndarray, low: float, high: float, where: str) -> None:
     """A scan without any voxel below water is no CT in HU; say what it looks like."""
+    what, remedy = "label map, not HU", "give the CT; masks belong in the label column"
     span = f"range {low:g} to {high:g}"
     if is_label_map(array):
-        raise InputError(
-            "label map, not HU",
-            where=where,
-            expected="air near -1000",
-            found=f"{len(np.unique(array))} whole numbers, {span}",
-            remedy="give the CT; masks belong in the label column",
-        )
-    if high <= 255:
-        raise InputError(f"not in HU: {span.replace(' to ', '..')}", where=where, expected="air near -1000",
-                         found=span, remedy="export the CT in HU, not as a picture")  # fmt: skip
-    guess = "offset -1024" if _is_shifted(array) else "no CT at all, perhaps MR"
-    raise InputError(
-        f"not in HU: no voxel below water, looks like {guess}", where=where, expected="air near -1000", found=span,
-        remedy="apply the rescale slope and intercept, or give the CT",
-    )  # fmt: skip
+        span = f"{len(np.unique(array))} whole numbers, {span}"
+    elif high <= 255:
+        what, remedy = f"not in HU: range {low:g}..{high:g}", "export the CT in HU, not as a picture"
+    else:
+        guess = "offset -1024" if _is_shifted(array) else "no CT at all, perhaps MR"
+        what, remedy = f"not in HU: no voxel below water, looks like {guess}", "apply the rescale slope and intercept"
+    raise InputError(what, where=where, expected="air near -1000", found=span, remedy=remedy)

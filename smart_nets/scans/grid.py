@@ -32,8 +32,8 @@ def network_grid(scan: Volume, spacing: Sequence[float]) -> Volume:
     upright = scan.to_ras()
     voxels = np.prod(np.array(upright.array.shape) * upright.spacing / steps)
     if voxels > MOST_VOXELS:
-        raise ConfigError("is too fine", where="spacing", expected=f"at most {MOST_VOXELS:,.0f} voxels of the scan",
-                          found=f"{list(spacing)} mm: {voxels:,.0f} voxels", remedy="give a coarser one")  # fmt: skip
+        expected, found = f"at most {MOST_VOXELS:,.0f} voxels of the scan", f"{list(spacing)} mm: {voxels:,.0f} voxels"
+        raise ConfigError("is too fine", where="spacing", expected=expected, found=found, remedy="give a coarser one")
     directions = upright.affine[:3, :3] / upright.spacing
     if np.abs(directions - np.eye(3)).max() <= OBLIQUE:
         return resample(upright, spacing)
@@ -71,6 +71,7 @@ def check_scan_size(scan: Volume, crop_size: Sequence[int], spacing: Sequence[fl
         found, needed = (
             " x ".join(f"{n * s:g}" for n, s in zip(lengths, spacing, strict=True)) for lengths in (sides, crop_size)
         )
-        raise InputError("is too small for this network", where=scan.where, expected=f"at least half of {needed} mm",
-                         found=f"{found} mm", remedy="give the whole scan, or a smaller crop or spacing")  # fmt: skip
+        expected, remedy = f"at least half of {needed} mm", "give the whole scan, or a smaller crop or spacing"
+        what = "is too small for this network"
+        raise InputError(what, where=scan.where, expected=expected, found=f"{found} mm", remedy=remedy)
     return [max(0, crop - side) for side, crop in zip(sides, crop_size, strict=True)]

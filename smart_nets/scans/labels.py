@@ -32,20 +32,22 @@ def read_labels(path: str | Path, scan: Volume, values: Sequence[int] | None = N
     labels = labels.to_ras()
     ours, theirs = (_corners(volume) for volume in (labels, scan))
     if labels.array.shape != scan.array.shape or np.abs(ours - theirs).max() > SAME_PLACE * scan.spacing.min():
-        raise GeometryError(
-            "label lies on another grid than its scan", where=path, expected=f"{scan.array.shape}, {_affine(scan)}",
-            found=f"{labels.array.shape}, {_affine(labels)}", remedy="resample the label to its scan",
-        )  # fmt: skip
+        expected, found = (f"{volume.array.shape}, {volume.told}" for volume in (scan, labels))
+        what, remedy = "label lies on another grid than its scan", "resample the label to its scan"
+        raise GeometryError(what, where=path, expected=expected, found=found, remedy=remedy)
     if (labels.array != np.rint(labels.array)).any():
         raise InputError("label map holds fractions", where=path, expected="whole numbers", remedy="threshold it first")
     if labels.array.min() < 0:
-        raise InputError("label map holds values below 0", where=path, expected="0 and above", found=labels.array.min(),
-                         remedy="give the mask, not the scan")  # fmt: skip
+        found, remedy = labels.array.min(), "give the mask, not the scan"
+        raise InputError(
+            "label map holds values below 0", where=path, expected="0 and above", found=found, remedy=remedy
+        )
     numbers = labels.array.astype(np.int32)
     unknown = [] if values is None else sorted(set(np.unique(numbers).tolist()) - {0, *values})
     if unknown:
-        raise InputError("label map holds unknown values", where=path, expected=f"some of {[0, *(values or [])]}",
-                         found=unknown, remedy="correct the map or the list of labels")  # fmt: skip
+        expected = f"some of {[0, *(values or [])]}"
+        remedy = "correct the map or the list of labels"
+        raise InputError("label map holds unknown values", where=path, expected=expected, found=unknown, remedy=remedy)
     return numbers
 
 
@@ -63,7 +65,3 @@ def _corners(volume: Volume) -> np.ndarray:
     """First and last voxel in mm, (2, 4)."""
     last = np.array([*volume.array.shape, 2]) - 1
     return np.stack([[0, 0, 0, 1], last]) @ volume.affine.T
-
-
-def _affine(volume: Volume) -> str:
-    return "affine [" + "; ".join(" ".join(f"{value:g}" for value in row) for row in volume.affine[:3]) + "]"

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-from smart_nets.errors import ConfigError, GeometryError, InputError
+from smart_nets.errors import GeometryError, InputError
 from smart_nets.files import check_exists
 from smart_nets.scans import checks
 from smart_nets.scans.dicom.series import is_dicom, read_dicom
@@ -18,6 +18,7 @@ from smart_nets.scans.files.metaimage import read_metaimage
 from smart_nets.scans.files.nifti import read_nifti
 from smart_nets.scans.files.nrrd import read_nrrd
 from smart_nets.scans.volume import Volume
+from smart_nets.settings import one_of
 
 NIFTI = (".nii", ".nii.gz")
 NRRD = (".nrrd", ".nhdr")
@@ -60,18 +61,17 @@ def read_checked(
     path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
 ) -> Volume:
     """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid."""
-    if tilt not in get_args(Tilt):
-        raise ConfigError("unknown way with tilt", where="tilt", expected=" or ".join(get_args(Tilt)), found=tilt)
+    one_of("tilt", tilt, get_args(Tilt))
     scan = checks.check_shape(read_stored(Path(path), series), volume, min_depth)
     shear = checks.check_affine(scan)
     if shear <= checks.TILT_TOLERANCE:
         return checks.check_hu(scan)
     if tilt == "correct":
         return straighten(checks.check_hu(scan))
-    raise GeometryError(
-        f"axes are sheared by {shear:.1f} degrees (gantry tilt)", where=scan.where, expected="right angles",
-        found=f"{shear:.1f} degrees", remedy="give tilt='correct' to shift the slices back",
-    )  # fmt: skip
+    what = f"axes are sheared by {shear:.1f} degrees (gantry tilt)"
+    remedy = "give tilt='correct' to shift the slices back"
+    found = f"{shear:.1f} degrees"
+    raise GeometryError(what, where=scan.where, expected="right angles", found=found, remedy=remedy)
 
 
 def read_stored(path: Path, series: str | None = None) -> Volume:
@@ -84,7 +84,9 @@ def read_stored(path: Path, series: str | None = None) -> Volume:
             if path.name.lower().endswith(endings):
                 return read(path)
     except OSError as error:  # no permission, a failing disk, a share that went away
-        raise InputError("cannot be read", where=path, expected="a readable file", found=error.strerror or error,
-                         remedy="check its permissions and the disk") from error  # fmt: skip
-    raise InputError("is no image format that is read here", where=path, expected=", ".join(FILES) + " or DICOM",
-                     found=path.suffix or "no extension", remedy="convert it, or leave it out")  # fmt: skip
+        found, remedy = error.strerror or error, "check its permissions and the disk"
+        raise InputError(
+            "cannot be read", where=path, expected="a readable file", found=found, remedy=remedy
+        ) from error
+    expected, found, remedy = ", ".join(FILES) + " or DICOM", path.suffix or "no extension", "convert it"
+    raise InputError("is no image format that is read here", where=path, expected=expected, found=found, remedy=remedy)

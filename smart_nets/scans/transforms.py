@@ -83,6 +83,9 @@ def on_grid_of(voxels: np.ndarray, scan: MetaTensor, name: str | None = None) ->
     """Voxels (X, Y, Z) as a tensor (1, X, Y, Z) that MONAI saves on the grid of `scan`, under `name` if it has one."""
     affine = np.asarray(scan.affine)
     # the last two are the scan's own grid again: without them MONAI's `SaveImage` fails on axes in another order
-    meta = {"filename_or_obj": name or scan.meta.get("filename_or_obj", "image"), "original_affine": affine,
-            "spatial_shape": np.asarray(voxels.shape)}  # fmt: skip
+    meta = {
+        "filename_or_obj": name or scan.meta.get("filename_or_obj", "image"),
+        "original_affine": affine,
+        "spatial_shape": np.asarray(voxels.shape),
+    }
     return MetaTensor(torch.from_numpy(voxels)[None], affine=torch.from_numpy(affine), meta=meta)

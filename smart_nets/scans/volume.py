@@ -29,6 +29,16 @@ class Volume:
         """Distance between neighbouring voxels along each array axis, in mm, shape (3,)."""
         return np.linalg.norm(self.affine[:3, :3], axis=0)
 
+    @property
+    def lps_to_voxel(self) -> np.ndarray:
+        """Affine (4, 4) from LPS mm, in which DICOM places everything, to voxel index."""
+        return np.linalg.inv(lps_to_ras(self.affine))
+
+    @property
+    def told(self) -> str:
+        """The affine in words, for messages."""
+        return "affine [" + "; ".join(" ".join(f"{value:g}" for value in row) for row in self.affine[:3]) + "]"
+
     def to_ras(self) -> Volume:
         """The same voxels with array axes running to the Right, Anterior and Superior (no resampling, no copy)."""
         orientation = nib.orientations.io_orientation(self.affine)
@@ -38,5 +48,5 @@ class Volume:
 
 
 def lps_to_ras(affine: np.ndarray) -> np.ndarray:
-    """Affine to RAS mm from one to LPS mm, the convention of DICOM and ITK: x and y change sign."""
+    """Affine (4, 4) to RAS mm from one to LPS mm, the convention of DICOM and ITK, or back: x and y change sign."""
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine

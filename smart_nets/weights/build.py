@@ -28,13 +28,13 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
     options = dict(architecture)
     name = options.pop("name", None)
     if name not in ENCODERS:
-        raise CheckpointError("is an encoder this version does not know", where="architecture", found=name,
-                              expected=" or ".join(ENCODERS), remedy="update smart-nets or check the card")  # fmt: skip
+        what, known = "is an encoder this version does not know", " or ".join(ENCODERS)
+        raise CheckpointError(what, where="architecture", expected=known, found=name, remedy="update smart-nets")
     try:
         return ENCODERS[name](**options)
     except TypeError as error:
-        raise CheckpointError("has options this version does not know", where=f"architecture of {name}", found=error,
-                              remedy="update smart-nets or check the card") from error  # fmt: skip
+        what, where = "has options this version does not know", f"architecture of {name}"
+        raise CheckpointError(what, where=where, found=error, remedy="update smart-nets or check the card") from error
 
 
 def load_encoder(weights: str | Path) -> Encoder:
@@ -45,8 +45,8 @@ def load_encoder(weights: str | Path) -> Encoder:
         load_weights(classifier, weights)
         return cast(Encoder, classifier.encoder.eval())
     if "architecture" not in card:
-        raise CheckpointError("tells of no architecture", where=card_path(weights), expected="a card of smart_pretrain",
-                              found=", ".join(card) or "nothing", remedy="copy the card of these weights")  # fmt: skip
+        found, remedy = ", ".join(card) or "nothing", "copy the card of these weights"
+        raise CheckpointError("tells of no architecture", where=card_path(weights), found=found, remedy=remedy)
     encoder = build_encoder(card["architecture"])
     load_weights(encoder, weights)
     return encoder.eval()
@@ -70,8 +70,8 @@ def find_encoder(pretrained: str | None, own: str | Path) -> str | None:
             _check_encoder_card(own)
             logger.info("the encoder starts from %s", own)
             return str(own)
-        logger.warning("no pretrained encoder at %s: the encoder starts from scratch; pretrain first (make pretrain), "
-                       "or give one with --pretrained", own)  # fmt: skip
+        hint = "pretrain first (make pretrain), or give one with --pretrained"
+        logger.warning("no pretrained encoder at %s: the encoder starts from scratch; %s", own, hint)
         return None
     _check_encoder_card(str(pretrained))
     return str(pretrained)
@@ -82,8 +82,8 @@ def _check_encoder_card(weights: str | Path) -> None:
     card = read_card(weights)
     if "architecture" not in card or "classes" in card:
         found = "a classifier" if "classes" in card else ", ".join(card) or "nothing"
-        raise CheckpointError("is no encoder's card", where=card_path(weights), expected="an architecture, no classes",
-                              found=found, remedy="give the weights of smart_pretrain")  # fmt: skip
+        remedy = "give the weights of smart_pretrain"
+        raise CheckpointError("is no encoder's card", where=card_path(weights), found=found, remedy=remedy)
 
 
 def start_encoder(encoder: Encoder, weights: str | Path | None, restart_attention: bool = False) -> str:
@@ -104,13 +104,12 @@ def start_encoder(encoder: Encoder, weights: str | Path | None, restart_attentio
     report = load_weights(encoder, weights, left_out=(ATTENTION, "token_norm"))
     if restart_attention:
         if not fresh:
-            raise CheckpointError("there is no semantic attention to restart", where="restart_attention",
-                                  remedy="leave it out, or take an encoder with semantic attention")  # fmt: skip
+            what, remedy = "there is no semantic attention to restart", "take an encoder with semantic attention"
+            raise CheckpointError(what, where="restart_attention", remedy=remedy)
         encoder.load_state_dict({**encoder.state_dict(), **fresh})
     kept = sum(name.startswith(ATTENTION) for name in report.matched) and not restart_attention
-    told = f"{len(report.matched)} tensors of {Path(weights).name}" + (
-        "" if kept or not fresh else ", semantic attention new"
-    )
+    new = "" if kept or not fresh else ", semantic attention new"
+    told = f"{len(report.matched)} tensors of {Path(weights).name}{new}"
     logger.info("encoder: %s", told)
     return told
 
@@ -156,8 +155,9 @@ def load_attention(network: AttentionNet, weights: str | Path) -> None:
     state = load_encoder(weights).state_dict()
     report = compare(network.state_dict(), state)
     if report.missing or report.unexpected or report.wrong_shape:
-        raise CheckpointError("does not fit this network", where=weights, found=report,
-                              remedy="build the network of the weights' card")  # fmt: skip
+        raise CheckpointError(
+            "does not fit this network", where=weights, found=report, remedy="build the network of the weights' card"
+        )
     network.load_state_dict(state)
 
 
@@ -169,6 +169,6 @@ def build_classifier(card: Mapping[str, Any]) -> Classifier:
     """
     needed = ("architecture", "feature", "classes", "crop_size", "spacing", "hu_window")
     if not set(needed) <= card.keys():
-        raise CheckpointError("is no classifier", where="card", expected=", ".join(needed),
-                              found=", ".join(card) or "nothing", remedy="train one with smart_lidc_classify")  # fmt: skip
+        expected, found = ", ".join(needed), ", ".join(card) or "nothing"
+        raise CheckpointError("is no classifier", where="card", expected=expected, found=found)
     return Classifier(build_encoder(card["architecture"]), card["feature"], len(card["classes"]))

@@ -21,8 +21,8 @@ def shipped_model(bundles: str | Path | None = None) -> Path:
     """
     folder = Path(smart_nets.__file__).parents[1] / "bundles" if bundles is None else Path(bundles)
     if not (folder / SHIPPED).is_file():
-        raise CheckpointError("the shipped encoder is not there", where=folder / SHIPPED, expected="weights and their card",
-                              found="nothing", remedy="give the path of a pretrained encoder")  # fmt: skip
+        what, remedy = "the shipped encoder is not there", "give the path of a pretrained encoder"
+        raise CheckpointError(what, where=folder / SHIPPED, remedy=remedy)
     return folder / SHIPPED
 
 

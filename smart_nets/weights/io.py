@@ -32,10 +32,8 @@ class LoadReport:
 
     def __str__(self) -> str:
         parts = [f"{len(self.matched)} tensors matched"]
-        parts += [f"missing: {', '.join(self.missing[:5])}{' ...' * (len(self.missing) > 5)}"] * bool(self.missing)
-        parts += [f"unexpected: {', '.join(self.unexpected[:5])}{' ...' * (len(self.unexpected) > 5)}"] * bool(
-            self.unexpected
-        )
+        for kind, names in (("missing", self.missing), ("unexpected", self.unexpected)):
+            parts += [f"{kind}: {', '.join(names[:5])}{' ...' * (len(names) > 5)}"] * bool(names)
         parts += [f"{name} is {found}, network has {own}" for name, (found, own) in list(self.wrong_shape.items())[:5]]
         return "; ".join(parts)
 
@@ -76,8 +74,8 @@ def read_card(weights: str | Path) -> dict[str, Any]:
     """
     for path, what in ((Path(weights), "are no weights"), (card_path(weights), "is no card")):
         if not path.is_file():
-            raise CheckpointError(f"there {what} here", where=path,
-                                  remedy="pretrain first (make pretrain), or give the path of trained weights")  # fmt: skip
+            remedy = "pretrain first (make pretrain), or give the path of trained weights"
+            raise CheckpointError(f"there {what} here", where=path, remedy=remedy)
     try:
         card = json.loads(card_path(weights).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -107,17 +105,15 @@ def load_weights(
     if check_card and card_path(path).is_file():
         stated, found = read_card(path).get("sha256"), sha256_of(path)
         if stated != found:
-            raise CheckpointError("differs from its card", where=path, expected=f"sha256 {stated}", found=found,
-                                  remedy="copy weights and card again, together")  # fmt: skip
+            expected, remedy = f"sha256 {stated}", "copy weights and card again, together"
+            raise CheckpointError("differs from its card", where=path, expected=expected, found=found, remedy=remedy)
     report = compare(module.state_dict(), state)
     missing = [name for name in report.missing if not name.startswith(tuple(left_out))] if left_out else report.missing
     extra = [n for n in report.unexpected if not n.startswith(tuple(left_out))] if left_out else report.unexpected
     if missing or extra or report.wrong_shape or not report.matched:
-        raise CheckpointError("does not fit this network", where=path, found=report,
-                              remedy="build the network of the weights' card, or name the parts to leave out")  # fmt: skip
-    module.load_state_dict(
-        {name: state[name] for name in report.matched}, strict=False
-    )  # compared above, tensor by tensor
+        remedy = "build the network of the weights' card, or name the parts to leave out"
+        raise CheckpointError("does not fit this network", where=path, found=report, remedy=remedy)
+    module.load_state_dict({name: state[name] for name in report.matched}, strict=False)  # compared above, one by one
     return report
 
 
@@ -135,18 +131,18 @@ def _read_state(path: Path) -> dict[str, Tensor]:
         raise CheckpointError("there are no weights here", where=path, remedy="give the path of a weights file")
     head = path.open("rb").read(64).lstrip().lower()
     if head.startswith((b"<!doctype", b"<html", b"version https://git-lfs")):
-        raise CheckpointError("is no weights file", where=path, expected="a torch state dict",
-                              found="a Git-LFS pointer" if head.startswith(b"version") else "an HTML page",
-                              remedy="download the file itself")  # fmt: skip
+        found = "a Git-LFS pointer" if head.startswith(b"version") else "an HTML page"
+        raise CheckpointError("is no weights file", where=path, found=found, remedy="download the file itself")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
         said = (str(error) or type(error).__name__).splitlines()[0][:120]  # an empty file says nothing
-        raise CheckpointError("cannot be read as weights", where=path, expected="a torch state dict of tensors only",
-                              found=said, remedy="copy the file again") from error  # fmt: skip
+        raise CheckpointError(
+            "cannot be read as weights", where=path, found=said, remedy="copy the file again"
+        ) from error
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):
-        raise CheckpointError("holds no state dict", where=path, expected="names and tensors",
-                              found=type(state).__name__, remedy="save module.state_dict()")  # fmt: skip
+        found = type(state).__name__
+        raise CheckpointError("holds no state dict", where=path, found=found, remedy="save module.state_dict()")
     return state

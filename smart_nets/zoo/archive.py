@@ -10,31 +10,22 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from smart_nets.errors import InputError
+from smart_nets.files import whole
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's earliest date: when a file was written must not change the archive
 MODE = 0o644
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)  # what zipfile raises
+# what zipfile raises
+DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
 MOST_BYTES, MOST_FILES = 4 * 2**30, 20_000  # of an archive's content; a bundle has some 100 MB in 300 files
 
 
 def write_zip(path: str | Path, files: Mapping[str, bytes]) -> None:
     """Write an archive of `files` (name in it -> content), sorted, without dates or owners; whole or not at all."""
-    path = Path(path)
-    part = path.with_name(f".part-{path.name}")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with whole(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for name in sorted(files):
             info = zipfile.ZipInfo(name, EPOCH)
             info.external_attr, info.create_system = (stat.S_IFREG | MODE) << 16, 3
             archive.writestr(info, files[name], zipfile.ZIP_DEFLATED)
-    part.replace(path)
 
 
 def check_zip(path: str | Path, name: str) -> None:
@@ -56,30 +47,36 @@ def check_zip(path: str | Path, name: str) -> None:
     except DAMAGE as error:
         raise InputError("is no sound zip", where=path, found=error, remedy="download it again") from error
     if broken:
-        raise InputError("zip is damaged", where=path, found=f"{broken} differs from its checksum",
-                         remedy="download it again")  # fmt: skip
+        found = f"{broken} differs from its checksum"
+        raise InputError("zip is damaged", where=path, found=found, remedy="download it again")
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo], name: str) -> None:
     total = sum(member.file_size for member in members)
     if total > MOST_BYTES or len(members) > MOST_FILES:
-        raise InputError("zip is too large for a bundle", where=path, expected=f"at most {MOST_BYTES:,} bytes",
-                         found=f"{total:,} bytes in {len(members):,} files", remedy="do not install it")  # fmt: skip
+        expected, found = f"at most {MOST_BYTES:,} bytes", f"{total:,} bytes in {len(members):,} files"
+        raise InputError("zip is too large for a bundle", where=path, expected=expected, found=found)
     seen: set[str] = set()
     for member in members:
         parts = PurePosixPath(member.filename).parts
         fault = (
-            "an absolute name" if member.filename.startswith("/") or ":" in member.filename
-            else "a name with .." if ".." in parts
-            else "a name with a backslash" if "\\" in member.filename or "\0" in member.orig_filename
-            else "a link or device" if not _is_plain(member)
-            else "the same name twice" if "/".join(parts).lower() in seen
-            else f"a file outside {name}/" if not parts or parts[0] != name
+            "an absolute name"
+            if member.filename.startswith("/") or ":" in member.filename
+            else "a name with .."
+            if ".." in parts
+            else "a name with a backslash"
+            if "\\" in member.filename or "\0" in member.orig_filename
+            else "a link or device"
+            if not _is_plain(member)
+            else "the same name twice"
+            if "/".join(parts).lower() in seen
+            else f"a file outside {name}/"
+            if not parts or parts[0] != name
             else ""
-        )  # fmt: skip
+        )
         if fault:
-            raise InputError("zip is not safe", where=path, expected=f"plain files in {name}/",
-                             found=f"{fault}: {member.filename[:80]!r}", remedy="do not install it")  # fmt: skip
+            found = f"{fault}: {member.filename[:80]!r}"
+            raise InputError("zip is not safe", where=path, expected=f"plain files in {name}/", found=found)
         seen.add("/".join(parts).lower())
 
 

@@ -49,8 +49,9 @@ def contents(bundles: Path, variant: Variant, without_weights: bool = False) -> 
     bundle = bundles / variant.bundle
     faults = lint(bundle)
     if faults:
-        raise InputError(f"bundle has {len(faults)} faults", where=bundle, found=faults[0],
-                         remedy="see them all with `zoo lint`")  # fmt: skip
+        raise InputError(
+            f"bundle has {len(faults)} faults", where=bundle, found=faults[0], remedy="see them all with `zoo lint`"
+        )
     files = {"LICENSE": (bundle / "LICENSE").read_bytes()}
     for folder in FOLDERS:
         for path in sorted((bundle / folder).rglob("*")):
@@ -102,15 +103,15 @@ def weights(bundle: Path) -> dict[str, bytes]:
     classifies = "build_classifier" in (bundle / "configs" / "inference.json").read_text(encoding="utf-8")
     path = bundle / MODEL if classifies else Path(own_or_shipped(bundle))
     if not path.is_file():
-        raise CheckpointError("has no weights", where=bundle, expected=path, found="nothing",
-                              remedy="train it, or give --without_weights")  # fmt: skip
+        remedy = "train it, or give --without_weights"
+        raise CheckpointError("has no weights", where=bundle, expected=path, remedy=remedy)
     from smart_nets.weights.build import load_encoder
 
     load_encoder(path)  # it is whole, and its tensors fit what the card describes, name by name
     if classifies != ("classes" in read_card(path)):
         kinds = ("a classifier", "an encoder")
-        raise CheckpointError("has weights of another kind", where=path, expected=kinds[not classifies],
-                              found=kinds[classifies], remedy="copy the weights that were made for this bundle")  # fmt: skip
+        expected, found = kinds[not classifies], kinds[classifies]
+        raise CheckpointError("has weights of another kind", where=path, expected=expected, found=found)
     return {MODEL.as_posix(): path.read_bytes(), card_path(MODEL).as_posix(): card_path(path).read_bytes()}
 
 

@@ -66,8 +66,8 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
             expected, found = network(other), run(other)
         difference = float((found - expected).abs().max() / expected.abs().max())
         if not (math.isfinite(difference) and difference <= TOLERANCE):
-            raise CheckpointError("exported network differs from its own", where=path, found=f"{difference:.2g}",
-                                  expected=f"at most {TOLERANCE:g}", remedy="use another format")  # fmt: skip
+            limit, told = f"at most {TOLERANCE:g}", f"{difference:.2g}"
+            raise CheckpointError("exported network differs from its own", where=path, expected=limit, found=told)
         made.append(Export(name, path, difference))
     return made
 
@@ -95,8 +95,9 @@ def _onnx(network: nn.Module, example: Tensor, path: Path) -> Callable[[Tensor],
         runtime = importlib.import_module("onnxruntime")
         importlib.import_module("onnxscript")
     except ImportError as error:
-        raise InputError("needs onnxscript and onnxruntime", where="format onnx", found=error,
-                         remedy="pip install 'smart-nets[export]'") from error  # fmt: skip
+        raise InputError(
+            "needs onnxscript, onnxruntime", where="format onnx", found=error, remedy="pip install 'smart-nets[export]'"
+        ) from error
     torch.onnx.export(network, (example,), path, dynamo=True, external_data=False, verbose=False)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
@@ -104,5 +105,7 @@ def _onnx(network: nn.Module, example: Tensor, path: Path) -> Callable[[Tensor],
 
 
 WRITERS: dict[str, Callable[[nn.Module, Tensor, Path], Callable[[Tensor], Tensor]]] = {
-    "torchscript": _torchscript, "export": _program, "onnx": _onnx,
-}  # fmt: skip
+    "torchscript": _torchscript,
+    "export": _program,
+    "onnx": _onnx,
+}

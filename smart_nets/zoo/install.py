@@ -59,23 +59,23 @@ def install(
     origin = Source(source, key)
     found = origin.versions(name)
     if not found:
-        raise InputError("is not offered", where=name, expected=", ".join(sorted(origin.sums)), found="no archive",
-                         remedy="check the name")  # fmt: skip
+        raise InputError("is not offered", where=name, expected=", ".join(sorted(origin.sums)))
     wanted = max(found) if version is None else numeric(version)
     if wanted not in found:
-        raise InputError("has no such version", where=name, found=version,
-                         expected=", ".join(".".join(map(str, one)) for one in sorted(found)))  # fmt: skip
+        expected = ", ".join(".".join(map(str, one)) for one in sorted(found))
+        raise InputError("has no such version", where=name, expected=expected, found=version)
+    told = ".".join(map(str, wanted))
     _recover(target)
     present = installed_version(target)
     if present is not None and numeric(present) > wanted and not allow_older:
-        raise InputError("a newer version is installed", where=target, expected=f"at least {present}",
-                         found=".".join(map(str, wanted)), remedy="give --allow_older to go back")  # fmt: skip
+        expected, remedy = f"at least {present}", "give --allow_older to go back"
+        raise InputError("a newer version is installed", where=target, expected=expected, found=told, remedy=remedy)
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".installing-{name}-", dir=target.parent) as work:
         archive = origin.fetch(found[wanted], Path(work))
         bundle, _ = check_archive(archive, Path(work) / "new")
-        told = _put(bundle, target, present)
-    return Installed(target, ".".join(map(str, wanted)), told)
+        before = _put(bundle, target, present)
+    return Installed(target, told, before)
 
 
 def installed_version(target: Path) -> str | None:
@@ -86,8 +86,7 @@ def installed_version(target: Path) -> str | None:
         version = json.loads((target / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
         numeric(version)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("is there, but no bundle", where=target, expected="configs/metadata.json with a version",
-                         found=error, remedy="move it away")  from error  # fmt: skip
+        raise InputError("is there, but no bundle", where=target, found=error, remedy="move it away") from error
     return str(version)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import smart_nets
 from smart_nets.errors import InputError
-from smart_nets.files import check_output
+from smart_nets.files import DRAFT, check_output, write_bytes, write_text
 from smart_nets.zoo.archive import write_zip
 from smart_nets.zoo.contents import VARIANTS, contents
 from smart_nets.zoo.sbom import bill_of_materials
@@ -18,10 +18,11 @@ from smart_nets.zoo.sums import SIGNATURE, SUMS, load_key, sign, write_sums
 
 INFO = "model_info.json"
 BILL = "sbom.cdx.json"
-OWN = re.compile(
-    rf"(\.part-)?({'|'.join(variant.name for variant in VARIANTS)})_v[\d.]+\.(zip|cdx\.json)"
-    rf"|(\.part-)?{re.escape(SUMS)}|{re.escape(SIGNATURE)}|{re.escape(INFO)}"
+NAMES = (
+    rf"({'|'.join(variant.name for variant in VARIANTS)})_v[\d.]+\.(zip|cdx\.json)"
+    rf"|{re.escape(SUMS)}|{re.escape(SIGNATURE)}|{re.escape(INFO)}"
 )
+OWN = re.compile(rf"({NAMES})|\.({NAMES}){DRAFT}")  # drafts, too: a call that was killed leaves them
 
 
 def package(
@@ -60,8 +61,9 @@ def package(
     check_output(folder)
     if key is not None:
         load_key(key, private=True)  # tells now what is wrong with it, before an earlier release is removed
-    every = {variant: contents(root, variant, without_weights)
-             for variant in VARIANTS if not names or variant.name in names}  # fmt: skip
+    every = {
+        variant: contents(root, variant, without_weights) for variant in VARIANTS if not names or variant.name in names
+    }
     _make_room(folder)
     archives, info = [], {}
     for variant, files in every.items():
@@ -70,12 +72,12 @@ def package(
         full = f"{variant.name}_v{metadata['version']}"
         archives.append(folder / f"{full}.zip")
         write_zip(archives[-1], files)
-        (folder / f"{full}.cdx.json").write_bytes(files[f"{variant.name}/{BILL}"])
+        write_bytes(folder / f"{full}.cdx.json", files[f"{variant.name}/{BILL}"])
         sha1 = hashlib.sha1(
             archives[-1].read_bytes(), usedforsecurity=False
         ).hexdigest()  # the zoo's format asks for it
         info[full] = {"checksum": sha1, "source": f"{base_url.rstrip('/')}/{full}.zip" if base_url else f"{full}.zip"}
-    (folder / INFO).write_text(json.dumps(info, indent=4) + "\n", encoding="utf-8")
+    write_text(folder / INFO, json.dumps(info, indent=4) + "\n")
     sums = write_sums(folder, [path.name for path in folder.iterdir()])
     if key is not None:
         sign(sums, key)
@@ -87,7 +89,7 @@ def _make_room(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     foreign = [one.name for one in sorted(folder.iterdir()) if not (one.is_file() and OWN.fullmatch(one.name))]
     if foreign:
-        raise InputError("holds other files", where=folder, expected="an empty folder", found=", ".join(foreign[:3]),
-                         remedy="give another output_dir; nothing was deleted")  # fmt: skip
+        found, remedy = ", ".join(foreign[:3]), "give another output_dir; nothing was deleted"
+        raise InputError("holds other files", where=folder, found=found, remedy=remedy)
     for path in folder.iterdir():
         path.unlink()

@@ -22,28 +22,38 @@ def bill_of_materials(name: str, metadata: Mapping[str, Any], files: Mapping[str
         metadata: of its configs/metadata.json.
         files: name in the archive -> content.
     """
-    needed = {"monai": metadata["monai_version"], "torch": metadata["pytorch_version"], "numpy": metadata["numpy_version"],
-              **metadata["required_packages_version"]}  # fmt: skip
-    parts: list[dict[str, Any]] = [
-        {"type": "library", "bom-ref": f"pkg:pypi/{package}@{version}", "name": package, "version": version,
-         "purl": f"pkg:pypi/{package}@{version}"}
-        for package, version in sorted(needed.items())
-    ]  # fmt: skip
-    code = {path: content for path, content in files.items() if "/smart_nets/" in path}
-    parts.append({"type": "library", "bom-ref": "smart-nets", "name": "smart-nets", "version": smart_nets.__version__,
-                  "licenses": LICENCE, "hashes": [_hash(b"".join(code[path] for path in sorted(code)))]})  # fmt: skip
+    needed = {
+        "monai": metadata["monai_version"],
+        "torch": metadata["pytorch_version"],
+        "numpy": metadata["numpy_version"],
+        **metadata["required_packages_version"],
+    }
+    parts = []
+    for package, version in sorted(needed.items()):
+        link = f"pkg:pypi/{package}@{version}"
+        parts.append(_part("library", link, package, version, purl=link))
+    code = _hash(b"".join(content for path, content in sorted(files.items()) if "/smart_nets/" in path))
+    own = smart_nets.__version__
+    parts.append(_part("library", "smart-nets", "smart-nets", own, licenses=LICENCE, hashes=[code]))
+    own = metadata["version"]
     for path, weights in files.items():
         if path.endswith(".pt"):
-            parts.append({"type": "machine-learning-model", "bom-ref": path, "name": path, "version": metadata["version"],
-                          "hashes": [_hash(weights)]})  # fmt: skip
-    bundle = {"type": "application", "bom-ref": name, "name": name, "version": metadata["version"],
-              "description": metadata["intended_use"], "licenses": LICENCE}  # fmt: skip
+            parts.append(_part("machine-learning-model", path, path, own, hashes=[_hash(weights)]))
+    bundle = _part("application", name, name, own, description=metadata["intended_use"], licenses=LICENCE)
     content = {
-        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "metadata": {"component": bundle}, "components": parts,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": bundle},
+        "components": parts,
         "dependencies": [{"ref": name, "dependsOn": [part["bom-ref"] for part in parts]}],
-    }  # fmt: skip
+    }
     serial = uuid.uuid5(NAMESPACE, json.dumps(content, sort_keys=True))
     return (json.dumps({**content, "serialNumber": f"urn:uuid:{serial}"}, indent=2) + "\n").encode()
+
+
+def _part(kind: str, ref: str, name: str, version: str, **more: Any) -> dict[str, Any]:
+    return {"type": kind, "bom-ref": ref, "name": name, "version": version, **more}
 
 
 def _hash(content: bytes) -> dict[str, str]:

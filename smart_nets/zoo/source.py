@@ -66,13 +66,10 @@ class Source:
         return cast(BinaryIO, urllib.request.urlopen(f"{self.place}/{quote(file)}", timeout=WAIT))
 
     def _unreachable(self, file: str, error: Exception) -> InputError:
-        found = (
-            f"HTTP {error.code}"
-            if isinstance(error, urllib.error.HTTPError)
-            else getattr(error, "strerror", "") or error
-        )
-        return InputError("cannot be had", where=f"{self.place}/{file}", expected="what `zoo package` wrote", found=found,
-                          remedy="check the address, and that the server runs")  # fmt: skip
+        status = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else ""
+        found = status or getattr(error, "strerror", "") or error
+        remedy = "check the address, and that the server runs"
+        return InputError("cannot be had", where=f"{self.place}/{file}", found=found, remedy=remedy)
 
 
 def numeric(version: str) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import InputError
+from smart_nets.files import write_bytes, write_text
 from smart_nets.weights.io import sha256_of
 
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
@@ -17,10 +18,7 @@ LINE = re.compile(r"([0-9a-f]{64})  ([\w.+-]+)")
 def write_sums(folder: str | Path, names: Iterable[str]) -> Path:
     """Write the hashes of files of a folder in the form that `sha256sum -c SHA256SUMS` checks."""
     target = Path(folder) / SUMS
-    lines = [f"{sha256_of(Path(folder) / name)}  {name}\n" for name in sorted(names)]
-    part = target.with_name(f".part-{SUMS}")
-    part.write_text("".join(lines), encoding="ascii")
-    part.replace(target)
+    write_text(target, "".join(f"{sha256_of(Path(folder) / name)}  {name}\n" for name in sorted(names)))
     return target
 
 
@@ -38,8 +36,8 @@ def read_sums(content: bytes, where: object) -> dict[str, str]:
     for number, line in enumerate(lines, start=1):
         match = LINE.fullmatch(line)
         if match is None or match[2] in found:
-            raise InputError("is no list of hashes", where=f"{where}, line {number}", expected="<sha256>  <file>",
-                             found=line[:80], remedy="download it again")  # fmt: skip
+            place = f"{where}, line {number}"
+            raise InputError("is no list of hashes", where=place, expected="<sha256>  <file>", found=line[:80])
         found[match[2]] = match[1]
     if not found:
         raise InputError("is empty", where=where, expected="hashes of the archives", remedy="package the bundles again")
@@ -51,15 +49,15 @@ def check_sum(path: str | Path, sums: Mapping[str, str], name: str | None = None
     path = Path(path)
     expected, found = sums.get(name or path.name), sha256_of(path)
     if expected != found:
-        raise InputError("differs from SHA256SUMS", where=name or path, expected=f"sha256 {expected or 'listed there'}",
-                         found=found, remedy="do not install it; download it again or ask who made it")  # fmt: skip
+        told, remedy = f"sha256 {expected or 'listed there'}", "download it again, or ask who made it"
+        raise InputError("differs from SHA256SUMS", where=name or path, expected=told, found=found, remedy=remedy)
 
 
 def sign(sums: str | Path, key: str | Path) -> Path:
     """Write SHA256SUMS.sig beside the list: an Ed25519 signature with a private key in PEM."""
     private = load_key(key, private=True)
     target = Path(sums).with_name(SIGNATURE)
-    target.write_bytes(private.sign(Path(sums).read_bytes()))
+    write_bytes(target, private.sign(Path(sums).read_bytes()))
     return target
 
 
@@ -71,8 +69,8 @@ def check_signature(content: bytes, signature: bytes, key: str | Path, where: ob
     try:
         public.verify(signature, content)
     except InvalidSignature as error:
-        raise InputError("signature does not belong to it", where=where, expected=f"signed by the owner of {key}",
-                         found="another key or content", remedy="do not install anything of it") from error  # fmt: skip
+        what, expected = "signature does not belong to it", f"signed by the owner of {key}"
+        raise InputError(what, where=where, expected=expected, remedy="do not install anything of it") from error
 
 
 def load_key(key: str | Path, private: bool) -> Any:
@@ -85,12 +83,10 @@ def load_key(key: str | Path, private: bool) -> Any:
         raise InputError("needs cryptography", where="signature", remedy="pip install cryptography") from error
     try:
         content = Path(key).read_bytes()
-        loaded: Any = (serialization.load_pem_private_key(content, None) if private
-                       else serialization.load_pem_public_key(content))  # fmt: skip
+        pem = serialization
+        loaded: Any = pem.load_pem_private_key(content, None) if private else pem.load_pem_public_key(content)
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"is no {kind} key", where=key, expected="Ed25519 in PEM, without a password", found=error,
-                         remedy="see docs/deploy.md") from error  # fmt: skip
+        raise InputError(f"is no {kind} key", where=key, expected="Ed25519 in PEM, no password", found=error) from error
     if not isinstance(loaded, ed25519.Ed25519PrivateKey if private else ed25519.Ed25519PublicKey):
-        raise InputError(f"is no {kind} key", where=key, expected="Ed25519", found=type(loaded).__name__,
-                         remedy="see docs/deploy.md")  # fmt: skip
+        raise InputError(f"is no {kind} key", where=key, expected="Ed25519", found=type(loaded).__name__)
     return loaded

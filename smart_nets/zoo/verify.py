@@ -34,9 +34,8 @@ def verify(folder: str | Path, key: str | Path | None = None) -> list[str]:
     told = []
     for name in sorted(source.sums):
         if not (folder / name).is_file():
-            raise InputError(
-                "is listed in SHA256SUMS, but not there", where=folder / name, remedy="copy the folder again"
-            )
+            what = "is listed in SHA256SUMS, but not there"
+            raise InputError(what, where=folder / name, remedy="copy the folder again")
         check_sum(folder / name, source.sums)
         if name.endswith(".zip"):
             with tempfile.TemporaryDirectory() as work:
@@ -66,18 +65,14 @@ def check_archive(path: Path, work: Path) -> tuple[Path, str]:
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     stated = metadata.get("version")
     if stated != version:
-        raise InputError("is of another version than its name says", where=path, expected=version, found=stated,
-                         remedy="package it again")  # fmt: skip
+        raise InputError("is of another version than its name says", where=path, expected=version, found=stated)
     if not (bundle / "smart_nets" / "__init__.py").is_file():
-        raise InputError("has no code: it is not self-contained", where=path, expected="smart_nets/ in it",
-                         remedy="package it again")  # fmt: skip
+        raise InputError("has no code: it is not self-contained", where=path, expected="smart_nets/ in it")
     forms = metadata.get("exports", {})
     if not isinstance(forms, dict):
-        raise InputError("tells of no exports", where=path, expected="a table", found=type(forms).__name__,
-                         remedy="package it again")  # fmt: skip
-    exports = "".join(
-        one if one.isprintable() else " " for one in "; ".join(f"{name} {how}" for name, how in forms.items())
-    )
+        raise InputError("tells of no exports", where=path, expected="a table", found=type(forms).__name__)
+    exports = "; ".join(f"{name} {how}" for name, how in forms.items())
+    exports = "".join(letter if letter.isprintable() else " " for letter in exports)
     return bundle, _check_weights(path, bundle) + (f"; exports: {exports}" if exports else "")
 
 
@@ -86,11 +81,11 @@ def _check_weights(path: Path, bundle: Path) -> str:
     if not models:
         return "sound, without weights"
     if models != ["model.json", "model.pt"]:
-        raise InputError("has other models than one", where=path, expected="models/model.pt and its card",
-                         found=", ".join(models), remedy="package it again")  # fmt: skip
+        expected, found = "models/model.pt and its card", ", ".join(models)
+        raise InputError("has other models than one", where=path, expected=expected, found=found)
     card = read_card(bundle / "models" / "model.pt")
     found = sha256_of(bundle / "models" / "model.pt")
     if card.get("sha256") != found:
-        raise InputError("weights differ from their card", where=path, expected=f"sha256 {card.get('sha256')}", found=found,
-                         remedy="package it again")  # fmt: skip
+        expected = f"sha256 {card.get('sha256')}"
+        raise InputError("weights differ from their card", where=path, expected=expected, found=found)
     return f"sound, weights {found[:12]}"

@@ -155,7 +155,7 @@ def test_row_37_two_series_in_a_folder(made, tmp_path):
 
 def drawing(made: SimpleNamespace) -> tuple:
     """The builders of structure sets and segmentations that the tests of `read_masks` use."""
-    return (module := made.load(Path(__file__).parents[1] / "data/test_dicom_masks.py")), module.SQUARE
+    return (module := made.load(Path(__file__).parents[1] / "scans/dicom/test_masks.py")), module.SQUARE
 
 
 def test_row_41_structures_of_another_frame(made, tmp_path):

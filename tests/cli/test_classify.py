@@ -19,8 +19,8 @@ from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [64, 64, 64], "spacing": [2.0, 2.0, 2.0],
-        "hu_window": [-1000, 400]}  # fmt: skip
+FED = {"crop_size": [64] * 3, "spacing": [2.0] * 3, "hu_window": [-1000, 400]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
 PATIENTS = 8
 
 
@@ -53,9 +53,17 @@ def data(tmp_path) -> Path:
 
 def test_features_then_probe(verb, data):
     said = verb(
-        "features", data / "lesions.csv", "--model", data / "model.pt", "--output", data / "out" / "features.npz",
-        "--spacing", "1", "--crop", "32",
-    )  # fmt: skip
+        "features",
+        data / "lesions.csv",
+        "--model",
+        data / "model.pt",
+        "--output",
+        data / "out" / "features.npz",
+        "--spacing",
+        "1",
+        "--crop",
+        "32",
+    )
     assert "16 rows of 8 patients" in said and "cls (48), pooled (192), stages (552)" in said
     table = read_features(data / "out" / "features.npz")
     assert (table.card["spacing"], table.card["crop_size"]) == ([1.0] * 3, [32] * 3)  # not the card's 2 mm and 64
@@ -69,17 +77,14 @@ def test_features_then_probe(verb, data):
         and "by size alone 0.500" in said
     )
     assert f"report: {data / 'probe' / 'report.html'}" in said
-    assert {path.name for path in (data / "probe").iterdir()} == {
-        "predictions.csv", "metrics.json", "run.json", "report.html",
-    }  # fmt: skip
+    names = {path.name for path in (data / "probe").iterdir()}
+    assert names == {"predictions.csv", "metrics.json", "run.json", "report.html"}
     assert json.loads((data / "probe" / "run.json").read_text())["settings"]["kind"] == "knn"
 
 
 def test_a_file_of_one_feature_is_probed_by_it(verb, data):
-    said = verb(
-        "features", data / "lesions.csv", "--model", data / "model.pt", "--output", data / "features.npz",
-        "--spacing", "1", "--crop", "32", "--feature", "stages",
-    )  # fmt: skip
+    where = ("--model", data / "model.pt", "--output", data / "features.npz")
+    said = verb("features", data / "lesions.csv", *where, "--spacing", "1", "--crop", "32", "--feature", "stages")
     assert "16 rows of 8 patients: stages (552)\n" in said
     said = verb("probe", data / "features.npz", data / "probe", "--folds", "2")
     assert said.startswith("linear probe of all stages: 16 lesions of 8 patients, AUC ")

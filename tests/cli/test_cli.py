@@ -67,5 +67,6 @@ def test_models_are_told_apart_whatever_the_case():
 def test_home_is_spelt_out(monkeypatch):
     monkeypatch.setenv("HOME", "/home/somebody")
     assert _models("own=~/m.pt,~/run/models/model.pt") == {
-        "own": "/home/somebody/m.pt", "run": "/home/somebody/run/models/model.pt",
-    }  # fmt: skip
+        "own": "/home/somebody/m.pt",
+        "run": "/home/somebody/run/models/model.pt",
+    }

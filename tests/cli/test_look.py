@@ -32,10 +32,10 @@ from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32, 32, 32], "spacing": [8.0, 8.0, 8.0],
-        "hu_window": [-1000, 400]}  # fmt: skip
-LOCALISATION = {"dice", "dice_readers", "oracle", "pointing", "pointing_mm", "contrast", "contrast_ratio", "recall", "found",
-                "hd95", "tumour_ml", "marked_ml", "tumour_share"}  # fmt: skip
+FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
+OVERLAPS = {"dice", "dice_readers", "oracle", "pointing", "pointing_mm", "recall", "found", "hd95"}
+LOCALISATION = OVERLAPS | {"contrast", "contrast_ratio", "tumour_ml", "marked_ml", "tumour_share"}
 
 
 @pytest.fixture
@@ -111,16 +111,17 @@ def maps_of(folder: Path) -> dict[str, dict[str, Any]]:
 
 def test_two_models_and_a_random_one_against_a_tumour(verb, data):
     uneven(data / "other" / "models" / "model.pt", seed=1)
-    said = verb(
-        "attend", "scan.nii.gz", "--model", "random,mine=model.pt,other/models/model.pt", "--tumour", "tumour.nii.gz",
-        "--output_dir", data / "out",
-    )  # fmt: skip
+    models = "random,mine=model.pt,other/models/model.pt"
+    where = ("--tumour", "tumour.nii.gz", "--output_dir", data / "out")
+    said = verb("attend", "scan.nii.gz", "--model", models, *where)
     assert said == f"maps:   {data / 'out'}\nreport: {data / 'out' / 'report.html'}\n"
     names = ("random", "mine", "other")
     assert {path.name for path in (data / "out").iterdir()} == {
-        "scan.png", "attention.json", "report.html",
+        "scan.png",
+        "attention.json",
+        "report.html",
         *(f"scan_{name}_{kind}.nii.gz" for name in names for kind in ("attention", "mask")),
-    }  # fmt: skip
+    }
     scan, tumour = read_checked(data / "scan.nii.gz"), mask_of(data / "tumour.nii.gz")
     mine = looking(data / "model.pt")
     ways = {
@@ -161,19 +162,16 @@ def test_maps_lie_on_the_scans_own_grid(verb, data):
 
 
 def test_every_setting_reaches_the_maps(verb, data):
-    verb(
-        "attend", "scan.nii.gz", "--model", "model.pt", "--output_dir", "out", "--percentile", "80", "--region", "image",
-        "--components", "2", "--smallest_ml", "5", "--spacing", "6", "--crop", "64", "--overlap", "0.25", "--head", "1",
-        "--block", "0",
-    )  # fmt: skip
+    settings = {"percentile": 80, "region": "image", "components": 2, "smallest_ml": 5}
+    settings |= {"overlap": 0.25, "head": 1, "block": 0}
+    options = {"model": "model.pt", "output_dir": "out", "spacing": 6, "crop": 64, **settings}
+    verb("attend", "scan.nii.gz", *(text for name, value in options.items() for text in (f"--{name}", str(value))))
     scan = read_checked(data / "scan.nii.gz")
     score = looking(data / "model.pt", 64, 6.0, 0.25, head=1, block=0)(scan)
     np.testing.assert_allclose(voxels(data / "out" / "scan_attention.nii.gz"), score, atol=1e-6)
     marked = marked_by(Marking(80, "image", 2, 5), score, scan)
     np.testing.assert_array_equal(mask_of(data / "out" / "scan_mask.nii.gz"), marked.mask)
-    assert json.loads((data / "out" / "attention.json").read_text())["settings"] == {
-        "percentile": 80, "region": "image", "components": 2, "smallest_ml": 5, "overlap": 0.25, "head": 1, "block": 0,
-    }  # fmt: skip
+    assert json.loads((data / "out" / "attention.json").read_text())["settings"] == settings
 
 
 def test_several_readers_are_measured_together(verb, data, phantom):
@@ -228,8 +226,13 @@ def test_a_dicom_series_gives_what_its_nifti_gives_and_a_seg(verb, data, series,
     (name,) = (path.stem for path in (data / "dicom").glob("*.png"))
     assert name.startswith("series_") and len(name) == 19
     assert {path.name for path in (data / "dicom").iterdir()} == {
-        f"{name}.png", f"{name}_attention.nii.gz", f"{name}_mask.nii.gz", f"{name}_seg.dcm", "attention.json", "report.html",
-    }  # fmt: skip
+        f"{name}.png",
+        f"{name}_attention.nii.gz",
+        f"{name}_mask.nii.gz",
+        f"{name}_seg.dcm",
+        "attention.json",
+        "report.html",
+    }
     masks = read_masks(data / "dicom" / f"{name}_seg.dcm", read_checked(series)).masks
     mask = mask_of(data / "dicom" / f"{name}_mask.nii.gz")
     assert list(masks) == ["attention"]

@@ -17,8 +17,8 @@ from smart_nets.phantom.write import save
 from smart_nets.weights.io import save_weights
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32, 32, 32], "spacing": [8.0, 8.0, 8.0],
-        "hu_window": [-1000, 400]}  # fmt: skip
+FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
 
 
 @pytest.fixture(scope="module")
@@ -98,17 +98,29 @@ HEADS = {"": "heads", "data": "scan.nii.gz", "model": "model.pt", "output_dir": 
         (nothing, {"spacing": "x"}, "spacing: not a voxel size"),
         (nothing, {"spacing": "3,3,3"}, "spacing: not a voxel size"),
         (nothing, {"crop": 40}, "crop sides do not fit the encoder (expected multiples of 32, such as 32 or 64"),
-        (nothing, {"crop": 0}, "crop sides do not fit the encoder (expected multiples of 32, such as 32, found 0 x 0 x 0)"),
+        (
+            nothing,
+            {"crop": 0},
+            "crop sides do not fit the encoder (expected multiples of 32, such as 32, found 0 x 0 x 0)",
+        ),
         (nothing, {"crop": 32.5}, "crop size: needs three sides"),
         (nothing, {"tumor": "tumour.nii.gz"}, "attend --tumor: is no argument"),
         (nothing, {"scan": "none.nii.gz"}, "none.nii.gz: does not exist"),
         (nothing, {"scan": "."}, "holds no DICOM files"),
         (nothing, {"tumour": "none.nii.gz"}, "none.nii.gz: does not exist"),
         (nothing, {"tumour": "scan.nii.gz"}, "scan.nii.gz: label map holds values below 0"),
-        (another_grid, {"tumour": "cut.nii.gz"}, "cut.nii.gz: label lies on another grid than its scan (expected (51, 35, 28)"),
+        (
+            another_grid,
+            {"tumour": "cut.nii.gz"},
+            "cut.nii.gz: label lies on another grid than its scan (expected (51, 35, 28)",
+        ),
         (another_grid, {"tumour": "tumour.nii.gz,cut.nii.gz"}, "cut.nii.gz: label lies on another grid"),  # row 45
         (air, {"scan": "air.nii.gz"}, "air.nii.gz: shows no body"),
-        (little, {"scan": "little.nii.gz"}, "little.nii.gz: is too small for this network (expected at least half"),  # row 18
+        (
+            little,
+            {"scan": "little.nii.gz"},
+            "little.nii.gz: is too small for this network (expected at least half",
+        ),  # row 18
         (nothing, {"model": "none.pt"}, "none.pt: there are no weights here"),
         (nothing, {"model": "model.pt,second=none.pt"}, "none.pt: there are no weights here"),
         (other_weights, {"model": "wide.pt"}, "wide.pt: does not fit this network (found"),  # row 57
@@ -117,7 +129,11 @@ HEADS = {"": "heads", "data": "scan.nii.gz", "model": "model.pt", "output_dir": 
         (no_attention, {"model": "plain.pt"}, "encoder: has no attention to show"),
         (nothing, {"model": "random"}, "model: needs a trained model (found random)"),
         (nothing, {"model": "first=random,random"}, "model: needs a trained model (found first, random)"),
-        (nothing, {"model": "model.pt,./model.pt"}, "model: models have the same name (expected one of each name, found 2 x"),
+        (
+            nothing,
+            {"model": "model.pt,./model.pt"},
+            "model: models have the same name (expected one of each name, found 2 x",
+        ),
         (nothing, {"model": "a=model.pt,a=random"}, "found 2 x a); name them: first=PATH,second=PATH"),
         (nothing, {"model": "a="}, "model: is neither a path nor name=path (found a=)"),
         (nothing, {"model": "A=model.pt,a=random"}, "found 2 x a)"),  # one file on some disks
@@ -132,7 +148,7 @@ HEADS = {"": "heads", "data": "scan.nii.gz", "model": "model.pt", "output_dir": 
         (nothing, {**HEADS, "scans": "x"}, "scans: is no count"),
         (a_file, {**HEADS, "output_dir": "file"}, "file: cannot hold results (expected a folder"),
     ],
-)  # fmt: skip
+)
 def test_faults_are_one_sentence_and_leave_nothing(
     data, phantom, monkeypatch, prepare: Callable[[Path, Phantom], None], arguments, says
 ):

@@ -36,8 +36,10 @@ def test_fractions_and_classes_are_kept():
     parts = split_by_patient(cohort(100, positive=0.3), PARTS, seed=1, label="label")
     assert {name: len(patients(part)) for name, part in parts.items()} == {"training": 60, "validation": 20, "test": 20}
     assert {name: sum(item["label"] for item in part) for name, part in parts.items()} == {
-        "training": 18, "validation": 6, "test": 6,
-    }  # fmt: skip
+        "training": 18,
+        "validation": 6,
+        "test": 6,
+    }
 
 
 def test_a_split_depends_on_the_seed_alone_and_not_on_the_order():

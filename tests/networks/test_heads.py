@@ -39,9 +39,8 @@ def test_the_length_of_a_prototype_does_not_matter_and_its_gain_is_frozen():
 def test_one_layer_is_a_linear_projection():
     head = ProjectionHead(6, 10, 8, 4, layers=1)
     assert [type(step).__name__ for step in head.mlp] == ["Linear"]
-    assert [type(step).__name__ for step in ProjectionHead(6, 10, 8, 4, layers=3).mlp] == [
-        "Linear", "GELU", "Linear", "GELU", "Linear",
-    ]  # fmt: skip
+    steps = [type(step).__name__ for step in ProjectionHead(6, 10, 8, 4, layers=3).mlp]
+    assert steps == ["Linear", "GELU", "Linear", "GELU", "Linear"]
 
 
 def test_normalisation_is_safe_under_bfloat16_autocast():

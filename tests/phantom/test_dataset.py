@@ -118,11 +118,19 @@ def test_dicom(tmp_path):
 
 @pytest.mark.parametrize(
     "settings, field",
-    [({"count": 0}, "count"), ({"count": 2.5}, "count"), ({"count": 10_001}, "count"), ({"format": "png"}, "format"),
-     ({"spacing": (0.01, 2, 2)}, "spacing"), ({"seed": -1}, "seed"),
-     ({"region": "leg"}, "region"), ({"workers": 0}, "workers"), ({"task": "stage"}, "task"),
-     ({"task": "response", "nodules": 3}, "nodules")],
-)  # fmt: skip
+    [
+        ({"count": 0}, "count"),
+        ({"count": 2.5}, "count"),
+        ({"count": 10_001}, "count"),
+        ({"format": "png"}, "format"),
+        ({"spacing": (0.01, 2, 2)}, "spacing"),
+        ({"seed": -1}, "seed"),
+        ({"region": "leg"}, "region"),
+        ({"workers": 0}, "workers"),
+        ({"task": "stage"}, "task"),
+        ({"task": "response", "nodules": 3}, "nodules"),
+    ],
+)
 def test_bad_settings_are_named_and_nothing_is_written(tmp_path, settings, field):
     with pytest.raises(ConfigError, match=field):
         make_dataset(tmp_path / "new", **{"count": 1, **SMALL, **settings})

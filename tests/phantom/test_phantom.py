@@ -74,12 +74,24 @@ def test_all_organs_are_there_and_inside_the_body(seed):
 @pytest.mark.parametrize(
     "organ, low, high",
     [
-        ("lung_right", -920, -780), ("lung_left", -920, -780), ("trachea", -1010, -940), ("liver", 40, 130),
-        ("spleen", 40, 140), ("heart", 35, 150), ("aorta", 35, 190), ("kidney_left", 25, 190), ("pancreas", 25, 110),
-        ("bladder", -10, 30), ("gallbladder", -10, 30), ("spine", 110, 400), ("femur_right", 150, 700),
-        ("ribs", 120, 600), ("sternum", 100, 400), ("pelvis", 100, 600),
+        ("lung_right", -920, -780),
+        ("lung_left", -920, -780),
+        ("trachea", -1010, -940),
+        ("liver", 40, 130),
+        ("spleen", 40, 140),
+        ("heart", 35, 150),
+        ("aorta", 35, 190),
+        ("kidney_left", 25, 190),
+        ("pancreas", 25, 110),
+        ("bladder", -10, 30),
+        ("gallbladder", -10, 30),
+        ("spine", 110, 400),
+        ("femur_right", 150, 700),
+        ("ribs", 120, 600),
+        ("sternum", 100, 400),
+        ("pelvis", 100, 600),
     ],
-)  # fmt: skip
+)
 def test_tissues_have_the_density_of_tissues(trunk, organ, low, high):
     inner = ndimage.binary_erosion(trunk.labels == ORGANS[organ])
     assert low < np.median(trunk.image[inner]) < high

@@ -134,8 +134,7 @@ def test_a_slope_that_headers_round_is_none():
 
 
 @pytest.mark.parametrize(
-    ("shape", "lacking"),
-    [((32, 32, 32), [0, 0, 0]), ((16, 31, 32), [16, 1, 0]), ((40, 100, 16), [0, 0, 16])],
+    ("shape", "lacking"), [((32, 32, 32), [0, 0, 0]), ((16, 31, 32), [16, 1, 0]), ((40, 100, 16), [0, 0, 16])]
 )
 def test_what_a_scan_lacks_to_a_window(shape, lacking):
     assert check_scan_size(Volume(np.zeros(shape), np.eye(4), "scan"), (32, 32, 32), (2, 2, 2)) == lacking
@@ -155,9 +154,23 @@ def test_less_than_half_a_window_is_refused(shape, says):
 
 
 @pytest.mark.parametrize(
-    "spacing", [2.0, None, "2", (2, 2), (2, 2, 2, 2), (2, 0, 2), (2, 2, -1), (2, float("nan"), 2), (float("inf"), 2, 2),
-                (2, 2, None), ("2", "2", "2"), (True, True, True)], ids=str,
-)  # fmt: skip
+    "spacing",
+    [
+        2.0,
+        None,
+        "2",
+        (2, 2),
+        (2, 2, 2, 2),
+        (2, 0, 2),
+        (2, 2, -1),
+        (2, float("nan"), 2),
+        (float("inf"), 2, 2),
+        (2, 2, None),
+        ("2", "2", "2"),
+        (True, True, True),
+    ],
+    ids=str,
+)
 def test_no_such_spacing(spacing, hu, affine):
     with pytest.raises(ConfigError, match=r"spacing: not a voxel size .expected 3 lengths in mm above 0"):
         network_grid(Volume(hu, affine, "scan"), spacing)

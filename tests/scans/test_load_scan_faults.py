@@ -54,9 +54,12 @@ def _flipped(content):
 
 @pytest.mark.parametrize(
     ("damage", "says"),
-    [(_flipped, "gzip checksum differs"), (lambda content: content[:-8], "gzip checksum is missing"),
-     (lambda content: content[: len(content) // 2], "ends early")],
-)  # fmt: skip
+    [
+        (_flipped, "gzip checksum differs"),
+        (lambda content: content[:-8], "gzip checksum is missing"),
+        (lambda content: content[: len(content) // 2], "ends early"),
+    ],
+)
 def test_damage_is_refused(scan, damage, says):
     scan.write_bytes(damage(scan.read_bytes()))
     with pytest.raises((RuntimeError, SmartError)) as caught:

@@ -59,8 +59,14 @@ def test_what_is_saved_lies_on_the_file_under_the_items_name(load, hu, affine, t
     item = load(affine)
     item["pred"] = on_grid_of((hu > 100).astype(np.uint8), item["image"], item["name"])
     # `resample` onto the grid that it has changes nothing, but without it MONAI fails on the second affine
-    SaveImaged("pred", output_dir=tmp_path / "out", output_postfix="mask", separate_folder=False, resample=True,
-               print_log=False)(item)  # fmt: skip
+    SaveImaged(
+        "pred",
+        output_dir=tmp_path / "out",
+        output_postfix="mask",
+        separate_folder=False,
+        resample=True,
+        print_log=False,
+    )(item)
     [path] = (tmp_path / "out").iterdir()
     assert path.name == "first_mask.nii.gz"
     saved, source = nib.load(path), nib.load(tmp_path / "scan.nii.gz")

@@ -23,10 +23,8 @@ from smart_nets.weights.io import save_weights
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 3, "sa_heads": 4}
 ARCHITECTURE = {"name": "SmartEncoder", **SMALL}
 PLAIN = {**ARCHITECTURE, "sa_stage": None}
-CLASSIFIER = {
-    "architecture": ARCHITECTURE, "feature": "pooled", "classes": ["benign", "malignant"],
-    "crop_size": [32, 32, 32], "spacing": [1.0, 1.0, 1.0], "hu_window": [-1000, 400],
-}  # fmt: skip
+FED = {"crop_size": [32, 32, 32], "spacing": [1.0, 1.0, 1.0], "hu_window": [-1000, 400]}
+CLASSIFIER = {"architecture": ARCHITECTURE, "feature": "pooled", "classes": ["benign", "malignant"], **FED}
 IMAGE = torch.rand(1, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

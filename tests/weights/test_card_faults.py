@@ -8,8 +8,8 @@ from smart_nets.training.run_record import evaluation_record
 from smart_nets.weights.build import build_classifier, card_or, find_encoder
 from smart_nets.weights.io import load_weights, save_weights
 
-FULL = {"architecture": {"name": "SmartEncoder"}, "feature": "cls", "classes": ["a", "b"], "crop_size": [32] * 3,
-        "spacing": [1.0] * 3, "hu_window": [-1000, 400]}  # fmt: skip
+FED = {"crop_size": [32] * 3, "spacing": [1.0] * 3, "hu_window": [-1000, 400]}
+FULL = {"architecture": {"name": "SmartEncoder"}, "feature": "cls", "classes": ["a", "b"], **FED}
 
 
 @pytest.fixture

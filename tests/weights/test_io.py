@@ -44,10 +44,9 @@ def test_monai_loads_the_swin_part(saved):
     pytest.importorskip("einops", reason="MONAI's own Swin needs einops, a development dependency")
     from monai.networks.nets.swin_unetr import SwinTransformer
 
-    monai = SwinTransformer(
-        in_chans=1, embed_dim=12, window_size=(4, 4, 4), patch_size=(2, 2, 2), depths=(1, 1, 1, 1), num_heads=(1, 1, 2, 2),
-        qkv_bias=True, patch_norm=True, spatial_dims=3, downsample="mergingv2",
-    )  # fmt: skip
+    sizes = {"window_size": (4, 4, 4), "patch_size": (2, 2, 2), "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2)}
+    options = {"qkv_bias": True, "patch_norm": True, "spatial_dims": 3, "downsample": "mergingv2"}
+    monai = SwinTransformer(in_chans=1, embed_dim=12, **sizes, **options)
     state = torch.load(saved[1], weights_only=True)
     monai.load_state_dict(
         {name.removeprefix("swin."): value for name, value in state.items() if name.startswith("swin.")}

@@ -21,10 +21,8 @@ import pytest
 from smart_nets.phantom import make_dataset
 
 ROOT = Path(__file__).parents[2]
-HIDDEN = (
-    "scipy", "sklearn", "matplotlib", "PIL", "tqdm", "tensorboard", "pydicom", "isal", "pylibjpeg", "openjpeg", "libjpeg",
-    "threadpoolctl", "einops", "highdicom", "yaml",
-)  # fmt: skip
+DRAWING = ("scipy", "sklearn", "matplotlib", "PIL", "tqdm", "tensorboard", "threadpoolctl", "einops", "yaml")
+HIDDEN = (*DRAWING, "pydicom", "highdicom", "isal", "pylibjpeg", "openjpeg", "libjpeg")
 PROGRAM = f"""
 import json, sys
 sys.modules |= dict.fromkeys({HIDDEN})
@@ -36,9 +34,8 @@ for options in json.load(sys.stdin):
 NO_PHANTOMS = "ConfigError: phantoms: needs scipy; pip install scipy, or give your own scans with --dataset_dir."
 NO_BODY = "ConfigError: region body or lungs: needs scipy; pip install scipy, or take --region image."
 TINY = {"preset": "tiny", "max_epochs": 1, "crop_size": [32, 32, 32], "num_workers": 0}
-SMALL = {
-    "name": "SmartEncoder", "embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4,
-}  # fmt: skip
+BLOCKS = {"depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
+SMALL = {"name": "SmartEncoder", "embed_dim": 12, **BLOCKS}
 
 
 def run(bundle: Path, *runs: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -46,11 +43,10 @@ def run(bundle: Path, *runs: dict[str, Any]) -> subprocess.CompletedProcess[str]
     options = [{**one, "config_file": str(bundle / "configs" / one["config"])} for one in runs]
     for one in options:
         del one["config"]
-    home = bundle.parent
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM], input=json.dumps(options), capture_output=True, text=True, cwd=home, env=environment
-    )  # fmt: skip
+    program = [sys.executable, "-c", PROGRAM]
+    told = json.dumps(options)
+    return subprocess.run(program, input=told, capture_output=True, text=True, cwd=bundle.parent, env=environment)
 
 
 def vendored(name: str, folder: Path) -> Path:
@@ -87,10 +83,11 @@ def pretrained(scans: Path, scan: str, tmp_path_factory: pytest.TempPathFactory)
     """Where smart_pretrain has trained on the scans and looked at one; and its log."""
     home = tmp_path_factory.mktemp("pretrain")
     bundle = vendored("smart_pretrain", home)
-    train = {"config": "train.json", "dataset_dir": str(scans), "output_dir": str(home / "out"), **TINY, "batch_size": 2,
-             "visits_per_epoch": 1, "out_dim": 64, "probe_size": [32, 32, 32], "architecture": SMALL}  # fmt: skip
-    look = {"config": "inference.json", "dataset_dir": scan, "output_dir": str(home / "maps"), "overlap": 0.0,
-            "model_path": str(home / "out" / "models" / "model.pt")}  # fmt: skip
+    out = {"dataset_dir": str(scans), "output_dir": str(home / "out")}
+    sizes = {"batch_size": 2, "visits_per_epoch": 1, "out_dim": 64, "probe_size": [32, 32, 32], "architecture": SMALL}
+    train = {"config": "train.json", **out, **TINY, **sizes}
+    maps = {"dataset_dir": scan, "output_dir": str(home / "maps"), "overlap": 0.0}
+    look = {"config": "inference.json", **maps, "model_path": str(home / "out" / "models" / "model.pt")}
     phantoms = {**train, "dataset_dir": None, "output_dir": str(home / "none")}
     done = run(bundle, train, look, phantoms)
     check(done, bundle, runs=2, says=NO_PHANTOMS)
@@ -107,9 +104,8 @@ def test_pretraining_writes_weights_and_maps_and_tells_what_it_leaves_out(pretra
     assert "left out: kNN test of organ crops (not installed: scipy, scikit-learn)" in log
     assert log.count("left out: TensorBoard curves (not installed: tensorboard)") == 1
     assert log.count("left out: report.html (not installed: matplotlib, pillow, scikit-learn)") == 1
-    assert {path.name for path in (home / "out" / "eval").iterdir()} == {
-        "metrics.jsonl", "run.json", "snapshots.npz", "training_state.pt",
-    }  # fmt: skip
+    names = {path.name for path in (home / "out" / "eval").iterdir()}
+    assert names == {"metrics.jsonl", "run.json", "snapshots.npz", "training_state.pt"}
     assert "epoch 1/1  loss" in log
 
 
@@ -117,11 +113,13 @@ def test_a_classifier_is_trained_and_used(scans, scan, tmp_path):
     bundle = vendored("smart_lidc_classify", tmp_path)
     with (scans / "lesions.csv").open() as file:
         lesion = next(csv.DictReader(file))
-    train = {"config": "train.json", "dataset_dir": str(scans / "lesions.csv"), "output_dir": str(tmp_path / "out"),
-             "cache_dir": str(tmp_path / "cache"), **TINY, "batch_size": 4, "margin": 2, "spacing": [4.0, 4.0, 4.0], "folds": 2,
-             "pretrained": "none", "default_card#architecture": SMALL}  # fmt: skip
-    use = {"config": "inference.json", "dataset_dir": scan, "centre": [float(lesion[axis]) for axis in "xyz"],
-           "output_dir": str(tmp_path / "used"), "model_path": str(tmp_path / "out" / "models" / "model.pt")}  # fmt: skip
+    places = {"dataset_dir": scans / "lesions.csv", "output_dir": tmp_path / "out", "cache_dir": tmp_path / "cache"}
+    sizes = {"batch_size": 4, "margin": 2, "spacing": [4.0, 4.0, 4.0], "folds": 2, "pretrained": "none"}
+    told = {name: str(path) for name, path in places.items()}
+    train = {"config": "train.json", **told, **TINY, **sizes, "default_card#architecture": SMALL}
+    used = {"output_dir": str(tmp_path / "used"), "model_path": str(tmp_path / "out" / "models" / "model.pt")}
+    centre = [float(lesion[axis]) for axis in "xyz"]
+    use = {"config": "inference.json", "dataset_dir": scan, "centre": centre, **used}
     done = run(bundle, train, use)
     check(done, bundle, runs=2)
     with (tmp_path / "out" / "eval" / "predictions.csv").open() as file:
@@ -143,13 +141,15 @@ def test_a_classifier_is_trained_and_used(scans, scan, tmp_path):
 def test_attention_is_marked_in_the_whole_image(pretrained, scan, tmp_path):
     bundle = vendored("smart_zeroshot_seg", tmp_path)
     model = str(pretrained[0] / "out" / "models" / "model.pt")
-    look = {"config": "inference.json", "dataset_dir": scan, "model_path": model, "output_dir": str(tmp_path / "out"),
-            "overlap": 0.0}  # fmt: skip
+    maps = {"model_path": model, "output_dir": str(tmp_path / "out"), "overlap": 0.0}
+    look = {"config": "inference.json", "dataset_dir": scan, **maps}
     done = run(bundle, {**look, "region": "image"}, look)
     check(done, bundle, runs=1, says=NO_BODY)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "phantom-0000_attention.nii.gz", "phantom-0000_mask.nii.gz", "attention.json",
-    }  # fmt: skip
+        "phantom-0000_attention.nii.gz",
+        "phantom-0000_mask.nii.gz",
+        "attention.json",
+    }
     mask = nib.load(tmp_path / "out" / "phantom-0000_mask.nii.gz")
     assert mask.get_fdata().mean() == pytest.approx(0.1, abs=0.01)  # above the 90th percentile
     (entry,) = json.loads((tmp_path / "out" / "attention.json").read_text())["scans"]

@@ -13,8 +13,8 @@ from smart_nets.zoo import export as exports
 from smart_nets.zoo.export import export
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32, 32, 32], "spacing": [4.0] * 3,
-        "hu_window": [-175, 250]}  # fmt: skip
+FED = {"crop_size": [32] * 3, "spacing": [4.0] * 3, "hu_window": [-175, 250]}
+CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
 
 
 @pytest.fixture(params=["encoder", "classifier"])
@@ -31,8 +31,10 @@ def model(request, tmp_path):
 def test_every_format_equals_the_network(model, tmp_path):
     made = export(model, tmp_path / "out")
     assert [(one.format, one.path.name) for one in made] == [
-        ("torchscript", "model.ts"), ("export", "model.pt2"), ("onnx", "model.onnx"),
-    ]  # fmt: skip
+        ("torchscript", "model.ts"),
+        ("export", "model.pt2"),
+        ("onnx", "model.onnx"),
+    ]
     for one in made:
         assert one.path.stat().st_size > 100_000 and one.difference < 1e-4
 

@@ -147,9 +147,8 @@ def test_bill_of_materials(name, release):
     code = b"".join(found[path] for path in sorted(found) if path.startswith(f"{name}/smart_nets/"))
     expected = {"smart-nets": code, f"{name}/models/model.pt": found[f"{name}/models/model.pt"]}
     assert hashes == {
-        part: [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]
-        for part, content in expected.items()
-    }  # fmt: skip
+        part: [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}] for part, content in expected.items()
+    }
 
 
 def test_the_same_bundle_is_the_same_release(own, keys, tree, tmp_path):
@@ -174,12 +173,16 @@ def test_without_weights(own, tmp_path):
 
 
 def test_an_earlier_release_and_what_a_killed_call_left_make_room(own, earlier):
-    for name in ("smart_zeroshot_segmentation_v0.0.9.zip", f".part-{PLAIN}_v0.0.9.zip", ".part-SHA256SUMS"):
+    drafts = (f".{PLAIN}_v0.0.9.zip.123.01234abc.part", ".SHA256SUMS.7.01234abc.part")
+    for name in ("smart_zeroshot_segmentation_v0.0.9.zip", *drafts):
         (earlier / name).write_text("old")
     pack(earlier, own)
     assert {path.name for path in earlier.iterdir()} == {
-        f"{PLAIN}_v{VERSION}.zip", f"{PLAIN}_v{VERSION}.cdx.json", "SHA256SUMS", "model_info.json"
-    }  # fmt: skip
+        f"{PLAIN}_v{VERSION}.zip",
+        f"{PLAIN}_v{VERSION}.cdx.json",
+        "SHA256SUMS",
+        "model_info.json",
+    }
 
 
 def test_a_folder_with_the_longest_name_there_is(own, tmp_path):
@@ -230,8 +233,11 @@ def test_a_classifier_has_no_shipped_weights(own, tmp_path):
     """An encoder names no classes."""
     for path in (own / PLAIN / "models").iterdir():
         path.rename(path.with_stem("small"))
-    shutil.copytree(METADATA.parents[2] / "smart_lidc_classify", own / "smart_lidc_classify",
-                    ignore=shutil.ignore_patterns("cache", "eval", "models"))  # fmt: skip
+    shutil.copytree(
+        METADATA.parents[2] / "smart_lidc_classify",
+        own / "smart_lidc_classify",
+        ignore=shutil.ignore_patterns("cache", "eval", "models"),
+    )
     with pytest.raises(CheckpointError, match="smart_lidc_classify: has no weights"):
         package(tmp_path / "out", own, ["smart_lidc_classify"])
     (archive,) = pack(tmp_path / "out", own)

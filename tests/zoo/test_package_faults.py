@@ -109,7 +109,7 @@ def test_faults_of_lint(own, edit, tmp_path):
         "other_v0.1.0.zip",
         "photos/a",
         "SHA256SUMS/a",
-        ".part-x/a",
+        ".x.1.01234abc.part",
     ],
 )
 def test_a_folder_with_other_files_is_left_alone(name, own, earlier, tree):

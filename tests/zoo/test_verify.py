@@ -113,14 +113,20 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "two models": (added(f"{NAME}/models/m.pt"), r"has other models than one .*found m\.pt, model\.json, model\.pt"),
     "no card": (without("models/model.json"), r"has other models than one .*found model\.pt"),
     "a card that is none": (added(f"{NAME}/models/model.json/x"), "cannot be unpacked"),
-    "another version inside": (edited("configs/metadata.json", version="0.0.1", changelog={"0.0.1": ""}),
-                               r"is of another version than its name says \(expected .*, found 0\.0\.1\)"),
+    "another version inside": (
+        edited("configs/metadata.json", version="0.0.1", changelog={"0.0.1": ""}),
+        r"is of another version than its name says \(expected .*, found 0\.0\.1\)",
+    ),
     "another version outside": (renamed, r"is of another version than its name says \(expected 9\.9\.9, found"),
     "exports that are no table": (edited("configs/metadata.json", exports="all"), "tells of no exports .*found str"),
-    "an expression": (edited("configs/inference.json", device="$__import__('os').system('touch canary')"),
-                      r"bundle has \d+ faults .*inference\.json: device"),
-    "a component": (edited("configs/train.json", seed={"_target_": "os.system", "command": "touch canary"}),
-                    r"bundle has \d+ faults .*train\.json: seed#_target_"),
+    "an expression": (
+        edited("configs/inference.json", device="$__import__('os').system('touch canary')"),
+        r"bundle has \d+ faults .*inference\.json: device",
+    ),
+    "a component": (
+        edited("configs/train.json", seed={"_target_": "os.system", "command": "touch canary"}),
+        r"bundle has \d+ faults .*train\.json: seed#_target_",
+    ),
     "a script": (added(f"{NAME}/scripts/__init__.py"), r"bundle has \d+ faults .*is code in a bundle"),
     "no smart_nets": (without("smart_nets/"), r"bundle has \d+ faults|has no code"),
     "no start of smart_nets": (without("smart_nets/__init__.py"), "has no code: it is not self-contained"),
@@ -129,15 +135,18 @@ TAMPERED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "no licence": (without("LICENSE"), r"bundle has \d+ faults .*LICENSE: is missing"),
     "a web page": (lambda place: archive(place).write_text("<!DOCTYPE html>"), "is no sound zip"),
     "a name of no bundle": (lambda place: archive(place).rename(place / "x.zip"), "is no name of a bundle"),
-}  # fmt: skip
+}
 
 
 def test_what_was_packed_is_sound(release, keys, bundles):
     told = verify(release, keys[1])
     assert [line.split("_v")[0] for line in told] == [
-        "smart_lidc_classification", "smart_lidc_classify", "smart_pretrain", "smart_zeroshot_seg",
+        "smart_lidc_classification",
+        "smart_lidc_classify",
+        "smart_pretrain",
+        "smart_zeroshot_seg",
         "smart_zeroshot_segmentation",
-    ]  # fmt: skip
+    ]
     digest = hashlib.sha256((bundles / NAME / "models" / "model.pt").read_bytes()).hexdigest()
     exports = json.loads((bundles / NAME / "configs" / "metadata.json").read_text(encoding="utf-8"))["exports"]
     forms = "; ".join(f"{form} {words}" for form, words in exports.items())

@@ -15,10 +15,16 @@ from smart_nets.phantom.shapes import Point, around, blend, carve, ellipsoid, pa
 from smart_nets.phantom.tables import SPINE, profile
 
 LIVER_BOX: Bounds = ((-85, 140), (-95, 100), (240, 445))
-PANCREAS = np.array([
-    [30, 16, 296, 11], [27, 20, 318, 13], [8, 30, 328, 8.5], [-24, 22, 338, 9.5], [-52, 4, 350, 9.5],
-    [-76, -12, 362, 8],
-])  # fmt: skip
+PANCREAS = np.array(
+    [
+        [30, 16, 296, 11],
+        [27, 20, 318, 13],
+        [8, 30, 328, 8.5],
+        [-24, 22, 338, 9.5],
+        [-52, 4, 350, 9.5],
+        [-76, -12, 362, 8],
+    ]
+)
 KIDNEYS = {1: (58.0, -42.0, 302.0), -1: (-57.0, -45.0, 318.0)}
 KIDNEY_RADII = (26.0, 23.0, 52.0)
 
@@ -93,10 +99,11 @@ def paint_solid_organs(canvas: Canvas, patient: Patient) -> None:
     paint_liver(canvas, patient)
     canvas.paint(spleen, ((-140, -45), (-95, 30), (310, 440)), patient.spleen, "spleen", step=3.0, halo=(3, -95.0))
     pancreas = smooth_curve(PANCREAS, 14)
+    points, radii = pancreas[:, :3], pancreas[:, 3]
+    box, tissue = around(points, 18), 38 + 55 * patient.contrast
     canvas.paint(
-        lambda p: path(p, pancreas[:, :3], pancreas[:, 3]) + 2.2 * p.noise(10.0, 37), around(pancreas[:, :3], 18),
-        38 + 55 * patient.contrast, "pancreas", step=3.0, halo=(2, -90.0),
-    )  # fmt: skip
+        lambda p: path(p, points, radii) + 2.2 * p.noise(10.0, 37), box, tissue, "pancreas", step=3.0, halo=(2, -90.0)
+    )
     duct = smooth_curve(
         [(-78, -22, 366, 3.5), (-40, 4, 344, 4), (-2, 20, 328, 4.5), (20, 12, 340, 6), (30, 8, 350, 6.5)], 14
     )

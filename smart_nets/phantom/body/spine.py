@@ -10,9 +10,9 @@ from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import around, carve, path, smooth_curve
 from smart_nets.phantom.tables import SPINE, profile
 
-LEVELS = np.array([
-    205, 238, 270, 301, 331, 359, 385, 409, 432, 454, 475, 495, 514.5, 533.5, 552, 570, 588, 605, 622, 639, 656, 673,
-])  # fmt: skip
+LEVELS = np.array(
+    [205, 238, 270, 301, 331, 359, 385, 409, 432, 454, 475, 495, 514.5, 533.5, 552, 570, 588, 605, 622, 639, 656, 673]
+)
 """Heights of the middles of the vertebrae in mm, from the fifth lumbar one (L5) up to the neck."""
 THORACIC = LEVELS[5:17][::-1]
 """T1 to T12."""
@@ -89,8 +89,8 @@ def posterior_elements(place: Place, canal: Array, canal_y: Array, t: Array, pit
     height = (t - 0.55) * pitch + lean
     pedicle = np.maximum(np.maximum(np.abs(x - 13.5) - 3.8, np.abs((t - 0.66) * pitch) - 5), np.abs(canal_y - 2) - 9)
     lamina = np.maximum(np.abs(canal - 3.6) - 2.6, np.maximum(np.abs(height) - 0.36 * pitch, canal_y - 1))
-    spinous = np.maximum(np.maximum(x - 2.6 - 0.05 * np.clip(-canal_y, 0, 40), np.abs(height) - 0.30 * pitch),
-                         np.abs(canal_y + 19.5 - 2 * chest) - 11.5 + 2 * chest)  # fmt: skip
+    tip = np.abs(canal_y + 19.5 - 2 * chest) - 11.5 + 2 * chest
+    spinous = np.maximum(np.maximum(x - 2.6 - 0.05 * np.clip(-canal_y, 0, 40), np.abs(height) - 0.30 * pitch), tip)
     reach = 38 - 8 * chest
     back = 3 + (0.12 + 0.23 * chest) * np.clip(x - 12, 0, 40)
     transverse = np.maximum(
@@ -116,7 +116,7 @@ def paint_back_muscles(canvas: Canvas, patient: Patient) -> None:
 
 def bundle(canvas: Canvas, points: Points, radii: Points, tissue: float) -> None:
     """A muscle of uneven outline along points (N, 3), in a thin sheath of fat."""
+    box, fat = around(points, float(np.max(radii)) + 8), (1.2, -75.0)
     canvas.paint(
-        lambda p: path(p, points, radii) + 2.5 * p.noise(25.0, 52) + 0.8 * p.noise(10.0, 53),
-        around(points, float(np.max(radii)) + 8), tissue, halo=(1.2, -75.0),
-    )  # fmt: skip
+        lambda p: path(p, points, radii) + 2.5 * p.noise(25.0, 52) + 0.8 * p.noise(10.0, 53), box, tissue, halo=fat
+    )

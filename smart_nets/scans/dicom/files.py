@@ -49,9 +49,8 @@ def damage_told(where: object) -> Iterator[None]:
         yield
     except InvalidDicomError as error:
         raise InputError(
-            "is no DICOM file", where=where, expected="a DICOM header", found="other content",
-            remedy="copy it again, or take it out of the folder",
-        ) from error  # fmt: skip
+            "is no DICOM file", where=where, remedy="copy it again, or take it out of the folder"
+        ) from error
     except (BytesLengthException, *BROKEN) as error:
         raise InputError(
             "is a damaged DICOM file", where=where, expected="readable tags", found=error, remedy="copy it again"
@@ -84,11 +83,7 @@ def list_series(folder: Path) -> dict[str, Series]:
     files = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and is_dicom(path))
     if not files:
         raise InputError(
-            "holds no DICOM files",
-            where=folder,
-            expected="the slices of a series",
-            found="none",
-            remedy="give the folder of one series",
+            "holds no DICOM files", where=folder, expected="a series", found="none", remedy="give its folder"
         )
     groups: dict[str, Series] = {}
     for path in files:

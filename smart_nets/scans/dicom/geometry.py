@@ -23,26 +23,17 @@ def slice_axes(header: Dataset, where: str) -> np.ndarray:
     """
     spacing = header.get("PixelSpacing")
     if spacing is None or min(float(value) for value in spacing) <= 0:
-        raise GeometryError("has no usable PixelSpacing", where=where, expected="two lengths in mm",
-                            found=spacing or "nothing", remedy="export the series again")  # fmt: skip
+        raise GeometryError(
+            "has no usable PixelSpacing", where=where, expected="two lengths in mm", found=spacing, remedy=_EXPORT
+        )
     orientation = header.get("ImageOrientationPatient")
     if orientation is None:
-        raise GeometryError(
-            "has no ImageOrientationPatient",
-            where=where,
-            expected="six numbers",
-            found="nothing",
-            remedy="export the series again",
-        )
+        what = "has no ImageOrientationPatient"
+        raise GeometryError(what, where=where, expected="six numbers", found="nothing", remedy=_EXPORT)
     row, column = np.array(orientation, dtype=float).reshape(2, 3)
     if not np.allclose([row @ row, column @ column], 1, atol=1e-3) or abs(row @ column) > 1e-3:
-        raise GeometryError(
-            "ImageOrientationPatient is wrong",
-            where=where,
-            expected="two unit vectors at right angles",
-            found=list(orientation),
-            remedy="export the series again",
-        )
+        expected = "two unit vectors at right angles"
+        raise GeometryError("ImageOrientationPatient is wrong", where=where, expected=expected, found=list(orientation))
     down, across = (float(value) for value in spacing)  # DICOM stores the distance of rows first
     return np.stack([row * across, column * down], axis=1)
 
@@ -53,27 +44,18 @@ def positions(headers: list[Dataset], where: str) -> np.ndarray:
     Raises:
         GeometryError: a slice has no position, or is turned against the first one.
     """
-    found = []
+    places = []
     for header in headers:
         place = header.get("ImagePositionPatient")
         if place is None:
-            raise GeometryError(
-                "a slice has no ImagePositionPatient",
-                where=_name(header),
-                expected="a place in mm",
-                found="nothing",
-                remedy="export the series again",
-            )
-        found.append([float(value) for value in place])
+            what, place = "a slice has no ImagePositionPatient", _name(header)
+            raise GeometryError(what, where=place, expected="a place in mm", found="nothing", remedy=_EXPORT)
+        places.append([float(value) for value in place])
         if not np.allclose(slice_axes(header, _name(header)), slice_axes(headers[0], where), atol=1e-3):
-            raise GeometryError(
-                "a slice has another orientation or spacing than the first",
-                where=_name(header),
-                expected=list(headers[0].ImageOrientationPatient),
-                found=list(header.ImageOrientationPatient),
-                remedy="split the series",
-            )
-    return np.array(found)
+            expected, found = (list(one.ImageOrientationPatient) for one in (headers[0], header))
+            what = "a slice has another orientation or spacing than the first"
+            raise GeometryError(what, where=_name(header), expected=expected, found=found, remedy="split the series")
+    return np.array(places)
 
 
 def _name(header: Dataset) -> str:
@@ -99,18 +81,17 @@ def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> np.ndarray
         ratios = distances[wrong] / usual
         if (np.abs(ratios - np.rint(ratios)) < 0.1).all() and (ratios > 1.5).all():
             missing = int(np.rint(ratios - 1).sum())
-            raise GeometryError(
-                f"{missing} slice{'s are' if missing > 1 else ' is'} missing: gap after slice {wrong[0] + 1}",
-                where=where, expected=f"a slice every {usual:g} mm", found=f"{distances[wrong[0]]:g} mm",
-                remedy=_EXPORT,
-            )  # fmt: skip
-        raise GeometryError(
-            "the slice distance varies", where=where, expected=f"{usual:g} mm everywhere",
-            found=f"{distances.min():g} to {distances.max():g} mm", remedy="give a series of even slices",
-        )  # fmt: skip
+            what = f"{missing} slice{'s are' if missing > 1 else ' is'} missing: gap after slice {wrong[0] + 1}"
+            expected, found = f"a slice every {usual:g} mm", f"{distances[wrong[0]]:g} mm"
+            raise GeometryError(what, where=where, expected=expected, found=found, remedy=_EXPORT)
+        expected, found = f"{usual:g} mm everywhere", f"{distances.min():g} to {distances.max():g} mm"
+        remedy = "give a series of even slices"
+        raise GeometryError("the slice distance varies", where=where, expected=expected, found=found, remedy=remedy)
     step = (places[-1] - places[0]) / (len(places) - 1)
     off = np.abs(places - (places[0] + np.arange(len(places))[:, None] * step)).max()
     if off > max(0.1, tolerance):
-        raise GeometryError("the slices do not lie on one line", where=where, expected="within 0.1 mm",
-                            found=f"{off:.2f} mm away", remedy=_EXPORT)  # fmt: skip
+        found = f"{off:.2f} mm away"
+        raise GeometryError(
+            "the slices are not in line", where=where, expected="within 0.1 mm", found=found, remedy=_EXPORT
+        )
     return np.asarray(step)

@@ -71,18 +71,16 @@ def _read_one(dataset: Dataset, where: str, scan: Volume, result: Masks) -> None
         for name, mask in paint_segments(dataset, where, scan):
             result.add(name, mask)
     else:
-        raise InputError("is no RTSTRUCT and no SEG", where=where, expected="one of them", found=modality,
-                         remedy="give the file with the contours")  # fmt: skip
+        raise InputError("holds no contours", where=where, expected="RTSTRUCT or SEG", found=modality)
 
 
 def check_frame(frames: Sequence[str], where: str, scan: Volume) -> None:
     """Raise GeometryError unless all frames of reference are the scan's own."""
     foreign = sorted({frame for frame in frames if frame != scan.frame or not frame})
     if foreign:
-        raise GeometryError(
-            "belongs to another frame of reference than the scan", where=where, expected=scan.frame or "a DICOM scan",
-            found=", ".join(frame or "none" for frame in foreign), remedy="give the series it was drawn on",
-        )  # fmt: skip
+        expected, found = scan.frame or "a DICOM scan", ", ".join(frame or "none" for frame in foreign)
+        what = "belongs to another frame of reference than the scan"
+        raise GeometryError(what, where=where, expected=expected, found=found, remedy="give the series it was drawn on")
 
 
 def _read_structures(dataset: Dataset, where: str, scan: Volume, result: Masks) -> None:
@@ -90,12 +88,11 @@ def _read_structures(dataset: Dataset, where: str, scan: Volume, result: Masks) 
     if not regions:
         raise InputError("structure set holds no regions", where=where, remedy="export it again")
     check_frame([str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in regions.values()], where, scan)
-    to_voxel = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.affine)  # LPS mm -> voxel
     drawn = {int(item.ReferencedROINumber): item for item in dataset.get("ROIContourSequence") or []}
     for number, roi in regions.items():
         name = str(roi.get("ROIName", "") or f"ROI {number}")
         contours = drawn[number].get("ContourSequence") or [] if number in drawn else []
-        mask, skipped = _paint_contours(contours, to_voxel, scan.array.shape)
+        mask, skipped = _paint_contours(contours, scan.lps_to_voxel, scan.array.shape)
         result.notes += [f"{name}: {count} contours skipped ({why})" for why, count in sorted(skipped.items())]
         result.add(name, mask)
 

@@ -28,9 +28,15 @@ PATIENT = ("PatientName", "PatientBirthDate", "PatientSex")
 
 
 def write_seg(
-    mask: np.ndarray, folder: str | Path, target: str | Path, series: str | None = None, *, label: str, model: str,
+    mask: np.ndarray,
+    folder: str | Path,
+    target: str | Path,
+    series: str | None = None,
+    *,
+    label: str,
+    model: str,
     version: str,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write a mask as a binary SEG of one segment with fresh UIDs, and return its path.
 
     Patient, study and frame of reference are those of the series, and each frame names the slice it lies on. The
@@ -57,8 +63,8 @@ def write_seg(
     _check_paths(folder, target)
     scan = read_checked(folder, series=series)
     if mask.shape != scan.array.shape:
-        raise GeometryError("mask has another shape than the series", where=scan.where, expected=scan.array.shape,
-                            found=mask.shape, remedy="give the mask on the file's own grid")  # fmt: skip
+        what, shape = "mask has another shape than the series", scan.array.shape
+        raise GeometryError(what, where=scan.where, expected=shape, found=mask.shape, remedy="keep the file's own grid")
     slices = read_slices(folder, series)
     _check_slices(slices, scan.where, target)
     segment = _segment(highdicom, label, model, version)
@@ -72,8 +78,7 @@ def _highdicom() -> ModuleType:
     try:
         import highdicom
     except ImportError as error:
-        raise InputError("needs highdicom", where="DICOM SEG", expected="highdicom", found="nothing",
-                         remedy="pip install 'smart-nets[dicom]'") from error  # fmt: skip
+        raise InputError("needs highdicom", where="DICOM SEG", remedy="pip install 'smart-nets[dicom]'") from error
     logging.getLogger("highdicom").setLevel(logging.WARNING)  # it tells of every module that it copies
     return highdicom
 
@@ -126,8 +131,8 @@ def _segmentation(
             omit_empty_frames=True,  # viewers take a slice without a frame for empty, and the file stays small
         )
     except BROKEN as error:
-        raise InputError("cannot be described in a DICOM SEG", where=where, expected="sound patient and study tags",
-                         found=error, remedy="export the series again") from error  # fmt: skip
+        what, expected = "cannot be described in a DICOM SEG", "sound patient and study tags"
+        raise InputError(what, where=where, expected=expected, found=error, remedy="export the series again") from error
     result.ContentCreatorName = ""  # no person; the tag must be there by older editions of the standard
     if first.get("SpecificCharacterSet"):
         result.SpecificCharacterSet = first.SpecificCharacterSet
@@ -138,29 +143,27 @@ def _segmentation(
 
 def _check_mask(mask: np.ndarray) -> None:
     if mask.dtype != bool or mask.ndim != 3:
-        raise InputError("is no mask", where="mask", expected="bool (X, Y, Z)", found=f"{mask.dtype} {mask.shape}",
-                         remedy="compare it with a threshold first")  # fmt: skip
+        raise InputError("is no mask", where="mask", expected="bool (X, Y, Z)", found=f"{mask.dtype} {mask.shape}")
     if not mask.any():
-        raise InputError("mask is empty", where="mask", expected="at least one voxel", found="none",
-                         remedy="write no SEG: one without frames is not valid")  # fmt: skip
+        raise InputError("mask is empty", where="mask", remedy="write no SEG: one without frames is not valid")
 
 
 def _check_names(names: dict[str, str]) -> None:
     """Raise InputError for text that the character set of some series could not hold."""
     for name, text in names.items():
         if not (text.strip() and len(text) <= LONGEST and text.isascii() and text.isprintable() and "\\" not in text):
-            raise InputError("cannot stand in a DICOM file", where=name, found=repr(text),
-                             expected=f"1 to {LONGEST} ASCII characters without backslash")  # fmt: skip
+            expected = f"1 to {LONGEST} ASCII characters without backslash"
+            raise InputError("cannot stand in a DICOM file", where=name, expected=expected, found=repr(text))
 
 
 def _check_paths(folder: Path, target: Path) -> None:
     if folder.is_file():
-        raise InputError("is no DICOM series", where=folder, expected="the folder of a series", found="a file",
-                         remedy="write a NIfTI mask, or give the folder")  # fmt: skip
+        raise InputError(
+            "is no DICOM series", where=folder, found="a file", remedy="write a NIfTI mask, or give the folder"
+        )
     if target.suffix.lower() != ".dcm" or target.is_dir():
-        raise InputError("is no name for a DICOM file", where=target, expected="a file ending in .dcm",
-                         found="a folder" if target.is_dir() else target.suffix or "no ending",
-                         remedy="give another target")  # fmt: skip
+        found = "a folder" if target.is_dir() else target.suffix or "no ending"
+        raise InputError("is no name for a DICOM file", where=target, expected="a file ending in .dcm", found=found)
     check_output(target.parent)
 
 
@@ -168,11 +171,9 @@ def _check_slices(slices: list[Dataset], where: str, target: Path) -> None:
     """Raise InputError unless each slice can be referred to, and none would be overwritten."""
     missing = [tag for tag in NEEDED if any(not header.get(tag) for header in slices)]
     if missing:
-        raise InputError("lost the identifiers that a SEG refers to", where=where, expected=", ".join(NEEDED),
-                         found=f"no {', '.join(missing)}", remedy="export the series again with them")  # fmt: skip
+        found, remedy = f"no {', '.join(missing)}", "export the series again with them"
+        raise InputError("lost the identifiers that a SEG refers to", where=where, found=found, remedy=remedy)
     if len({str(header.SOPInstanceUID) for header in slices}) < len(slices):
-        raise InputError("slices share a SOPInstanceUID", where=where, expected="one each",
-                         found="the same twice", remedy="export the series again")  # fmt: skip
+        raise InputError("slices share a SOPInstanceUID", where=where, remedy="export the series again")
     if target.resolve() in {Path(str(header.filename)).resolve() for header in slices}:
-        raise InputError("is a slice of the series", where=target, expected="a new file", found="a CT",
-                         remedy="give another target")  # fmt: skip
+        raise InputError("is a slice of the series", where=target, remedy="give another target")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ON_GRID = 0.1  # voxels a frame may lie off the scan's grid
 _EXPORT = "export the segmentation again"
+_OTHER_SCAN = "give the series it was drawn on"
 
 
 def paint_segments(dataset: Dataset, where: str, scan: Volume) -> Iterator[tuple[str, np.ndarray]]:
@@ -29,19 +30,20 @@ def paint_segments(dataset: Dataset, where: str, scan: Volume) -> Iterator[tuple
     places = dataset.get("PerFrameFunctionalGroupsSequence") or []
     count = int(dataset.get("NumberOfFrames", 0) or 0)
     if len(places) != count or not count:
-        raise GeometryError("frames are missing", where=where, expected=f"{count} frames with a place each",
-                            found=f"{len(places)} places", remedy=_EXPORT)  # fmt: skip
+        expected, found = f"{count} frames with a place each", f"{len(places)} places"
+        raise GeometryError("frames are missing", where=where, expected=expected, found=found, remedy=_EXPORT)
     frames = _decode(dataset, where, count)
     segments = {int(item.SegmentNumber): str(item.SegmentLabel) for item in dataset.get("SegmentSequence") or []}
     masks = {number: np.zeros(scan.array.shape, dtype=bool) for number in segments}
-    to_voxel = np.linalg.inv(np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.affine)  # LPS mm -> voxel
     shared = (dataset.get("SharedFunctionalGroupsSequence") or [None])[0]
     for index, (place, frame) in enumerate(zip(places, frames, strict=True)):
         number = int(_group(place, shared, "SegmentIdentificationSequence", where).ReferencedSegmentNumber)
         if number not in masks:
-            raise InputError("a frame belongs to no segment", where=where, expected=f"segments {sorted(masks)}",
-                             found=number, remedy=_EXPORT)  # fmt: skip
-        voxels = _voxels(frame, place, shared, to_voxel, f"{where}, frame {index + 1}", scan.array.shape)
+            expected = f"segments {sorted(masks)}"
+            raise InputError(
+                "a frame belongs to no segment", where=where, expected=expected, found=number, remedy=_EXPORT
+            )
+        voxels = _voxels(frame, place, shared, scan.lps_to_voxel, f"{where}, frame {index + 1}", scan.array.shape)
         masks[number][tuple(voxels.T)] = True
     for number, label in segments.items():
         yield label, masks[number]
@@ -52,8 +54,9 @@ def _decode(dataset: Dataset, where: str, count: int) -> np.ndarray:
     try:
         pixels = np.asarray(dataset.pixel_array)
     except (*BROKEN, RuntimeError) as error:
-        raise GeometryError("frames are missing or damaged", where=where, expected=f"{count} frames", found=error,
-                            remedy=_EXPORT) from error  # fmt: skip
+        raise GeometryError(
+            "frames are missing or damaged", where=where, expected=f"{count} frames", found=error, remedy=_EXPORT
+        ) from error
     half = 0.5 if str(dataset.get("SegmentationType", "")) == "BINARY" else 0.5 * float(dataset.MaximumFractionalValue)
     return pixels.reshape(count, int(dataset.Rows), int(dataset.Columns)) >= half
 
@@ -73,9 +76,8 @@ def _voxels(
 
     header = Header()
     header.PixelSpacing = _group(place, shared, "PixelMeasuresSequence", where).get("PixelSpacing")
-    header.ImageOrientationPatient = _group(place, shared, "PlaneOrientationSequence", where).get(
-        "ImageOrientationPatient"
-    )
+    orientation = _group(place, shared, "PlaneOrientationSequence", where)
+    header.ImageOrientationPatient = orientation.get("ImageOrientationPatient")
     corner = _group(place, shared, "PlanePositionSequence", where).get("ImagePositionPatient")
     if corner is None:
         raise GeometryError("a frame has no ImagePositionPatient", where=where, remedy=_EXPORT)
@@ -85,15 +87,13 @@ def _voxels(
     exact = start + np.stack([column, row], axis=1) @ steps.T  # (n, 3)
     off = max(np.abs(start - np.rint(start)).max(), max(frame.shape) * np.abs(steps - np.rint(steps)).max())
     if off > ON_GRID or (np.abs(np.rint(steps)).sum(axis=0) != 1).any():
-        raise GeometryError("does not lie on the scan's grid", where=where, expected=f"within {ON_GRID} voxels",
-                            found=f"{off:.2f} voxels off", remedy="give the series it was drawn on")  # fmt: skip
+        found = f"{off:.2f} voxels off"
+        expected, found = f"within {ON_GRID} voxels", f"{off:.2f} voxels off"
+        raise GeometryError(
+            "does not lie on the scan's grid", where=where, expected=expected, found=found, remedy=_OTHER_SCAN
+        )
     voxels = np.rint(exact).astype(int)
     if len(voxels) and ((voxels < 0) | (voxels >= np.array(shape))).any():
-        raise GeometryError(
-            "reaches outside the scan",
-            where=where,
-            expected=f"inside {shape}",
-            found=f"{voxels.min(0)} to {voxels.max(0)}",
-            remedy="give the series it was drawn on",
-        )
+        expected, found = f"inside {shape}", f"{voxels.min(0)} to {voxels.max(0)}"
+        raise GeometryError("reaches outside the scan", where=where, expected=expected, found=found, remedy=_OTHER_SCAN)
     return voxels

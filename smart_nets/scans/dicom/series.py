@@ -59,9 +59,7 @@ def read_slices(path: Path, series: str | None = None, notes: list[str] | None =
         order = np.argsort(heights, kind="stable")
         slices = _without_copies([slices[index] for index in order], places[order], heights[order], where, told)
         if len(slices) < 2:
-            raise InputError(
-                "has a single slice", where=where, expected="at least 2", found=1, remedy="give the series"
-            )
+            raise InputError("has a single slice", where=where, expected="at least 2", remedy="give the series")
         return slices
 
 
@@ -87,19 +85,19 @@ def _affine(slices: list[Dataset], where: str) -> np.ndarray:
 
 def _choose(path: Path, series: str | None) -> list[Path]:
     if path.is_file():
-        raise InputError("is one DICOM file", where=path, expected="the folder of a series", found="a file",
-                         remedy=f"give {path.parent}")  # fmt: skip
+        remedy = f"give {path.parent}"
+        raise InputError(
+            "is one DICOM file", where=path, expected="the folder of a series", found="a file", remedy=remedy
+        )
     every = list_series(path)  # a structure set or segmentation may lie beside the CT it belongs to
     groups = {uid: found for uid, found in every.items() if found.modality == "CT" or uid == series} or every
+    told = ", ".join(sorted(groups))
     if series is None and len(groups) > 1:
-        raise InputError(
-            f"holds {len(groups)} series: choose one", where=path, expected="one series",
-            found=", ".join(sorted(groups)), remedy="give series=UID",
-        )  # fmt: skip
+        what = f"holds {len(groups)} series: choose one"
+        raise InputError(what, where=path, expected="one series", found=told, remedy="give series=UID")
     chosen = series if series is not None else next(iter(groups))
     if chosen not in groups:
-        raise InputError("has no such series", where=path, expected=", ".join(sorted(groups)), found=chosen,
-                         remedy="give one of these UIDs")  # fmt: skip
+        raise InputError("has no such series", where=path, expected=told, found=chosen, remedy="give one of these UIDs")
     return groups[chosen].files
 
 
@@ -110,34 +108,29 @@ def _image_slices(headers: list[Dataset], where: str, notes: list[str]) -> list[
         notes.append(f"localiser images left out ({len(scouts)})")
     slices = [header for header in headers if header not in scouts] if scouts else headers
     if not slices:
-        raise InputError(
-            "holds only localisers",
-            where=where,
-            expected="axial slices",
-            found=f"{len(scouts)} localisers",
-            remedy="give the series of axial slices",
-        )
+        found, remedy = f"{len(scouts)} localisers", "give the series of axial slices"
+        raise InputError("holds only localisers", where=where, expected="axial slices", found=found, remedy=remedy)
     for header in slices:
         name = str(header.filename)
         if str(header.get("Modality", "")) != "CT":
-            raise InputError("modality is not CT", where=name, expected="CT", found=header.get("Modality", "nothing"),
-                             remedy="leave this series out")  # fmt: skip
-        if "PixelData" not in header:
+            found = header.get("Modality", "nothing")
             raise InputError(
-                "has no PixelData",
-                where=name,
-                expected="an image",
-                found="a header only",
-                remedy="export the series again with its images",
+                "modality is not CT", where=name, expected="CT", found=found, remedy="leave this series out"
             )
+        if "PixelData" not in header:
+            found, remedy = "a header only", "export the series again with its images"
+            raise InputError("has no PixelData", where=name, expected="an image", found=found, remedy=remedy)
         if int(header.get("NumberOfFrames", 1) or 1) > 1:
-            raise InputError("is a multi-frame file", where=name, expected="one slice per file",
-                             found=f"{header.NumberOfFrames} frames", remedy="convert it with dcm2niix")  # fmt: skip
+            found = f"{header.NumberOfFrames} frames"
+            expected, remedy = "one slice per file", "convert it with dcm2niix"
+            raise InputError("is a multi-frame file", where=name, expected=expected, found=found, remedy=remedy)
     sizes = {(int(header.get("Rows", 0)), int(header.get("Columns", 0))) for header in slices}
     if len(sizes) > 1:
         found = " and ".join(f"{rows}x{columns}" for rows, columns in sorted(sizes))
-        raise InputError("slices have different sizes", where=where, expected="one matrix size", found=found,
-                         remedy="split the series")  # fmt: skip
+        expected = "one matrix size"
+        raise InputError(
+            "slices have different sizes", where=where, expected=expected, found=found, remedy="split the series"
+        )
     return slices
 
 
@@ -146,17 +139,14 @@ def _hu(header: Dataset) -> np.ndarray:
     name = str(header.filename)
     photometric = str(header.get("PhotometricInterpretation", ""))
     if photometric != "MONOCHROME2":
-        raise InputError(
-            "its grey values are not stored as plain HU", where=name, expected="MONOCHROME2",
-            found=photometric or "nothing", remedy="export the series again; whether values are inverted is unknown",
-        )  # fmt: skip
+        what, found = "its grey values are not stored as plain HU", photometric or "nothing"
+        raise InputError(what, where=name, expected="MONOCHROME2", found=found, remedy="export the series again")
     slope, intercept, kind = (header.get(tag) for tag in ("RescaleSlope", "RescaleIntercept", "RescaleType"))
     if slope is None or intercept is None or float(slope) == 0:
-        raise InputError("HU unknown: no usable RescaleSlope and RescaleIntercept", where=name, expected="two numbers",
-                         found=f"{slope}, {intercept}", remedy="export the series again with these tags")  # fmt: skip
+        what, found = "HU unknown: no usable RescaleSlope and RescaleIntercept", f"{slope}, {intercept}"
+        raise InputError(what, where=name, expected="two numbers", found=found, remedy="export the series with them")
     if kind not in (None, "", "HU"):
-        raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind,
-                         remedy="give the series in HU")  # fmt: skip
+        raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind)
     stored = _decode(header, name)
     if float(slope) == 1 and float(intercept).is_integer():
         values = stored.astype(np.int32) + int(intercept)
@@ -172,26 +162,15 @@ def _decode(header: Dataset, name: str) -> np.ndarray:
     except (*BROKEN, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if syntax.is_compressed:
-            raise InputError(
-                f"slice cannot be decoded ({reason})", where=name, expected="readable pixels",
-                found=f"transfer syntax {syntax.name}", remedy=f"copy it again, or {INSTALL}",
-            ) from error  # fmt: skip
+            what, remedy = f"slice cannot be decoded ({reason})", f"copy it again, or {INSTALL}"
+            found = f"transfer syntax {syntax.name}"
+            raise InputError(what, where=name, expected="readable pixels", found=found, remedy=remedy) from error
         size = f"{header.get('Rows')}x{header.get('Columns')} pixels"
-        raise InputError(
-            f"slice is truncated or damaged ({reason})",
-            where=name,
-            expected=size,
-            found="fewer",
-            remedy="copy it again",
-        ) from error
+        what = f"slice is truncated or damaged ({reason})"
+        raise InputError(what, where=name, expected=size, found="fewer", remedy="copy it again") from error
     if pixels.ndim != 2:
-        raise InputError(
-            "slice is no plain image",
-            where=name,
-            expected="2-D",
-            found=f"shape {pixels.shape}",
-            remedy="export the series again",
-        )
+        found, remedy = f"shape {pixels.shape}", "export the series again"
+        raise InputError("slice is no plain image", where=name, expected="2-D", found=found, remedy=remedy)
     return pixels
 
 
@@ -204,13 +183,9 @@ def _without_copies(
         if heights[index] - heights[keep[-1]] > SAME_PLACE:
             keep.append(index)
         elif not np.array_equal(_hu(slices[index]), _hu(slices[keep[-1]])):
-            raise GeometryError(
-                "two different slices lie at the same position",
-                where=where,
-                expected="one slice each",
-                found=f"{places[index].tolist()} twice",
-                remedy="split the series into its phases",
-            )
+            what, found = "two different slices lie at the same position", f"{places[index].tolist()} twice"
+            remedy = "split the series into its phases"
+            raise GeometryError(what, where=where, expected="one slice each", found=found, remedy=remedy)
     if len(keep) < len(slices):
         notes.append(f"exact copies of slices left out ({len(slices) - len(keep)})")
     return [slices[index] for index in keep]

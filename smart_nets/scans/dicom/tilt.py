@@ -38,9 +38,7 @@ def straighten(volume: Volume) -> Volume:
     straight[:3, 3] += start[0] * first + start[1] * second
     note = f"gantry tilt corrected ({angle:.1f} degrees)"
     back = np.argsort(order)
-    return replace(
-        volume, array=result.transpose(back), affine=straight[:, [*back, 3]], notes=[*volume.notes, note]
-    )  # fmt: skip
+    return replace(volume, array=result.transpose(back), affine=straight[:, [*back, 3]], notes=[*volume.notes, note])
 
 
 def _sheared_axis(volume: Volume) -> tuple[int, float]:
@@ -52,13 +50,8 @@ def _sheared_axis(volume: Volume) -> tuple[int, float]:
     cosine = np.abs(directions.T @ directions - np.eye(3))
     straight = [axis for axis in range(3) if np.delete(np.delete(cosine, axis, 0), axis, 1).max() < RIGHT_ANGLE]
     if not straight:
-        raise GeometryError(
-            "more than the slice axis is sheared",
-            where=volume.where,
-            expected="a gantry tilt",
-            found=f"cosines {cosine[np.triu_indices(3, 1)].round(3)}",
-            remedy="convert the scan again",
-        )
+        what, found = "more than the slice axis is sheared", f"cosines {cosine[np.triu_indices(3, 1)].round(3)}"
+        raise GeometryError(what, where=volume.where, expected="a gantry tilt", found=found)
     axis = straight[-1]
     return axis, float(np.degrees(np.arcsin(np.minimum(1, np.linalg.norm(cosine[axis])))))
 

@@ -47,16 +47,12 @@ def first_bytes(packed: bytes, count: int, where: Path) -> bytes:
     if not packed:
         raise InputError("is empty", where=where, expected="a gzip file", found="0 bytes", remedy=_COPY_AGAIN)
     if packed[:2] != GZIP_MAGIC:
-        raise InputError(
-            "is no gzip file in spite of its name", where=where, expected="1f 8b as first bytes",
-            found=packed[:2].hex(" "), remedy="give the file the extension of its real format, or copy it again",
-        )  # fmt: skip
+        what, found, remedy = "is no gzip file in spite of its name", packed[:2].hex(" "), "correct its extension"
+        raise InputError(what, where=where, expected="1f 8b as first bytes", found=found, remedy=remedy)
     try:
         return bytes(_zlib.decompressobj(wbits=GZIP_FORMAT).decompress(packed, count))
     except _FAULTS as error:
-        raise InputError(
-            "gzip data is damaged", where=where, expected="a sound gzip stream", found=error, remedy=_COPY_AGAIN
-        ) from error
+        raise InputError("gzip data is damaged", where=where, found=error, remedy=_COPY_AGAIN) from error
 
 
 def unpack(packed: bytes, expected: int, where: Path) -> bytes:
@@ -85,21 +81,16 @@ def unpack(packed: bytes, expected: int, where: Path) -> bytes:
                 break
             rest = stream.unused_data
             if rest and rest[:2] != GZIP_MAGIC:
-                raise InputError("has foreign bytes after the gzip data", where=where, found=f"{len(rest):,} bytes",
-                                 remedy=_COPY_AGAIN)  # fmt: skip
+                raise InputError("has foreign bytes after the gzip data", where=where, found=f"{len(rest):,} bytes")
     except _FAULTS as error:
-        raise InputError(
-            "gzip checksum differs or the data is damaged",
-            where=where,
-            expected="the checksum stored in the file",
-            found=error,
-            remedy=_COPY_AGAIN,
-        ) from error
+        what, stored = "gzip checksum differs or the data is damaged", "the checksum stored in the file"
+        raise InputError(what, where=where, expected=stored, found=error, remedy=_COPY_AGAIN) from error
     found = sum(len(part) for part in parts)
     if not stream.eof:
         if found >= expected:
-            raise InputError("gzip checksum is missing", where=where, expected="8 bytes after the data", found="fewer",
-                             remedy=_COPY_AGAIN)  # fmt: skip
-        raise InputError("ends early", where=where, expected=f"{expected:,} bytes", found=f"{found:,} bytes",
-                         remedy=_COPY_AGAIN)  # fmt: skip
+            what, stored = "gzip checksum is missing", "8 bytes after the data"
+            raise InputError(what, where=where, expected=stored, found="fewer", remedy=_COPY_AGAIN)
+        raise InputError(
+            "ends early", where=where, expected=f"{expected:,} bytes", found=f"{found:,} bytes", remedy=_COPY_AGAIN
+        )
     return parts[0] if len(parts) == 1 else b"".join(parts)

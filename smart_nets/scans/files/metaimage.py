@@ -6,15 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from smart_nets.errors import GeometryError, InputError
-from smart_nets.scans.files.voxels import COPY_AGAIN, array_from
+from smart_nets.errors import InputError
+from smart_nets.scans.files.voxels import COPY_AGAIN, array_from, no_place
 from smart_nets.scans.volume import Volume, lps_to_ras
 
 TYPES = {
-    "MET_CHAR": "i1", "MET_UCHAR": "u1", "MET_SHORT": "i2", "MET_USHORT": "u2", "MET_INT": "i4", "MET_UINT": "u4",
-    "MET_LONG": "i4", "MET_ULONG": "u4", "MET_LONG_LONG": "i8", "MET_ULONG_LONG": "u8", "MET_FLOAT": "f4",
-    "MET_DOUBLE": "f8",
-}  # fmt: skip
+    **{"MET_CHAR": "i1", "MET_SHORT": "i2", "MET_INT": "i4", "MET_LONG": "i4", "MET_LONG_LONG": "i8"},
+    **{"MET_UCHAR": "u1", "MET_USHORT": "u2", "MET_UINT": "u4", "MET_ULONG": "u4", "MET_ULONG_LONG": "u8"},
+    **{"MET_FLOAT": "f4", "MET_DOUBLE": "f8"},
+}
 LAST_FIELD = b"ElementDataFile"  # the voxels begin after its line
 LONGEST_HEADER = 65536
 
@@ -30,8 +30,7 @@ def read_metaimage(path: Path) -> Volume:
     start = content.find(LAST_FIELD, 0, LONGEST_HEADER)
     end = content.find(b"\n", start)
     if start < 0 or b"NDims" not in content[:start]:
-        raise InputError("is no MetaImage file", where=path, expected="NDims ... ElementDataFile",
-                         found="other content" if content else "0 bytes", remedy=COPY_AGAIN)  # fmt: skip
+        raise InputError("is no MetaImage file", where=path, expected="NDims first", found="none", remedy=COPY_AGAIN)
     end = len(content) if end < 0 else end
     pairs = (line.partition("=") for line in content[:end].decode("utf-8", "replace").splitlines())
     fields = {name.strip(): value.strip() for name, _, value in pairs}
@@ -45,13 +44,8 @@ def read_metaimage(path: Path) -> Volume:
         if int(fields.get("ElementNumberOfChannels", "1")) != 1 or int(fields.get("HeaderSize", "0")):
             raise ValueError("several channels or a foreign header")
     except (KeyError, ValueError) as error:
-        raise InputError(
-            "MetaImage header is damaged or of a kind that is not read",
-            where=path,
-            found=error,
-            expected="NDims, DimSize, ElementType, one channel",
-            remedy="save it as NIfTI",
-        ) from error
+        what = "MetaImage header is damaged or of a kind that is not read"
+        raise InputError(what, where=path, found=error, remedy="save it as NIfTI") from error
     packing = "zlib" if _true(fields.get("CompressedData", "False")) else "raw"
     array = array_from(_voxels(fields["ElementDataFile"], content[end + 1 :], path), packing, dtype, shape, path)
     return Volume(array, lps_to_ras(_affine(fields, min(len(shape), 3), path)), str(path))
@@ -66,8 +60,7 @@ def _voxels(name: str, body: bytes, path: Path) -> bytes:
         return body
     beside = path.parent / name
     if not name or not beside.is_file():
-        raise InputError("its voxels cannot be found", where=path, expected="one file beside it", found=name,
-                         remedy="save it as one .mha file")  # fmt: skip
+        raise InputError("its voxels cannot be found", where=path, found=name, remedy="save it as one .mha file")
     return beside.read_bytes()
 
 
@@ -86,11 +79,7 @@ def _affine(fields: dict[str, str], axes: int, path: Path) -> np.ndarray:
         if dimension < 2 or len(numbers["origin"]) != dimension:
             raise ValueError("lengths differ")
     except ValueError as error:
-        raise GeometryError(
-            "the header does not say where the voxels lie in the patient", where=path,
-            expected="ElementSpacing, Offset and TransformMatrix", found=", ".join(found.values()) or "nothing",
-            remedy="convert the scan again from DICOM",
-        ) from error  # fmt: skip
+        raise no_place(path, "ElementSpacing, Offset and TransformMatrix", ", ".join(found.values())) from error
     affine = np.eye(4)
     affine[:axes, :axes] = directions.T * numbers["spacing"][:axes]  # each column times its spacing
     affine[:axes, 3] = numbers["origin"][:axes]

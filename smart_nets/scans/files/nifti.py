@@ -10,6 +10,7 @@ import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
 from smart_nets.scans.files import gz
+from smart_nets.scans.files.voxels import CONVERT_AGAIN, COPY_AGAIN
 from smart_nets.scans.volume import Volume
 
 HEADER_BYTES = 540  # of NIfTI-2; NIfTI-1 needs 348
@@ -32,24 +33,17 @@ def _parse_header(start: bytes, path: Path) -> Header:
     if path.name.lower().endswith(".gz"):
         start = gz.first_bytes(start, HEADER_BYTES, path)
     if not start:
-        raise InputError(
-            "is empty",
-            where=path,
-            expected="a NIfTI header",
-            found="0 bytes",
-            remedy="copy the file again from its source",
-        )
+        raise InputError("is empty", where=path, expected="a NIfTI header", found="0 bytes", remedy=COPY_AGAIN)
     magics = {b"n+1": nib.Nifti1Header, b"n+2": nib.Nifti2Header}
     kind = magics.get(start[344:347]) or magics.get(start[4:7])
     if kind is None:
-        raise InputError(
-            "is no NIfTI file", where=path, expected="magic n+1 or n+2", found=repr(start[344:347])[2:-1] or "none",
-            remedy="save it as a single NIfTI file with its header",
-        )  # fmt: skip
+        found, remedy = repr(start[344:347])[2:-1] or "none", "save it as a single NIfTI file with its header"
+        raise InputError("is no NIfTI file", where=path, expected="magic n+1 or n+2", found=found, remedy=remedy)
     size = 348 if kind is nib.Nifti1Header else 540
     if len(start) < size:
-        raise InputError("ends inside its header", where=path, expected=f"{size} bytes", found=f"{len(start)} bytes",
-                         remedy="copy the file again from its source")  # fmt: skip
+        raise InputError(
+            "ends inside its header", where=path, expected=f"{size} bytes", found=len(start), remedy=COPY_AGAIN
+        )
     try:
         header: Header = kind.from_fileobj(io.BytesIO(start[:size]))
         # what is used later is parsed now, where damage can be told
@@ -84,8 +78,9 @@ def read_nifti(path: Path) -> Volume:
     if path.name.lower().endswith(".gz"):
         content = gz.unpack(content, offset + size, path)
     if len(content) < offset + size:
-        raise InputError("ends early", where=path, expected=f"{offset + size:,} bytes", found=f"{len(content):,} bytes",
-                         remedy="copy the file again from its source")  # fmt: skip
+        raise InputError(
+            "ends early", where=path, expected=f"{offset + size:,} bytes", found=f"{len(content):,}", remedy=COPY_AGAIN
+        )
     dtype = header.get_data_dtype()
     array = np.frombuffer(content, dtype, size // dtype.itemsize, offset).reshape(header.get_data_shape(), order="F")
     slope, intercept = header.get_slope_inter()
@@ -97,23 +92,18 @@ def read_nifti(path: Path) -> Volume:
 def _affine_mm(header: Header, path: Path) -> np.ndarray:
     qform, sform = int(header["qform_code"]), int(header["sform_code"])
     if not qform and not sform:
-        raise GeometryError(
-            "the header has no orientation, so left and right are unknown", where=path,
-            expected="qform_code or sform_code above 0", found="both 0", remedy="convert the scan again from DICOM",
-        )  # fmt: skip
+        what = "the header has no orientation, so left and right are unknown"
+        expected = "qform_code or sform_code above 0"
+        raise GeometryError(what, where=path, expected=expected, found="both 0", remedy=CONVERT_AGAIN)
     affine = np.array(header.get_best_affine(), dtype=np.float64)
     unit = header.get_xyzt_units()[0]
     if unit not in UNIT_IN_MM:
-        raise GeometryError(
-            "unknown unit of length", where=path, expected="mm", found=unit, remedy="correct the header"
-        )
+        raise GeometryError("unknown unit of length", where=path, expected="mm", found=unit)
     affine[:3] *= UNIT_IN_MM[unit]
     if qform and sform and np.isfinite(affine).all():
         axes = ["".join(nib.aff2axcodes(form)) for form in (header.get_qform(), header.get_sform())]
         if axes[0] != axes[1]:
-            raise GeometryError(
-                "the header has two orientations that contradict each other", where=path,
-                expected=f"qform and sform alike, qform says {axes[0]}", found=f"sform says {axes[1]}",
-                remedy="convert the scan again from DICOM",
-            )  # fmt: skip
+            what = "the header has two orientations that contradict each other"
+            found = f"qform {axes[0]}, sform {axes[1]}"
+            raise GeometryError(what, where=path, found=found, remedy=CONVERT_AGAIN)
     return affine

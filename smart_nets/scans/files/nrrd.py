@@ -7,23 +7,30 @@ from pathlib import Path
 
 import numpy as np
 
-from smart_nets.errors import GeometryError, InputError
-from smart_nets.scans.files.voxels import COPY_AGAIN, array_from
+from smart_nets.errors import InputError
+from smart_nets.scans.files.voxels import COPY_AGAIN, array_from, no_place
 from smart_nets.scans.volume import Volume
 
 TYPES = {
-    "i1": "signed char, int8, int8_t", "u1": "uchar, unsigned char, uint8, uint8_t",
+    "i1": "signed char, int8, int8_t",
+    "u1": "uchar, unsigned char, uint8, uint8_t",
     "i2": "short, short int, signed short, signed short int, int16, int16_t",
     "u2": "ushort, unsigned short, unsigned short int, uint16, uint16_t",
-    "i4": "int, signed int, int32, int32_t", "u4": "uint, unsigned int, uint32, uint32_t",
-    "f4": "float", "f8": "double",
-}  # fmt: skip
+    "i4": "int, signed int, int32, int32_t",
+    "u4": "uint, unsigned int, uint32, uint32_t",
+    "f4": "float",
+    "f8": "double",
+}
 CODES = {name: code for code, names in TYPES.items() for name in names.split(", ")}
 PACKINGS = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
 TO_RAS = {
-    "right-anterior-superior": (1, 1, 1), "ras": (1, 1, 1), "left-anterior-superior": (-1, 1, 1), "las": (-1, 1, 1),
-    "left-posterior-superior": (-1, -1, 1), "lps": (-1, -1, 1),
-}  # fmt: skip
+    "right-anterior-superior": (1, 1, 1),
+    "ras": (1, 1, 1),
+    "left-anterior-superior": (-1, 1, 1),
+    "las": (-1, 1, 1),
+    "left-posterior-superior": (-1, -1, 1),
+    "lps": (-1, -1, 1),
+}
 
 
 def read_nrrd(path: Path) -> Volume:
@@ -35,8 +42,8 @@ def read_nrrd(path: Path) -> Volume:
     """
     content = path.read_bytes()
     if content[:4] != b"NRRD":
-        raise InputError("is no NRRD file", where=path, expected="NRRD as first letters", remedy=COPY_AGAIN,
-                         found=repr(content[:4])[2:-1] or "nothing")  # fmt: skip
+        found = repr(content[:4])[2:-1] or "nothing"
+        raise InputError("is no NRRD file", where=path, expected="NRRD first", found=found, remedy=COPY_AGAIN)
     blank = re.search(rb"\r?\n\r?\n|$", content)  # an empty line ends the header
     end, begin = blank.span() if blank else (len(content), len(content))
     fields = dict(_fields(content[:end].decode("utf-8", "replace")))
@@ -49,16 +56,10 @@ def read_nrrd(path: Path) -> Volume:
         if len(shape) != int(fields["dimension"]):
             raise ValueError(f"dimension {fields['dimension']} but sizes {shape}")
     except (KeyError, ValueError) as error:
-        raise InputError(
-            "NRRD header is damaged or of a kind that is not read",
-            where=path,
-            found=error,
-            expected="type, sizes, encoding raw or gzip, endian",
-            remedy="save it as NIfTI",
-        ) from error
-    array = array_from(
-        _detached(fields, path) if "data file" in fields else content[begin:], packing, dtype, shape, path
-    )
+        what = "NRRD header is damaged or of a kind that is not read"
+        raise InputError(what, where=path, found=error, remedy="save it as NIfTI") from error
+    voxels = _detached(fields, path) if "data file" in fields else content[begin:]
+    array = array_from(voxels, packing, dtype, shape, path)
     affine, plain = _affine(fields, len(shape), path)
     return Volume(np.moveaxis(array, plain, range(-len(plain), 0)) if plain else array, affine, str(path))
 
@@ -72,8 +73,9 @@ def _fields(head: str) -> list[tuple[str, str]]:
 def _detached(fields: dict[str, str], path: Path) -> bytes:
     beside = path.parent / fields["data file"]
     if not beside.is_file() or {"line skip", "byte skip"} & set(fields):
-        raise InputError("its voxels cannot be found", where=path, expected="one file beside it",
-                         found=fields["data file"], remedy="save it as one .nrrd file")  # fmt: skip
+        raise InputError(
+            "its voxels cannot be found", where=path, found=beside.name, remedy="save it as one .nrrd file"
+        )
     return beside.read_bytes()
 
 
@@ -88,12 +90,8 @@ def _affine(fields: dict[str, str], dimension: int, path: Path) -> tuple[np.ndar
     except (KeyError, ValueError):
         columns, origin = [], []
     if signs is None or len(directions) != dimension or len(columns) not in (2, 3) or len(origin) != 3:
-        raise GeometryError(
-            "the header does not say where the voxels lie in the patient", where=path,
-            expected="space RAS, LAS or LPS, space directions and space origin",
-            found=f"{fields.get('space', 'no space')}, {fields.get('space directions', 'no directions')}",
-            remedy="convert the scan again from DICOM",
-        )  # fmt: skip
+        found = f"{fields.get('space', 'no space')}, {fields.get('space directions', 'no directions')}"
+        raise no_place(path, "space RAS, LAS or LPS, space directions and space origin", found)
     affine = np.eye(4)
     affine[:3, : len(columns)] = np.array(columns).T
     affine[:3, 3] = origin

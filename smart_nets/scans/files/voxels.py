@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from smart_nets.errors import InputError
+from smart_nets.errors import GeometryError, InputError
 from smart_nets.scans.files import gz
 
 COPY_AGAIN = "copy the file again from its source"
+CONVERT_AGAIN = "convert the scan again from DICOM"
 LARGEST = 2**36  # bytes; a header that asks for more is damaged
 
 
@@ -24,17 +25,23 @@ def array_from(content: bytes, packing: str, dtype: np.dtype, shape: Sequence[in
     """
     size = math.prod(shape) * dtype.itemsize
     if min(shape) < 1 or size > LARGEST:
-        raise InputError("header is damaged", where=where, expected="lengths of a volume", found=list(shape),
-                         remedy=COPY_AGAIN)  # fmt: skip
+        raise InputError(
+            "header is damaged", where=where, expected="lengths of a volume", found=list(shape), remedy=COPY_AGAIN
+        )
     if packing == "gzip":
         gz.first_bytes(content, 1, where)
         content = gz.unpack(content, size, where)
     elif packing == "zlib":
         content = _inflate(content, size, where)
     if len(content) < size:
-        raise InputError("ends early", where=where, expected=f"{size:,} bytes of voxels", found=f"{len(content):,}",
-                         remedy=COPY_AGAIN)  # fmt: skip
+        raise InputError("ends early", where=where, expected=f"{size:,} bytes of voxels", found=f"{len(content):,}")
     return np.frombuffer(content, dtype, size // dtype.itemsize).reshape(shape, order="F")
+
+
+def no_place(where: Path, expected: str, found: str) -> GeometryError:
+    """A header from which nobody can know left from right."""
+    what = "the header does not say where the voxels lie in the patient"
+    return GeometryError(what, where=where, expected=expected, found=found or "nothing", remedy=CONVERT_AGAIN)
 
 
 def _inflate(content: bytes, size: int, where: Path) -> bytes:
@@ -43,9 +50,12 @@ def _inflate(content: bytes, size: int, where: Path) -> bytes:
         unpacked = stream.decompress(content, size)
         rest = stream.decompress(stream.unconsumed_tail)
     except zlib.error as error:
-        raise InputError("checksum differs or the data is damaged", where=where, expected="a sound zlib stream",
-                         found=error, remedy=COPY_AGAIN) from error  # fmt: skip
+        raise InputError(
+            "checksum differs or the data is damaged", where=where, found=error, remedy=COPY_AGAIN
+        ) from error
     if not stream.eof:
-        raise InputError("ends early", where=where, expected=f"{size:,} bytes of voxels and a checksum",
-                         found=f"{len(unpacked) + len(rest):,} bytes", remedy=COPY_AGAIN)  # fmt: skip
+        found = len(unpacked) + len(rest)
+        raise InputError(
+            "ends early", where=where, expected=f"{size:,} bytes of voxels and a checksum", found=f"{found:,}"
+        )
     return unpacked + rest

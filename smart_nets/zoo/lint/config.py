@@ -28,11 +28,20 @@ from smart_nets.zoo.lint.package import Package
 
 BASE, INFERENCE, METADATA = "train.json", "inference.json", "metadata.json"
 ALONE = ("bundle_root", "run")
+TRAINS = (
+    *ALONE,
+    "device",
+    "dataset_dir",
+    "train#trainer",
+    "train#trainer#max_epochs",
+    "train#dataset",
+    "train#inferer",
+)
 NEEDED = {  # what `monai.bundle` and MONAI Label look for
-    BASE: (*ALONE, "device", "dataset_dir", "train#trainer", "train#trainer#max_epochs", "train#dataset", "train#inferer"),
+    BASE: TRAINS,
     INFERENCE: (*ALONE, "device", "dataset_dir", "dataset", "evaluator", "network_def", "inferer"),
     "evaluate.json": ALONE,
-}  # fmt: skip
+}
 LATE = ("bundle_root", "network", "network_def")  # not to be had yet when `initialize` runs
 LIST_IT = "list it in smart_nets/zoo/lint/names.py if it is harmless"
 BUILT = "smart_nets, torch.optim, torch.nn, ignite, or a MONAI class that is listed"

@@ -41,8 +41,8 @@ def _version_faults(path: Path, content: Mapping[str, Any]) -> list[Fault]:
     version, changelog = content.get("version"), content.get("changelog")
     faults = []
     if isinstance(version, str) and not VERSION.fullmatch(version):
-        faults.append(Fault(path, "version", "cannot be sorted as a text, as MONAI does",
-                            "digits and dots, one digit between dots, such as 0.2.0", version))  # fmt: skip
+        expected = "digits and dots, one digit between dots, such as 0.2.0"
+        faults.append(Fault(path, "version", "cannot be sorted as a text, as MONAI does", expected, version))
     if isinstance(changelog, dict) and version not in changelog:
         versions = ", ".join(changelog) or "nothing"
         faults.append(Fault(path, "changelog", "does not tell what is new", f"an entry {version}", versions))

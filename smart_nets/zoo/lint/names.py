@@ -9,19 +9,19 @@ IMPORTS = {
     "import collections": ("collections.Counter",),
     "import numpy as np": ("np.float16", "np.float32", "np.int16", "np.int32", "np.int64", "np.uint8"),
     "import os": (
-        "os.path.abspath", "os.path.basename", "os.path.dirname", "os.path.exists", "os.path.expanduser", "os.path.isdir",
-        "os.path.isfile", "os.path.join",
+        *("os.path.abspath", "os.path.basename", "os.path.dirname", "os.path.exists", "os.path.expanduser"),
+        *("os.path.isdir", "os.path.isfile", "os.path.join"),
     ),
     "import pathlib": ("pathlib.Path",),
     "import sys": ("sys.argv", "sys.path"),
     "import torch": (
-        "torch.bfloat16", "torch.cuda.current_device", "torch.cuda.device_count", "torch.cuda.is_available", "torch.device",
-        "torch.float16", "torch.float32",
+        *("torch.cuda.current_device", "torch.cuda.device_count", "torch.cuda.is_available"),
+        *("torch.device", "torch.bfloat16", "torch.float16", "torch.float32"),
     ),
     "import torch.distributed as dist": ("dist.get_rank", "dist.get_world_size"),
     "from monai.handlers import from_engine": ("from_engine",),
     "from monai.utils import set_determinism": ("set_determinism",),
-}  # fmt: skip
+}
 
 BUILTINS = {
     "all", "any", "bool", "dict", "enumerate", "float", "int", "isinstance", "len", "list", "max", "min", "range", "reversed",
@@ -30,8 +30,20 @@ BUILTINS = {
 
 # of any object. By others, such as `gi_frame` of a generator, a way leads to every module and from there to every program
 ATTRIBUTES = {
-    "attach", "cell", "expanduser", "numel", "parameters", "prepare", "requires_grad", "run", "stride", "to", "write",
-}  # fmt: skip
+    *(
+        "attach",
+        "cell",
+        "expanduser",
+        "numel",
+        "parameters",
+        "prepare",
+        "requires_grad",
+        "run",
+        "stride",
+        "to",
+        "write",
+    ),
+}
 
 MONAI = {
     "Activationsd", "AsDiscreted", "CacheDataset", "CenterSpatialCropd", "Compose", "CopyItemsd", "CropForegroundd",

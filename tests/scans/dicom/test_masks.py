@@ -87,12 +87,13 @@ def test_polygons_may_reach_outside():
 
 def test_each_readers_contours_become_a_mask_of_their_own(series, scan):
     path = structures(
-        series, scan,
+        series,
+        scan,
         {
             "GTV reader 1": [contour_of(scan, SQUARE, 4), contour_of(scan, SQUARE, 5), contour_of(scan, HOLE, 5)],
             "GTV reader 2": [contour_of(scan, HOLE, 4)],
         },
-    )  # fmt: skip
+    )
     found = read_masks(path, scan)
     first = np.zeros(scan.array.shape, bool)
     first[3:7, 4:9, 4:6] = True

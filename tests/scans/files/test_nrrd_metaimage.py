@@ -14,14 +14,15 @@ from smart_nets.scans.files.nrrd import read_nrrd
 VOXELS = np.arange(-12, 12, dtype=np.int16).reshape(2, 3, 4)
 AFFINE = np.array([[-2.0, 0, 0, 10], [0, -1.5, 0, -20], [0, 0, 3, 5], [0, 0, 0, 1]])  # of LPS steps 2, 1.5, 3
 NRRD = {
-    "type": "short", "dimension": "3", "space": "left-posterior-superior", "sizes": "2 3 4", "endian": "little",
-    "space directions": "(2,0,0) (0,1.5,0) (0,0,3)", "space origin": "(-10,20,5)", "encoding": "raw",
-}  # fmt: skip
+    **{"type": "short", "dimension": "3", "sizes": "2 3 4", "endian": "little", "encoding": "raw"},
+    **{"space": "left-posterior-superior", "space origin": "(-10,20,5)"},
+    "space directions": "(2,0,0) (0,1.5,0) (0,0,3)",
+}
 META = {
-    "ObjectType": "Image", "NDims": "3", "BinaryData": "True", "BinaryDataByteOrderMSB": "False",
-    "TransformMatrix": "1 0 0 0 1 0 0 0 1", "Offset": "-10 20 5", "ElementSpacing": "2 1.5 3", "DimSize": "2 3 4",
-    "ElementType": "MET_SHORT", "ElementDataFile": "LOCAL",
-}  # fmt: skip
+    **{"ObjectType": "Image", "NDims": "3", "BinaryData": "True", "BinaryDataByteOrderMSB": "False"},
+    **{"TransformMatrix": "1 0 0 0 1 0 0 0 1", "Offset": "-10 20 5", "ElementSpacing": "2 1.5 3"},
+    **{"DimSize": "2 3 4", "ElementType": "MET_SHORT", "ElementDataFile": "LOCAL"},
+}
 
 
 def words(value: object) -> str:

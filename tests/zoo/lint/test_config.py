@@ -36,7 +36,7 @@ TARGETS = [
     (PRETRAIN, "train", "volume_cache#_mode_", "callable", "is not to be set"),
     (ZERO_SHOT, "inference", "preprocessing#transforms#0#reader", "os.system", "names a class by its path"),
     (ZERO_SHOT, "inference", "postprocessing#transforms#3#writer", "@model_path", "names a class by its path"),
-]  # fmt: skip
+]
 
 EXPRESSIONS = [
     (PRETRAIN, "train", "run#0", "$__import__('os').system('true')", RUNS_CODE),
@@ -83,7 +83,7 @@ EXPRESSIONS = [
     (PRETRAIN, "train", "imports#+", "$from smart_nets.files import os", "imports what does not exist"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.lists.check import find", "imports what does not exist"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.nothing import check_output", "imports what does not exist"),
-]  # fmt: skip
+]
 
 TEXTS = [
     (CLASSIFY, "train", "run_dir", "$os.path.join(@output_dri, 'eval')", "refers to @output_dri, which does not exist"),
@@ -92,7 +92,13 @@ TEXTS = [
     (CLASSIFY, "train", "facts#data", "@validate::nothing", "refers to @validate#nothing, which does not exist"),
     (CLASSIFY, "train", "facts#data", "@crop_size#0", REFERS),  # an expression's value has no keys yet
     (CLASSIFY, "train", "facts#data", "@classes#2", REFERS),
-    (CLASSIFY, "train", "facts#data", "$'a@b'", "refers to @b, which does not exist"),  # MONAI replaces it in quotes too
+    (
+        CLASSIFY,
+        "train",
+        "facts#data",
+        "$'a@b'",
+        "refers to @b, which does not exist",
+    ),  # MONAI replaces it in quotes too
     (CLASSIFY, "train", "facts#data", "@encoder.stride", "is a text, not a reference"),
     (CLASSIFY, "few_shot", "train_fraction", "@train_fractions", "perhaps @train_fraction is meant"),
     (PRETRAIN, "multi_gpu_train", "train#dataloader#batch_size", "@train#batch_size", REFERS),
@@ -115,7 +121,7 @@ TEXTS = [
     (CLASSIFY, "train", "train#trainer#train_handlers", "$[@train::handlers[@rank]]", POSITION),
     (CLASSIFY, "train", "facts#data", "@train#handlers#0", POSITION),
     (CLASSIFY, "train", "facts#data", "$@validate#preprocessing#transforms[0]", POSITION),
-]  # fmt: skip
+]
 
 
 def row_name(row):

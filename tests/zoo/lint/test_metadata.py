@@ -48,7 +48,11 @@ def test_fields_are_those_of_the_schema():
         ({"head_data_format": {"inputs": {}}}, "head_data_format#outputs", "is missing"),
         ({"task": ["a", "b"]}, "task", "is of another type (expected a text"),
         ({"changelog": "first release"}, "changelog", "is of another type (expected a table"),
-        ({"changelog": {"0.0.9": "first"}}, "changelog", "does not tell what is new (expected an entry 0.1.0, found 0.0.9)"),
+        (
+            {"changelog": {"0.0.9": "first"}},
+            "changelog",
+            "does not tell what is new (expected an entry 0.1.0, found 0.0.9)",
+        ),
         ({"changelog": {}}, "changelog", "found nothing"),
         ({"version": "0.10.0", "changelog": {"0.10.0": "x"}}, "version", "cannot be sorted as a text"),
         ({"version": "0.2.0rc1", "changelog": {"0.2.0rc1": "x"}}, "version", "cannot be sorted as a text"),
@@ -63,7 +67,7 @@ def test_fields_are_those_of_the_schema():
         ({"intended_use": None}, "intended_use", "found nothing"),
         ({"data_source": "/data/cts"}, "data_source", "is an absolute path"),
     ],
-)  # fmt: skip
+)
 def test_exactly_this_fault(edits, key, says, metadata):
     change(metadata, edits)
     (fault,) = lint(metadata.parents[1])
