@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
 from smart_nets.optional import needed
+from smart_nets.settings import between
 
 Floats = NDArray[np.float64]
 BATCH = 250  # draws at once: of 10,000 lesions they take 20 MB
@@ -64,8 +65,7 @@ class PatientBootstrap:
     strata: list[NDArray[np.intp]] = field(init=False)  # of the patients' numbers
 
     def __post_init__(self) -> None:
-        if self.rounds < 100:
-            raise ConfigError("are too few for an interval", where="rounds", expected="100 or more", found=self.rounds)
+        between("rounds", self.rounds, 100, remedy="fewer are too few for an interval")
         names, owner = np.unique(np.asarray(self.patients), return_inverse=True)
         folds = np.zeros(len(owner)) if self.folds is None else np.asarray(self.folds)
         if len(folds) != len(owner):

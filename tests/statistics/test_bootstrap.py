@@ -143,8 +143,9 @@ def test_draws_without_a_value_are_told():
     )["share"]
     assert found.left_out / 2000 == pytest.approx(0.8**10, abs=0.02)
     assert found.as_dict().keys() == {"value", "low", "high", "draws_left_out"}
-    alone = intervals(lambda weights: {"share": ratio(weights @ right, weights @ right)},
-                      PatientBootstrap(patients), {"share": 1})["share"]  # fmt: skip
+    alone = intervals(
+        lambda weights: {"share": ratio(weights @ right, weights @ right)}, PatientBootstrap(patients), {"share": 1}
+    )["share"]
     assert (alone.value, np.isnan(alone.low), alone.why) == (1, True, "no more patients than folds to judge it by")
     never = intervals(mean_of(np.full(10, np.nan)), PatientBootstrap(patients))["mean"]
     assert never.as_dict() == {"value": None, "low": None, "high": None, "why": "not defined for these lesions"}

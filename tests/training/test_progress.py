@@ -244,9 +244,13 @@ def test_tensorboard_needs_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [lambda p: Progress(1), lambda p: JsonLines(p / "m.jsonl"), lambda p: TensorBoard(p)])
 @pytest.mark.parametrize(
     ("output", "message"),
-    [(None, "under .log."), ({"loss": 1.0}, "under .log."), ({"log": {"a": {"b": "high"}}}, "log a/b: is not a number"),
-     ({"log": {"loss": torch.zeros(2)}}, "log loss: is not a number")],
-)  # fmt: skip
+    [
+        (None, "under .log."),
+        ({"loss": 1.0}, "under .log."),
+        ({"log": {"a": {"b": "high"}}}, "log a/b: is not a number"),
+        ({"log": {"loss": torch.zeros(2)}}, "log loss: is not a number"),
+    ],
+)
 def test_a_step_without_numbers_is_refused(
     tmp_path: Path, make: Callable[[Path], Any], output: Any, message: str
 ) -> None:
@@ -270,8 +274,13 @@ def test_other_ranks_write_nothing(
 
 @pytest.mark.parametrize(
     ("batch", "size"),
-    [(torch.zeros(3, 1), 3), ({"path": ["a"], "views": torch.zeros(2, 5)}, 2), ([torch.zeros(4), torch.zeros(4)], 4),
-     ({"name": "x"}, 0), (None, 0)],
-)  # fmt: skip
+    [
+        (torch.zeros(3, 1), 3),
+        ({"path": ["a"], "views": torch.zeros(2, 5)}, 2),
+        ([torch.zeros(4), torch.zeros(4)], 4),
+        ({"name": "x"}, 0),
+        (None, 0),
+    ],
+)
 def test_batch_sizes(batch: Any, size: int) -> None:
     assert batch_size(batch) == size
