@@ -93,7 +93,7 @@ def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, la
         colour, alpha = ("blue", 0.85) if i == len(rows) - 1 else ("plain", 0.55)
         axes.barh(-i, accuracy, height=0.52, color=PALETTE[colour][0], alpha=alpha)
         axes.plot([low, high], [-i, -i], color=PALETTE["ink"][0], linewidth=1.3, marker="|", markersize=7)
-        bold = {"color": PALETTE["ink"][0], "fontweight": "bold", "textcoords": "offset points"}
+        bold: dict[str, Any] = {"color": PALETTE["ink"][0], "fontweight": "bold", "textcoords": "offset points"}
         axes.annotate(f"{accuracy:.0%}", (max(high, accuracy), -i), (6, 0), va="center", **bold)
     axes.axvline(chance, **GUIDE)
     axes.annotate(f"chance {chance:.0%}", (chance, 1), (3, 2), xycoords=("data", "axes fraction"), **SMALL)
@@ -170,7 +170,7 @@ def _draw(axes: Axes, line: Line, smooth: bool, log: bool, dashes: Any) -> None:
         axes.plot(steps, values, color=colour, marker="o", markersize=4)
     nan = np.isnan(line.series.values)
     bad = steps[nan & ~np.concatenate([[False], nan[:-1]])]  # where each gap begins
-    cross = {"color": PALETTE["alarm"][0], "markersize": 4, "clip_on": False}
+    cross: dict[str, Any] = {"color": PALETTE["alarm"][0], "markersize": 4, "clip_on": False}
     axes.plot(bad, np.zeros(len(bad)), "x", transform=axes.get_xaxis_transform(), **cross)
 
 

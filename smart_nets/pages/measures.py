@@ -49,7 +49,8 @@ def measure_of(value: Any) -> Measure:
     """A number, null, or a table of value, low, high and why as a Measure; TypeError or ValueError for anything else."""
     if not isinstance(value, Mapping):
         return Measure(_number(value))
-    return Measure(*(_number(value.get(part)) for part in ("value", "low", "high")), str(value.get("why") or ""))
+    number, low, high = (_number(value.get(part)) for part in ("value", "low", "high"))
+    return Measure(number, low, high, str(value.get("why") or ""))
 
 
 def measures_of(table: Mapping[str, Any], names: tuple[str, ...] | None = None) -> dict[str, Measure]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from smart_nets.errors import InputError
 from smart_nets.optional import needed
 from smart_nets.statistics.bootstrap import Z
-from smart_nets.statistics.draws import Floats, patient_strata
+from smart_nets.statistics.draws import Floats, independent_strata
 from smart_nets.statistics.metrics import check_both_classes
 
 
@@ -107,7 +107,7 @@ def _variance(positive: NDArray[np.bool_], added: Floats, owner: NDArray[np.intp
     of_positives, of_negatives = np.bincount(owner, added * positive), np.bincount(owner, added * ~positive)
     has_positive, has_negative = np.bincount(owner, positive) > 0, np.bincount(owner, ~positive) > 0
     variance = 0.0
-    for stratum in patient_strata(owner, folds):
+    for stratum in independent_strata(owner, folds):
         x, y = of_positives[stratum], of_negatives[stratum]
         m, n, count = int(has_positive[stratum].sum()), int(has_negative[stratum].sum()), len(stratum)
         if min(m, n) < 2:

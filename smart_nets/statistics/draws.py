@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 BATCH = 250  # draws at once: of 10,000 lesions they take 20 MB
 
 
-def patient_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray[np.intp]]:
+def independent_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray[np.intp]]:
     """Groups of patients that have no fold in common: the folds, if each patient is of one fold.
 
     Patients who occur in several folds tie these into one stratum, for all lesions of a patient go with the patient.
@@ -44,7 +44,7 @@ def patient_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray
 
 @dataclass(frozen=True)
 class PatientBootstrap:
-    """How to draw from n lesions: whole patients, within the strata of `patient_strata`.
+    """How to draw from n lesions: whole patients, within the strata of `independent_strata`.
 
     Args:
         patients: (n,) names.
@@ -73,7 +73,7 @@ class PatientBootstrap:
         if len(names) < 2:
             raise InputError("an interval needs several patients", expected="2 or more", found=len(names))
         object.__setattr__(self, "owner", owner)
-        object.__setattr__(self, "strata", patient_strata(owner, folds))
+        object.__setattr__(self, "strata", independent_strata(owner, folds))
 
     @property
     def patient_count(self) -> int:

@@ -62,7 +62,7 @@ class Features:
         for name, values in (("rows", self.rows), ("labels", self.labels)):
             if values is not None:
                 object.__setattr__(self, name, whole_numbers(name, values))
-        check(self)
+        _check(self)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -76,7 +76,7 @@ def whole_numbers(name: str, values: Any) -> NDArray[np.int64]:
     return given.astype(np.int64)
 
 
-def check(table: Features) -> None:
+def _check(table: Features) -> None:
     """Refuse what no probe could use."""
     if not table.vectors or set(table.vectors) - set(KINDS):
         raise InputError("kinds of features are not known", expected=" and/or ".join(KINDS), found=[*table.vectors])
@@ -123,7 +123,7 @@ def read_features(path: str | Path) -> Features:
     if not path.is_file():
         raise InputError("there is no such file", where=path, remedy="extract features first")
     try:
-        arrays = read_arrays(path)
+        arrays = checked_arrays(path)
         card = json.loads(str(arrays.get("card", "{}")))
     except FAULTS as error:
         what, remedy = "is damaged, or no file of features", "extract the features again"
@@ -138,7 +138,7 @@ def read_features(path: str | Path) -> Features:
         raise InputError("is no file of features", where=path, found=error) from error
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def checked_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of a .npz. A zip checks an entry's checksum at its end, so each is read whole before it is parsed."""
     with zipfile.ZipFile(path) as archive:
         entries = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}

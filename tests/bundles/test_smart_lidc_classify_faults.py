@@ -60,7 +60,7 @@ def refused(train, output: Path, **options) -> str:
         ({"fold": 3, "folds": 3}, "fold: there is no such fold (expected 0 to 2, found 3)"),
         ({"folds": 1}, "cannot make that many folds (expected 2 to 4"),
         ({"folds": 4}, "held-out lesions: too few patients for an interval (expected 2 or more, found 1)"),
-        ({"split_mode": "random"}, "split mode: unknown way to split"),
+        ({"split_mode": "random"}, "split mode: is not known"),
         ({"split_mode": "column"}, "column split: 16 of 16 lesions have no split"),
         ({"train_fraction": 25}, "fraction: is no share (expected above 0, up to 1, found 25)"),
         ({"train_fraction": 0.1}, "take a larger fraction"),

@@ -107,8 +107,11 @@ def test_pairs_share_what_they_can(make_run, caplog):
     by_pair = {(one["a"], one["b"]): one for one in found["differences"]}
     assert by_pair[NAMES]["folds"] == [1]
     assert by_pair[NAMES[0], "third"] == {
-        "a": NAMES[0], "b": "third", "fraction": 1.0, "why": "no fold and subset seed in common",
-    }  # fmt: skip
+        "a": NAMES[0],
+        "b": "third",
+        "fraction": 1.0,
+        "why": "no fold and subset seed in common",
+    }
 
 
 def test_the_order_of_runs_and_rows_does_not_matter(make_run):
@@ -166,10 +169,14 @@ def test_facts_that_make_no_sense(make_run, facts, says):
         ("run.json", '{"classify": {"name": "x", "train_fraction": 1, "fold": 0}}', ConfigError, "'subset_seed'"),
         ("predictions.csv", None, InputError, r"predictions\.csv: does not exist"),
         ("predictions.csv", "row,patient\n", InputError, r"predictions\.csv, line 1: column fold is missing"),
-        ("predictions.csv", "row,patient,fold,label,probability,size_mm\n0,p,0,1,0.5,\n1,q,0,1,0.5,\n", InputError,
-         "has lesions of one class only"),
+        (
+            "predictions.csv",
+            "row,patient,fold,label,probability,size_mm\n0,p,0,1,0.5,\n1,q,0,1,0.5,\n",
+            InputError,
+            "has lesions of one class only",
+        ),
     ],
-)  # fmt: skip
+)
 def test_damaged_folders(make_run, file, content, error, says):
     run = make_run()
     path = run / "eval" / file

@@ -145,9 +145,14 @@ def test_no_sizes():
     found = evaluate(some_predictions(sizes=False), **QUICK)
     assert found["size_only"] is None
     assert found["size_matched"] == {
-        "range_mm": [8, 15], "cases": 0, "positives": 0, "auc": None, "average_precision": None,
-        "size_only_auc": None, "why": "fold 0 has 0 such lesions, and not of both classes",
-    }  # fmt: skip
+        "range_mm": [8, 15],
+        "cases": 0,
+        "positives": 0,
+        "auc": None,
+        "average_precision": None,
+        "size_only_auc": None,
+        "why": "fold 0 has 0 such lesions, and not of both classes",
+    }
 
 
 def test_a_small_study_still_gets_its_numbers():

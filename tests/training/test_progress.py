@@ -16,6 +16,7 @@ from ignite.engine import Engine, Events
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.pretrain.health import Watch
 from smart_nets.training.logs import JsonLines, TensorBoard
 from smart_nets.training.progress import Progress, batch_size
 
@@ -44,7 +45,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_one_line_per_epoch_with_means(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     engine = trainer()
-    Progress(2).attach(engine)
+    Progress(2, Watch(2)).attach(engine)
     engine.run(batches(2), max_epochs=2)
     shown = [record.message for record in caplog.records if record.name.endswith("progress")]
     # losses 1, 1/2 | 1/3, 1/4: means 0.75 and 0.2917
@@ -98,7 +99,7 @@ def test_nan_stays_out_of_the_mean_and_is_told(caplog: pytest.LogCaptureFixture)
 def test_a_void_method_is_told_at_the_end_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     engine = trainer(lambda e, b: {"log": {"loss": 1.0, "mask_lost": 0.98, "lost": 0.7}})
-    Progress(2).attach(engine)
+    Progress(2, Watch(2)).attach(engine)
     engine.run(batches(2), max_epochs=2)
     shown = [record.message for record in caplog.records if "scans/s" in record.message]
     assert len(shown) == 2 and all(line.endswith("  bad: mask") for line in shown)
@@ -264,7 +265,7 @@ def test_other_ranks_write_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("smart_nets.training.progress._rank", lambda: 1)
+    monkeypatch.setattr("smart_nets.training.progress.rank", lambda: 1)
     engine = trainer()
     for handler in (Progress(1), JsonLines(tmp_path / "m.jsonl"), TensorBoard(tmp_path / "tb")):
         handler.attach(engine)

@@ -42,8 +42,7 @@ def annotation_affine(folder: Path, series: str) -> np.ndarray:
             affine[:3, :2] = slice_axes(first, where)
             affine[:3, 2], affine[:3, 3] = step, origin - step * origin[2]
             return lps_to_ras(affine)
-    raise GeometryError("has no two slices above each other", where=where, expected="axial slices",
-                        found="all at one height", remedy="give the whole series")  # fmt: skip
+    raise GeometryError("has no two slices above each other", where=where, remedy="give the whole axial series")
 
 
 def _slices(folder: Path, series: str) -> Iterator[Dataset]:

@@ -27,8 +27,14 @@ def table(labelled: bool = True, **vectors: np.ndarray) -> Features:
         "pooled": rng.normal(size=(n, 9)),
         "stages": rng.normal(size=(n, 20)) + labels[:, None],
     }
-    return Features(given, np.arange(n) + 100, np.repeat([f"p{k:02d}" for k in range(PATIENTS)], EACH),
-                    rng.uniform(4, 30, n), labels if labelled else None, {"model": "model.pt", "sha256": "abc"})  # fmt: skip
+    return Features(
+        given,
+        np.arange(n) + 100,
+        np.repeat([f"p{k:02d}" for k in range(PATIENTS)], EACH),
+        rng.uniform(4, 30, n),
+        labels if labelled else None,
+        {"model": "model.pt", "sha256": "abc"},
+    )
 
 
 @pytest.fixture
