@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from smart_nets.statistics.predictions import Predictions
 Cell = tuple[int, int]  # fold and subset seed: one trained model
 Group = tuple[str, float]  # name and share of the training set
 SAME = "split the same list of lesions in the same way for all runs"
-FACTS = ("name", "train_fraction", "fold", "subset_seed")
+FACTS: dict[str, Callable[[Any], Any]] = {"name": str, "train_fraction": float, "fold": int, "subset_seed": int}
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,19 @@ def read_finished_run(folder: str | Path) -> FinishedRun:
         raise InputError("there is no such file", where=record, remedy="give the folder of a finished run")
     try:
         facts = json.loads(record.read_text(encoding="utf-8"))["classify"]
-        name, fraction, fold, subset_seed = (facts[key] for key in FACTS)
+        name, fraction, fold, subset_seed = (kind(facts[key]) for key, kind in FACTS.items())
     except ValueError as error:
         raise InputError(f"is damaged ({error})", where=record, remedy="repeat the run") from error
     except (KeyError, TypeError) as error:
         what, expected = f"does not tell what was run ({error})", f'"classify" with {", ".join(FACTS)}'
         raise ConfigError(what, where=record, expected=expected) from error
-    numbers = isinstance(fraction, (int, float)) and isinstance(fold, int) and isinstance(subset_seed, int)
-    if not (isinstance(name, str) and name and numbers and 0 < fraction <= 1):
-        expected = "a name, a train_fraction above 0 up to 1, whole numbers"
-        raise ConfigError('"classify" makes no sense', where=record, expected=expected, found=facts)
     predictions = Predictions.read(inside / "predictions.csv")
     others = np.setdiff1d(predictions.folds, [fold])
     if len(others):
         what = "predictions are of another fold than run.json says"
         raise ConfigError(what, where=given, expected=fold, found=others.tolist())
     check_both_classes(predictions.labels, given)
-    return FinishedRun(given, name, float(fraction), fold, subset_seed, predictions)
+    return FinishedRun(given, name, fraction, fold, subset_seed, predictions)
 
 
 def check_same_lesions(runs: Sequence[FinishedRun]) -> None:

@@ -15,7 +15,7 @@ from torch import nn
 from smart_nets.classify import results as lesion_results
 from smart_nets.classify.inferer import reason_map
 from smart_nets.classify.lesions.crops import LesionCrops
-from smart_nets.classify.results import LesionResults, examples, results_in_words, lesion_predictions, predict
+from smart_nets.classify.results import LesionResults, examples, lesion_predictions, predict, results_in_words
 from smart_nets.errors import ConfigError
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.networks.classifier import Classifier

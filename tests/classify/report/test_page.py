@@ -20,6 +20,21 @@ MakeRun = Callable[..., Path]
 PageOf = Callable[[Path], Any]
 Report = Callable[[Path], Any]
 
+HEADINGS = (
+    *("How well it ranks", "More than size?", "Honest probabilities?", "All numbers", "Surest answers"),
+    *("Most confident mistakes", "Most confident right answers", "How training went", "Which lesions"),
+    "Do it again",
+)
+CHARTS = (
+    *("ROC curve", "Precision-recall curve", "Calibration", "Probabilities given", "Training loss"),
+    *("Diameters of the tested lesions", "Probability over diameter"),
+)
+OPTIONS = (
+    *("--preset base", "--dataset_dir /path/to/lidc", "--pretrained /path/to/model.pt", "--fold 0"),
+    *("--folds 3", """--classes '["benign", "malignant"]'""", "--frozen False"),
+    "--spacing '[1.0, 1.0, 1.0]'",
+)
+
 
 @pytest.fixture
 def report(page_of: PageOf) -> Report:
@@ -36,18 +51,7 @@ def test_a_whole_report(make_classify_run: MakeRun, report: Report) -> None:
     folder = make_classify_run()
     page = report(folder)
     assert (folder / "eval" / "report.html").is_file()
-    for heading in (
-        "How well it ranks",
-        "More than size?",
-        "Honest probabilities?",
-        "All numbers",
-        "Surest answers",
-        "Most confident mistakes",
-        "Most confident right answers",
-        "How training went",
-        "Which lesions",
-        "Do it again",
-    ):
+    for heading in HEADINGS:
         assert heading in page.text
     assert "Classification report · base · 2026-11-20 · not for diagnostic use" in page.text
     assert (
@@ -64,15 +68,7 @@ def test_a_whole_report(make_classify_run: MakeRun, report: Report) -> None:
     )
     assert re.search(headline, page.text)
     assert re.search(r"Better than size alone by 0\.\d{3} in AUC \(p < 0\.001\)\.", page.text)
-    for chart in (
-        "ROC curve",
-        "Precision-recall curve",
-        "Calibration",
-        "Probabilities given",
-        "Training loss",
-        "Diameters of the tested lesions",
-        "Probability over diameter",
-    ):
+    for chart in CHARTS:
         assert chart in page.text
     assert "left out: fewer than 3 readers 22" in page.text
     assert page.text.rstrip().endswith("Research software: not for diagnostic use.")
@@ -106,18 +102,10 @@ def test_everything_written_by_others_is_escaped(make_classify_run: MakeRun) -> 
     evil = "<script>alert('x')</script>"
     lesions = {"given": 9, "used": 8, "left_out": {evil: 1}, "training": {"lesions": 3}}
     folder = make_classify_run(
-        title=evil,
-        preset=evil,
-        hardware=evil,
-        started=evil,
-        classes=[evil, evil],
-        encoder=evil,
-        lesions=lesions,
-        classify={"name": evil},
-        settings={evil: evil, "split_mode": evil},
-        versions={evil: evil},
+        **dict.fromkeys(("title", "preset", "hardware", "started", "encoder"), evil),
+        **{"classes": [evil, evil], "lesions": lesions, "classify": {"name": evil}, "versions": {evil: evil}},
+        **{"settings": {evil: evil, "split_mode": evil}, "model": {evil: evil}},
         data={"source": f"/x/{evil.replace('/', '')}"},
-        model={evil: evil},
     )
     change(
         folder, operating_point={"rule": evil, "threshold": None, "why": evil}, size_matched={"auc": None, "why": evil}
@@ -234,16 +222,7 @@ def test_the_log_may_count_steps_or_epochs(make_classify_run: MakeRun, report: R
 def test_the_command_makes_the_run_again(make_classify_run: MakeRun, report: Report) -> None:
     text = report(make_classify_run(examples=0)).text
     assert "--config_file bundles/smart_lidc_classify/configs/train.json" in text
-    for option in (
-        "--preset base",
-        "--dataset_dir /path/to/lidc",
-        "--pretrained /path/to/model.pt",
-        "--fold 0",
-        "--folds 3",
-        """--classes '["benign", "malignant"]'""",
-        "--frozen False",
-        "--spacing '[1.0, 1.0, 1.0]'",
-    ):
+    for option in OPTIONS:
         assert option in text
     text = report(make_classify_run(examples=0, encoder="from scratch", data={"source": "embedded phantoms"})).text
     assert "--pretrained none" in text and "--dataset_dir" not in text
