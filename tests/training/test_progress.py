@@ -266,6 +266,7 @@ def test_other_ranks_write_nothing(
 ) -> None:
     caplog.set_level(logging.INFO)
     monkeypatch.setattr("smart_nets.training.progress.rank", lambda: 1)
+    monkeypatch.setattr("smart_nets.training.logs.rank", lambda: 1)
     engine = trainer()
     for handler in (Progress(1), JsonLines(tmp_path / "m.jsonl"), TensorBoard(tmp_path / "tb")):
         handler.attach(engine)

@@ -139,7 +139,7 @@ def test_one_scan_under_two_patients_is_refused():
             "column",
             5,
             0,
-            "two parts to validate on .expected one, found test and val",
+            "two parts to validate on .found test and val",
         ),
         (
             cohort(2, positive=1, split="train") + cohort(4, positive=0, split="val")[4:],
@@ -225,7 +225,7 @@ def test_all_lesions_of_other_data_are_taken_as_they_are(caplog):
     ("items", "part", "message"),
     [
         (cohort(20), "half", "part: is not known .expected held_out or all, found half"),
-        (cohort(20), "all", "part: the model was trained on some of these lesions .*give --part held_out"),
+        (cohort(20), "all", "part: the model was trained on some of these lesions .expected held_out, found all"),
         (cohort(19), "held_out", "part: these are not the lesions the model was trained with"),
         (cohort(20)[::-1], "held_out", "these are not the lesions"),
         (cohort(20, positive=0.4), "held_out", "these are not the lesions"),  # other labels, so other folds

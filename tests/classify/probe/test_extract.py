@@ -119,7 +119,7 @@ def test_an_encoder_without_attention_has_no_cls(scans, tmp_path):
     found = features_of(scans / "lesions.csv", tmp_path / "plain.pt", tmp_path / "cache")
     assert set(found.vectors) == {"pooled", "stages"}
     assert chosen_feature(found, None) == "pooled"
-    with pytest.raises(ConfigError, match=r"feature: is not in this file .expected pooled or stages, found cls"):
+    with pytest.raises(ConfigError, match=r"feature: is not known .expected pooled or stages, found cls"):
         chosen_feature(found, "cls")
     with pytest.raises(ConfigError, match=r"feature: there is no \[CLS\] in an encoder without semantic attention"):
         features_of(scans / "lesions.csv", tmp_path / "plain.pt", tmp_path / "cache", feature="cls")

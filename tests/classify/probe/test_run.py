@@ -85,7 +85,7 @@ def test_the_report_reads_the_folder(file, tmp_path):
         (
             {"feature": "mean"},
             ConfigError,
-            "feature: is not in this file .expected cls or pooled or stages, found mean",
+            "feature: is not known .expected cls or pooled or stages, found mean",
         ),
         ({"folds": 1}, ConfigError, "cannot make that many folds"),
         ({"folds": 21}, ConfigError, "cannot make that many folds .expected 2 to 20"),
