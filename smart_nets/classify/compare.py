@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from smart_nets.classify.evaluate import evaluate
-from smart_nets.classify.finished_runs import Cell, Group, Run, check_lesions, read_run
+from smart_nets.classify.finished_runs import Cell, FinishedRun, Group, check_same_lesions, read_finished_run
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.statistics.delong import delong
 from smart_nets.statistics.predictions import Predictions
@@ -43,14 +43,14 @@ def compare(runs: Sequence[str | Path], rounds: int = 2000, seed: int = 0) -> di
     """
     if not runs:
         raise ConfigError("there are no runs to compare", where="runs", expected="run folders")
-    groups: dict[Group, dict[Cell, Run]] = {}
-    for run in map(read_run, runs):
+    groups: dict[Group, dict[Cell, FinishedRun]] = {}
+    for run in map(read_finished_run, runs):
         group = groups.setdefault((run.name, run.fraction), {})
         twin = group.setdefault((run.fold, run.subset_seed), run)
         if twin is not run:
-            raise ConfigError("is the same run again", where=run.folder, found=twin.folder,
-                              remedy="give it once, or train one of them under another --name")  # fmt: skip
-    check_lesions([run for group in groups.values() for run in group.values()])
+            remedy = "give it once, or train one of them under another --name"
+            raise ConfigError("is the same run again", where=run.folder, found=twin.folder, remedy=remedy)
+    check_same_lesions([run for group in groups.values() for run in group.values()])
     if len({tuple(_cells(group)["folds"]) for group in groups.values()}) > 1:
         logger.warning("not all models have the same folds: their AUCs are of different lesions, their differences not")
     groups = dict(sorted(groups.items(), key=lambda entry: entry[0][1]))
@@ -66,18 +66,18 @@ def compare(runs: Sequence[str | Path], rounds: int = 2000, seed: int = 0) -> di
     return {"models": models, "differences": _differences(groups), "few_shot": few_shot}
 
 
-def _joined(group: dict[Cell, Run], cells: Sequence[Cell] | None = None) -> Predictions:
+def _joined(group: dict[Cell, FinishedRun], cells: Sequence[Cell] | None = None) -> Predictions:
     """Predictions of the cells (all if None), one fold number per cell: each is a model of its own."""
     chosen = [group[cell].predictions for cell in (sorted(group) if cells is None else cells)]
     numbered = [replace(part, folds=np.full(len(part), number)) for number, part in enumerate(chosen)]
     return Predictions.joined(numbered).sorted()
 
 
-def _cells(cells: Sequence[Cell] | dict[Cell, Run]) -> dict[str, list[int]]:
+def _cells(cells: Sequence[Cell] | dict[Cell, FinishedRun]) -> dict[str, list[int]]:
     return {"folds": sorted({fold for fold, _ in cells}), "subset_seeds": sorted({seed for _, seed in cells})}
 
 
-def _differences(groups: dict[Group, dict[Cell, Run]]) -> list[dict[str, Any]]:
+def _differences(groups: dict[Group, dict[Cell, FinishedRun]]) -> list[dict[str, Any]]:
     """Every pair of models of the same train fraction."""
     told = []
     for ((a, fraction), ours), ((b, other), theirs) in itertools.combinations(groups.items(), 2):

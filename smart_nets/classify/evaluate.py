@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.classify.size import size_matched, size_only
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import ConfigError
 from smart_nets.statistics import metrics
 from smart_nets.statistics.bootstrap import PatientBootstrap, bands, intervals
 from smart_nets.statistics.calibration import calibration
@@ -47,9 +47,7 @@ def evaluate(
             raise ConfigError("is out of range", where=name, expected="above 0, up to 1", found=value)
     ordered = predictions.sorted()  # so that no order of rows matters
     for fold in np.unique(ordered.folds):
-        if len(np.unique(ordered.labels[ordered.folds == fold])) < 2:
-            raise InputError("has lesions of one class only, so that there is no AUC", where=f"fold {fold}",
-                             remedy="use fewer folds, stratified by label")  # fmt: skip
+        metrics.check_both_classes(ordered.labels[ordered.folds == fold], f"fold {fold}")
     bootstrap = PatientBootstrap(ordered.patients, ordered.folds, rounds, seed)
     lesions = np.unique(ordered.rows, return_index=True)[1]
     return {
@@ -98,10 +96,11 @@ def _operating_point(predictions: Predictions, sensitivity: float, bootstrap: Pa
         why = "a fold has lesions of class 1 in one patient only, so that no others can choose a threshold"
         return {"rule": rule, "threshold": None, **dict.fromkeys(names), "why": why}
     called = predictions.probabilities >= thresholds
-    found = intervals(
-        lambda weights: metrics.decision_rates(predictions.labels, called, weights),
-        bootstrap, _patients_behind(predictions, called),
-    )  # fmt: skip
+
+    def statistics(weights: Floats) -> dict[str, Floats]:
+        return metrics.decision_rates(predictions.labels, called, weights)
+
+    found = intervals(statistics, bootstrap, _patients_behind(predictions, called))
     return {
         "rule": rule,
         "threshold": float(np.median(thresholds)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from monai.networks.utils import eval_mode
 from monai.visualize import OcclusionSensitivity
 from torch import Tensor, nn
 
@@ -10,7 +11,6 @@ PARTS = 4  # a quarter of the crop's side is hidden at once
 OVERLAP = 0.5  # of one such place and the next: 7^3 places
 
 
-@torch.no_grad()
 def occlusion_map(network: nn.Module, image: Tensor, background: float = 0.0) -> Tensor:
     """Where one crop's answer comes from, for any feature: (1, 1, D, H, W), 1 = an even share of the loss of sureness.
 
@@ -23,14 +23,12 @@ def occlusion_map(network: nn.Module, image: Tensor, background: float = 0.0) ->
         image: (1, 1, D, H, W).
         background: intensity put in place: 0, the lower end of the window, is air or lung.
     """
-    was_training = network.training
-    network.eval()
-    said = network(image).softmax(dim=1)  # (1, classes)
-    called = int(said.argmax())
     size = [side // PARTS for side in image.shape[2:]]
     hide = OcclusionSensitivity(network, size, n_batch=32, verbose=False, mode=float(background), overlap=OVERLAP)
-    left = torch.as_tensor(hide(image)[0])  # (1, classes, D, H, W): probabilities with the place hidden
-    network.train(was_training)
+    with eval_mode(network):
+        said = network(image).softmax(dim=1)  # (1, classes)
+        left = torch.as_tensor(hide(image)[0])  # (1, classes, D, H, W): probabilities with the place hidden
+    called = int(said.argmax())
     loss = (said[0, called] - left[:, called : called + 1]).clamp(min=0)
     mean = loss.mean()
     return loss / mean if mean > 1e-6 else torch.ones_like(image)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from ignite.engine import Engine, Events
 from monai.data import DataLoader, Dataset
+from monai.networks.utils import eval_mode
 from numpy.typing import NDArray
 from torch import nn
 
@@ -32,16 +33,12 @@ WRITTEN = ("predictions.csv", "metrics.json", "examples.npz")
 EXAMPLES = 4  # wrong answers and right ones to show, each
 
 
-@torch.no_grad()
 def predict(network: nn.Module, dataset: Dataset, batch_size: int = 32) -> NDArray[np.float64]:
     """Probability (n,) of class 1 for every "image" of a dataset, in its order, in evaluation mode."""
     device = next(network.parameters()).device
-    was_training = network.training
-    network.eval()
-    parts = [
-        network(batch["image"].to(device)).softmax(dim=1)[:, 1] for batch in DataLoader(dataset, batch_size=batch_size)
-    ]
-    network.train(was_training)
+    batches = DataLoader(dataset, batch_size=batch_size)
+    with eval_mode(network):
+        parts = [network(batch["image"].to(device)).softmax(dim=1)[:, 1] for batch in batches]
     return torch.cat(parts).double().cpu().numpy()
 
 
@@ -57,11 +54,14 @@ def lesion_predictions(items: Items, probabilities: NDArray[np.float64], fold: i
     )
 
 
-@torch.no_grad()
 def examples(
-    network: Classifier, items: Items, probabilities: NDArray[np.float64], crops: LesionCrops,
-    crop_size: Sequence[int], window: tuple[float, float],
-) -> dict[str, NDArray[Any]]:  # fmt: skip
+    network: Classifier,
+    items: Items,
+    probabilities: NDArray[np.float64],
+    crops: LesionCrops,
+    crop_size: Sequence[int],
+    window: tuple[float, float],
+) -> dict[str, NDArray[Any]]:
     """The most confident mistakes, then the most confident right answers, with what was seen and where it was looked.
 
     Returns:
@@ -81,18 +81,19 @@ def examples(
         first = (np.array(array.shape) - size) // 2
         cubes.append(array[tuple(slice(a, a + n) for a, n in zip(first, size, strict=True))])
     crop = np.stack(cubes)
-    was_training = network.training
-    network.eval()
     image = window_hu(crop, *window)[:, None].to(next(network.parameters()).device)  # (n, D, H, W) -> (n, 1, D, H, W)
-    shown = reason_map(network, image)
-    network.train(was_training)
+    with eval_mode(network):
+        shown = reason_map(network, image)
     return {
-        "crop": crop, "label": labels[chosen], "probability": probabilities[chosen],
+        "crop": crop,
+        "label": labels[chosen],
+        "probability": probabilities[chosen],
         "row": np.array([items[index]["row"] for index in chosen]),
         "size_mm": np.array([items[index]["size_mm"] for index in chosen], dtype=float),
-        "spacing": np.array(crops.spacing), "window": np.array(window),
+        "spacing": np.array(crops.spacing),
+        "window": np.array(window),
         reason_name(network.feature): shown[:, 0].float().cpu().numpy(),
-    }  # fmt: skip
+    }
 
 
 class LesionResults:
@@ -111,13 +112,21 @@ class LesionResults:
     """
 
     def __init__(
-        self, network: Classifier, items: Items, dataset: Dataset, crops: LesionCrops, crop_size: Sequence[int],
-        window: tuple[float, float], folder: str | Path, fold: int = 0, rank: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        network: Classifier,
+        items: Items,
+        dataset: Dataset,
+        crops: LesionCrops,
+        crop_size: Sequence[int],
+        window: tuple[float, float],
+        folder: str | Path,
+        fold: int = 0,
+        rank: int = 0,
+    ) -> None:
         patients = len({str(item["patient_id"]) for item in items})
         if patients < 2:
-            raise ConfigError("too few patients for an interval", where="held-out lesions", expected="2 or more",
-                              found=patients, remedy="hold out more patients")  # fmt: skip
+            what = "too few patients for an interval"
+            raise ConfigError(what, where="held-out lesions", expected="2 or more", found=patients)
         self.network, self.items, self.dataset, self.crops = network, items, dataset, crops
         self.crop_size, self.window, self.folder, self.fold, self.rank = crop_size, window, Path(folder), fold, rank
 
@@ -156,11 +165,11 @@ class LesionResults:
         looks = examples(self.network, self.items, probabilities, self.crops, self.crop_size, self.window)
         np.savez_compressed(self.folder / "examples.npz", **looks)  # type: ignore[arg-type]
         update_record(self.folder / "run.json", auc=found["metrics"]["auc"])
-        logger.info("held-out lesions: %s", in_words(found))
+        logger.info("held-out lesions: %s", results_in_words(found))
         return found
 
 
-def in_words(found: Mapping[str, Any]) -> str:
+def results_in_words(found: Mapping[str, Any]) -> str:
     """One line: how many, the AUC with its interval, and what the size alone gives."""
     auc, size = found["metrics"]["auc"], found.get("size_only")
     interval = "no interval" if auc["low"] is None else f"{auc['low']:.3f} to {auc['high']:.3f}"

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from smart_nets.errors import ConfigError, TrainingHealthError
 from smart_nets.networks.classifier import Classifier
+from smart_nets.settings import one_of
 from smart_nets.training.optimisation import parameter_groups
 
 
@@ -30,8 +31,7 @@ class ClassifierUpdate:
     """
 
     def __init__(self, class_weights: Sequence[float] | None = None, clip: float = 3.0, autocast: str = "off") -> None:
-        if autocast not in ("bf16", "off"):
-            raise ConfigError("is not known", where="autocast", expected="bf16 or off", found=autocast)
+        one_of("autocast", autocast, ("bf16", "off"))
         self.weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.clip, self.autocast = clip, autocast
 
@@ -42,11 +42,13 @@ class ClassifierUpdate:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
             scores = engine.network(images)
         loss = F.cross_entropy(scores.float(), labels, self._weights_on(scores))
-        if not math.isfinite(float(loss.detach())):
-            raise TrainingHealthError(
-                "loss is not finite", where=f"step {engine.state.iteration}", found=float(loss.detach()),
-                remedy="lower the learning rate, and check the data for broken scans",
-            )  # fmt: skip
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            where, remedy = (
+                f"step {engine.state.iteration}",
+                "lower the learning rate, and check the data for broken scans",
+            )
+            raise TrainingHealthError("loss is not finite", where=where, found=value, remedy=remedy)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         own = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -54,10 +56,8 @@ class ClassifierUpdate:
         optimizer.step()
         right = (scores.detach().argmax(dim=1) == labels).float().mean()
         rates = {f"lr_{group['name']}": group["lr"] for group in optimizer.param_groups if group["decays"]}
-        return {
-            "loss": loss.detach(),
-            "log": {"loss": float(loss.detach()), "accuracy": float(right), "grad_norm": float(norm), **rates},
-        }
+        log = {"loss": value, "accuracy": float(right), "grad_norm": float(norm), **rates}
+        return {"loss": loss.detach(), "log": log}
 
     def _weights_on(self, scores: Tensor) -> Tensor | None:
         return None if self.weights is None else self.weights.to(scores.device)

@@ -10,7 +10,7 @@ from smart_nets.classify.probe.extract import features_of
 from smart_nets.classify.probe.run import probe_features
 from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.classify.report.page import write_classify_report
-from smart_nets.classify.results import in_words
+from smart_nets.classify.results import results_in_words
 from smart_nets.errors import InputError
 from smart_nets.files import check_output, write_json
 from smart_nets.settings import check_settings
@@ -79,7 +79,7 @@ def probe(
     check_settings({"folds": folds, "seed": seed})
     check_output(output_dir)
     found = probe_features(features, output_dir, kind, feature, folds, seed)
-    print(f"{kind} probe of {IN_WORDS[found['feature']]}: {in_words(found)}")
+    print(f"{kind} probe of {IN_WORDS[found['feature']]}: {results_in_words(found)}")
     print(f"report: {write_classify_report(output_dir)}")
 
 

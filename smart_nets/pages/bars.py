@@ -13,7 +13,7 @@ ROW = 26  # height of a horizontal bar with its gap
 BINS = 16
 
 
-def bars(rows: Sequence[tuple[str, int]], colour: str = "amip") -> str:
+def bars(rows: Sequence[tuple[str, int]], colour: str = "blue") -> str:
     """Horizontal bars, longest first: name, bar, count."""
     rows = sorted(rows, key=lambda row: -row[1])
     longest = max((count for _, count in rows), default=1)
@@ -29,7 +29,7 @@ def bars(rows: Sequence[tuple[str, int]], colour: str = "amip") -> str:
     return _svg(760, ROW * len(rows), label, "".join(parts))
 
 
-def histogram(values: ArrayLike, unit: str, colour: str = "amip") -> str:
+def histogram(values: ArrayLike, unit: str, colour: str = "blue") -> str:
     """How often values occur, in at most 16 bins of equal width; single values get one bar."""
     data = np.asarray(values, dtype=float)
     low, high = float(data.min()), float(data.max())

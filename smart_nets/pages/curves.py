@@ -18,25 +18,26 @@ from numpy.typing import NDArray
 
 from smart_nets.optional import needed
 from smart_nets.pages.series import Series
-from smart_nets.pages.style import PALETTE
+from smart_nets.pages.style import DASHES, GUIDE, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DASHES = {"ampd": "-", "aitd": (0, (5, 1.6)), "gitd": (0, (1.4, 1.2))}  # where lines share a chart
 RAW_POINTS, SMOOTH_POINTS = 300, 220
 LABEL_LETTERS = 24  # of a bar, in a line
 LETTER = 0.072  # inches of a letter of the tick labels (9 pt) in a wide font: the page's own font is the reader's
+SMALL: dict[str, Any] = {"color": PALETTE["muted"][0], "fontsize": 8.5, "textcoords": "offset points"}  # a remark
 METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 
 
 @dataclass(frozen=True)
 class Line:
-    """A series and the palette's name of its colour."""
+    """A series, the palette's name of its colour, and which of `DASHES` it has where lines share a chart."""
 
     series: Series
     colour: str
+    dashes: int = 0
 
 
 def line_chart(
@@ -69,16 +70,15 @@ def line_chart(
     values = values[np.isfinite(values)]
     log = bool(len(values)) and values.min() > 0 and values.max() > 30 * np.median(values)
     for line in lines:
-        _draw(axes, line, smooth, log, DASHES[line.colour] if len(lines) > 1 else "-")
+        _draw(axes, line, smooth, log, DASHES[line.dashes if len(lines) > 1 else 0][0])
     if log:
         axes.set_yscale("log")
         axes.tick_params(which="minor", length=0)
     elif from_zero:
         axes.set_ylim(bottom=0, top=max(values.max(initial=0), reference[0] if reference else 0) * 1.12 or 1)
     if reference:
-        axes.axhline(reference[0], color=PALETTE["muted"][0], linewidth=1, linestyle=(0, (4, 3)))
-        axes.annotate(reference[1], (1, reference[0]), (0, 3), xycoords=("axes fraction", "data"), ha="right",
-                      textcoords="offset points", color=PALETTE["muted"][0], fontsize=8.5)  # fmt: skip
+        axes.axhline(reference[0], **GUIDE)
+        axes.annotate(reference[1], (1, reference[0]), (0, 3), xycoords=("axes fraction", "data"), ha="right", **SMALL)
     axes.set_xlabel(axis, loc="right", labelpad=1)
     return inline_svg(figure, name, label)
 
@@ -90,14 +90,13 @@ def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, la
     figure, axes = empty_chart(wide=True, height=0.7 + 0.4 * len(rows), top=0.24, left=0.15 + LETTER * letters)
     axes.grid(axis="y", visible=False)
     for i, (_, accuracy, low, high) in enumerate(rows):
-        colour = PALETTE["amip" if i == len(rows) - 1 else "plain"][0]
-        axes.barh(-i, accuracy, height=0.52, color=colour, alpha=0.85 if i == len(rows) - 1 else 0.55)
+        colour, alpha = ("blue", 0.85) if i == len(rows) - 1 else ("plain", 0.55)
+        axes.barh(-i, accuracy, height=0.52, color=PALETTE[colour][0], alpha=alpha)
         axes.plot([low, high], [-i, -i], color=PALETTE["ink"][0], linewidth=1.3, marker="|", markersize=7)
-        axes.annotate(f"{accuracy:.0%}", (max(high, accuracy), -i), (6, 0), textcoords="offset points", va="center",
-                      color=PALETTE["ink"][0], fontweight="bold")  # fmt: skip
-    axes.axvline(chance, color=PALETTE["muted"][0], linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate(f"chance {chance:.0%}", (chance, 1), (3, 2), xycoords=("data", "axes fraction"),
-                  textcoords="offset points", color=PALETTE["muted"][0], fontsize=8.5)  # fmt: skip
+        bold: dict[str, Any] = {"color": PALETTE["ink"][0], "fontweight": "bold", "textcoords": "offset points"}
+        axes.annotate(f"{accuracy:.0%}", (max(high, accuracy), -i), (6, 0), va="center", **bold)
+    axes.axvline(chance, **GUIDE)
+    axes.annotate(f"chance {chance:.0%}", (chance, 1), (3, 2), xycoords=("data", "axes fraction"), **SMALL)
     axes.set(xlim=(0, 1.12), yticks=[-i for i in range(len(rows))], yticklabels=names)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25%", "50%", "75%", "100%"])
     axes.spines["left"].set_visible(False)
@@ -171,8 +170,8 @@ def _draw(axes: Axes, line: Line, smooth: bool, log: bool, dashes: Any) -> None:
         axes.plot(steps, values, color=colour, marker="o", markersize=4)
     nan = np.isnan(line.series.values)
     bad = steps[nan & ~np.concatenate([[False], nan[:-1]])]  # where each gap begins
-    axes.plot(bad, np.zeros(len(bad)), "x", color=PALETTE["alarm"][0], markersize=4, clip_on=False,
-              transform=axes.get_xaxis_transform())  # fmt: skip
+    cross: dict[str, Any] = {"color": PALETTE["alarm"][0], "markersize": 4, "clip_on": False}
+    axes.plot(bad, np.zeros(len(bad)), "x", transform=axes.get_xaxis_transform(), **cross)
 
 
 def inline_svg(figure: Figure, name: str, label: str) -> str:

@@ -103,9 +103,8 @@ def _reasons(rejected: Cases) -> str:
     places: dict[str, list[int]] = defaultdict(list)
     for number, case in enumerate(rejected, start=1):
         places[general(case["fault"])].append(number)
-    chart = page.chart(
-        bars([(fault, len(cases)) for fault, cases in places.items()], "ampd"), "Refused scans by reason"
-    )
+    counts = [(fault, len(cases)) for fault, cases in places.items()]
+    chart = page.chart(bars(counts, "orange"), "Refused scans by reason")
     rows = (
         (fault, ", ".join(map(str, cases[:MOST_PLACES])) + ", ..." * (len(cases) > MOST_PLACES))
         for fault, cases in sorted(places.items(), key=lambda entry: -len(entry[1]))
@@ -124,12 +123,12 @@ def _measures(used: Cases) -> str:
     voxels, body = np.array([item["shape"] for item in used]), np.array([item["body_mm"] for item in used])
     centre = np.array([item["hu_percentiles"]["50"] for item in used])
     charts = [
-        ("In-plane spacing", spacing[:, 0], "mm", "amip"),
-        ("Slice distance", spacing[:, 2], "mm", "amip"),
-        ("Slices", voxels[:, 2], "slices", "aitd"),
-        ("Height of the body", body[:, 2], "mm", "aitd"),
-        ("Width of the body", body[:, 0], "mm", "aitd"),
-        ("Median value", centre, "HU", "gitd"),
+        ("In-plane spacing", spacing[:, 0], "mm", "blue"),
+        ("Slice distance", spacing[:, 2], "mm", "blue"),
+        ("Slices", voxels[:, 2], "slices", "green"),
+        ("Height of the body", body[:, 2], "mm", "green"),
+        ("Width of the body", body[:, 0], "mm", "green"),
+        ("Median value", centre, "HU", "pink"),
     ]
     cards = (
         page.chart(histogram(values, unit, colour), name, unit, f"median {np.median(values):.4g}")
@@ -147,21 +146,19 @@ def _pictures(used: Cases, count: int) -> str:
 
 
 def _thumbnail(item: Mapping[str, Any]) -> str:
-    size = " × ".join(str(length) for length in item["shape"])
-    caption = f"{item['patient_id']}: {size} voxels of {' × '.join(f'{length:.3g}' for length in item['spacing'])} mm"
+    shape = " × ".join(str(length) for length in item["shape"])
+    caption = f"{item['patient_id']}: {shape} voxels of {' × '.join(f'{length:.3g}' for length in item['spacing'])} mm"
     try:
         volume = read_volume(item["image"], series=item.get("series"), tilt="correct")
     except SmartError as error:
-        return (
-            f'<figure class="film"><figcaption>{escape(item["patient_id"])}: {escape(error.what)}</figcaption></figure>'
-        )
+        caption = f"{escape(item['patient_id'])}: {escape(error.what)}"
+        return f'<figure class="film"><figcaption>{caption}</figcaption></figure>'
     plane = plane_picture(volume.array, "coronal", volume.array.shape[FIXED_AXIS["coronal"]] // 2)
     grey = (255 * window_hu(np.ascontiguousarray(plane)).numpy()).astype(np.uint8)
     up, across = plane.shape[0] * volume.spacing[2], plane.shape[1] * volume.spacing[0]  # mm
     scale = SIDE / max(up, across)
-    picture = Image.fromarray(grey).resize(
-        (max(1, round(across * scale)), max(1, round(up * scale))), Image.Resampling.BILINEAR
-    )
+    size = max(1, round(across * scale)), max(1, round(up * scale))
+    picture = Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR)
     square = Image.new("L", (SIDE, SIDE))
     square.paste(picture, ((SIDE - picture.width) // 2, (SIDE - picture.height) // 2))
     stream = io.BytesIO()
@@ -181,14 +178,12 @@ def _notes(used: Cases) -> str:
 
 def _how(about: Mapping[str, Any]) -> str:
     rules: dict[str, Any] = dict(about["rules"])
+    crop = f"{rules['crop']} voxels of {rules['spacing']:g} mm" if rules["crop"] else "–"
     rows: Iterable[tuple[str, object]] = [
         ("every voxel was read", "yes; compressed files against their checksum"),
         ("fewest voxels per axis", rules["min_depth"]),
         ("gantry tilt", rules["tilt"]),
-        (
-            "crop the body must half fill",
-            f"{rules['crop']} voxels of {rules['spacing']:g} mm" if rules["crop"] else "–",
-        ),
+        ("crop the body must half fill", crop),
         ("other files, no images", about["other_files"] or "none"),
         ("pseudonyms of patients", f"SHA-256, {about['patients_hashed_with']}"),
     ]

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from smart_nets.errors import InputError
 
 Array = NDArray[np.float64]
 
@@ -48,57 +45,29 @@ class Measure:
         return _text(self.low, percent) + between + _text(self.high, percent)
 
 
-def measure(value: Any, name: str, where: Path) -> Measure:
-    """A number, null, or a table of value, low and high as a Measure; InputError for anything else."""
+def measure_of(value: Any) -> Measure:
+    """A number, null, or a table of value, low, high and why as a Measure; TypeError or ValueError for anything else."""
     if not isinstance(value, Mapping):
-        return Measure(number_of(value, name, where))
-    number, low, high = (number_of(value.get(part), f"{name} {part}", where) for part in ("value", "low", "high"))
+        return Measure(_number(value))
+    number, low, high = (_number(value.get(part)) for part in ("value", "low", "high"))
     return Measure(number, low, high, str(value.get("why") or ""))
 
 
-def measures_of(table: Mapping[str, Any], where: Path, names: tuple[str, ...] | None = None) -> dict[str, Measure]:
+def measures_of(table: Mapping[str, Any], names: tuple[str, ...] | None = None) -> dict[str, Measure]:
     """The table's measures; one without a number gets the table's reason if it has none of its own."""
-    found = {name: measure(table[name], name, where) for name in names or table if name in table}
+    found = {name: measure_of(table[name]) for name in names or table if name in table}
     why = str(table.get("why") or "")
     return {name: one if one.known or one.why else replace(one, why=why) for name, one in found.items()}
 
 
-def range_of(value: Any, where: Path) -> tuple[float, float] | None:
-    if value is None:
-        return None
-    ends = column_of(value, "range_mm", where)
-    if len(ends) != 2:
-        raise InputError("range_mm is no range", where=where, expected="[low, high] in mm", found=value)
-    return float(ends[0]), float(ends[1])
+def column_of(values: Iterable[Any]) -> Array:
+    """Numbers (n,), NaN for null; TypeError or ValueError for anything else."""
+    return np.array([_number(value) for value in values], dtype=np.float64)
 
 
-def count_of(content: Mapping[str, Any], name: str, where: Path) -> int:
-    found = number_of(content.get(name), name, where)
-    if not math.isfinite(found):
-        raise InputError(f"has no number of {name}", where=where, remedy="evaluate the run again")
-    return int(found)
-
-
-def table_of(value: Any, name: str, where: Path) -> Mapping[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise InputError(f"{name} is not a table", where=where, expected="a JSON object", found=value)
-    return value
-
-
-def column_of(value: Any, name: str, where: Path) -> Array:
-    if not isinstance(value, list):
-        raise InputError(f"{name} is not a list of numbers", where=where, found=value)
-    return np.array([number_of(entry, name, where) for entry in value], dtype=np.float64)
-
-
-def number_of(value: Any, name: str, where: Path) -> float:
-    if value is None:
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InputError(f"{name} is not a number", where=where, found=value, remedy="evaluate the run again")
-    return float(value) if math.isfinite(value) else math.nan
+def _number(value: Any) -> float:
+    number = math.nan if value is None else float(value)
+    return number if math.isfinite(number) else math.nan
 
 
 def _text(value: float, percent: bool) -> str:

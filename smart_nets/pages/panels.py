@@ -56,28 +56,28 @@ class Crop:
 
     def plain(self, plane: str, index: int) -> str:
         """The image itself."""
-        return png(self._gray(self.image, plane, index))
+        return png_uri(self._gray(self.image, plane, index))
 
     def covered(self, cells: Array, plane: str, index: int) -> str:
         """The image with the True cells (g, g, g) painted over, as a network that does not see them."""
         hidden, lines = self._cells(cells, plane, index)
         paint = UNSEEN * np.where(lines, 1.22, 1.0)[..., None]
-        return png(np.where(hidden[..., None], paint, self._gray(self.image, plane, index)))
+        return png_uri(np.where(hidden[..., None], paint, self._gray(self.image, plane, index)))
 
     def rebuilt(self, reconstruction: Array, cells: Array, plane: str, index: int) -> str:
         """The reconstruction (D, H, W) in the True cells; the rest of the image is dimmed."""
-        return png(self._in_hidden(self._gray(reconstruction, plane, index), cells, plane, index))
+        return png_uri(self._in_hidden(self._gray(reconstruction, plane, index), cells, plane, index))
 
     def missed(self, reconstruction: Array, cells: Array, plane: str, index: int, top: float) -> str:
         """The absolute error in the True cells, colours from 0 to `top`; the rest of the image is dimmed."""
         error = self._resize(np.abs(reconstruction - self.image), plane, index) / top
-        return png(self._in_hidden(colours(error, ERROR), cells, plane, index))
+        return png_uri(self._in_hidden(colour_map(error, ERROR), cells, plane, index))
 
     def looked_at(self, attention: Array, plane: str, index: int, top: float) -> str:
         """Attention (g, g, g) over the image: clear at or below 1 (an even share), strongest at `top` and above."""
         voxels = enlarge(attention, self.image.shape, "trilinear")
         strength = np.clip((self._resize(voxels, plane, index) - 1) / (top - 1), 0, 1)
-        return png(_glow(self._gray(self.image, plane, index), strength))
+        return png_uri(_glow(self._gray(self.image, plane, index), strength))
 
     def _in_hidden(self, picture: Array, cells: Array, plane: str, index: int) -> Array:
         """The picture in the True cells, the dimmed image around them, and a fine outline between the two."""
@@ -119,7 +119,7 @@ def _border(label: Array) -> Array:
     return line
 
 
-def colours(values: Array, name: str) -> Array:
+def colour_map(values: Array, name: str) -> Array:
     """Values (...) in [0, 1] as colours (..., 3) in 0..255 of a perceptually even map."""
     table: Array = needed("matplotlib", "pictures").colormaps[name](np.clip(values, 0, 1))[..., :3] * 255
     return table
@@ -127,7 +127,7 @@ def colours(values: Array, name: str) -> Array:
 
 def error_scale() -> str:
     """The colours of errors from 0 to `top` as a CSS gradient."""
-    return _gradient(colours(np.linspace(0, 1, 9), ERROR))
+    return _gradient(colour_map(np.linspace(0, 1, 9), ERROR))
 
 
 def attention_scale() -> str:
@@ -139,7 +139,7 @@ def attention_scale() -> str:
 def _glow(gray: Array, strength: Array) -> Array:
     """Attention colours laid over gray (..., 3); strength (...) in [0, 1] is both the colour and how much it covers."""
     alpha = 0.85 * strength[..., None] ** 0.6
-    blended: Array = gray * (1 - alpha) + colours(strength, ATTENTION) * alpha
+    blended: Array = gray * (1 - alpha) + colour_map(strength, ATTENTION) * alpha
     return blended
 
 
@@ -147,7 +147,7 @@ def _gradient(stops: Array) -> str:
     return "linear-gradient(90deg," + ",".join("#" + "".join(f"{round(c):02x}" for c in rgb) for rgb in stops) + ")"
 
 
-def png(picture: Array) -> str:
+def png_uri(picture: Array) -> str:
     """A picture (rows, columns, 3) in 0..255 as the data URI of a PNG with one byte per pixel: gray, or 256 colours."""
     pixels = np.clip(picture, 0, 255).round().astype(np.uint8)
     gray = (pixels[..., :1] == pixels).all()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +28,22 @@ def read_json(path: Path) -> Any:
         raise InputError("is not valid JSON", where=path, found=error, remedy="write it again") from error
 
 
+@contextlib.contextmanager
+def record_of(what: str, path: Path) -> Iterator[None]:
+    """Raises InputError for whatever the block stumbles over while it takes apart the content of a file of this project."""
+    try:
+        yield
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise InputError(f"is no record of {what}", where=path, found=found, remedy="evaluate again") from error
+
+
 def read_about(path: Path, notes: list[str]) -> dict[str, Any]:
     """run.json without folder names, {} and a note if there is none; InputError if it is damaged."""
     if not path.is_file():
         notes.append("There is no run.json: settings, versions, hardware and data of this run are not known.")
         return {}
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError("is not valid JSON", where=path, found=error, remedy="write it again") from error
+    about = read_json(path)
     if not isinstance(about, dict):
         raise InputError("holds no settings", where=path, expected="a JSON object", found=type(about).__name__)
     about = _without_folders(about)
@@ -43,10 +52,8 @@ def read_about(path: Path, notes: list[str]) -> dict[str, Any]:
     for name in ("settings", "versions", "data", "model", "weights"):
         if not isinstance(about.get(name, {}), dict):
             raise InputError(f"{name} is not a table", where=path, expected="a JSON object", found=about[name])
-    for holder, name in (
-        (about, "seconds"),
-        *((about.get("data", {}), name) for name in ("given", "used", "rejected")),
-    ):
+    data = about.get("data", {})
+    for holder, name in ((about, "seconds"), (data, "given"), (data, "used"), (data, "rejected")):
         if name in holder:
             check_number(holder[name], name, path)
     return about
@@ -85,9 +92,9 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def record_tables(about: dict[str, Any], more: list[tuple[str, Any]] | None = None) -> str:
     """Everything run.json knows that is needed to make a run again: data (and `more` there), model, settings, versions."""
     data, model, weights = (about.get(name, {}) for name in ("data", "model", "weights"))
-    data_names = {"source": "source", "given": "scans given", "used": "scans used", "rejected": "scans rejected",
-                  "manifest_sha256": "SHA-256 of the manifest"}  # fmt: skip
-    facts = (more or []) + [(text, data[name]) for name, text in data_names.items() if name in data]
+    names = {"source": "source", **{name: f"scans {name}" for name in ("given", "used", "rejected")}}
+    names["manifest_sha256"] = "SHA-256 of the manifest"
+    facts = (more or []) + [(text, data[name]) for name, text in names.items() if name in data]
     facts += [(f"weights, {name}", value) for name, value in weights.items()]
     facts += [(name, about[name]) for name in ("started", "hardware") if name in about]
     groups = {

@@ -57,17 +57,15 @@ def read_metrics(path: Path, notes: list[str], counter: str = "step") -> dict[st
         repeated += step in records
         records[step] = record  # a resumed run writes some steps again: the later value belongs to the weights
     if not records:
-        raise InputError(
-            "has no readable line", where=path, found=f"{len(lines)} lines", remedy=f"log one {counter} first"
-        )
+        raise InputError("has no readable line", where=path, found=f"{len(lines)} lines")
     if broken == [len(lines)]:
         notes.append("The last line of metrics.jsonl was cut off, as happens when a run is killed; it is left out.")
     elif broken:
-        notes.append(f"{count(len(broken), 'line')} of metrics.jsonl could not be read and {are(len(broken))} left "
-                     f"out (first: line {broken[0]}).")  # fmt: skip
+        what = f"{count(len(broken), 'line')} of metrics.jsonl could not be read and {are(len(broken))} left out"
+        notes.append(f"{what} (first: line {broken[0]}).")
     if repeated:
-        notes.append(f"The run was resumed: {count(repeated, counter)} {are(repeated)} logged twice, the later "
-                     "value is shown.")  # fmt: skip
+        twice = f"{count(repeated, counter)} {are(repeated)} logged twice"
+        notes.append(f"The run was resumed: {twice}, the later value is shown.")
     series = _columns(records, counter)
     if not series:
         raise InputError(f"holds {counter}s without any number", where=path, remedy="log at least the loss")

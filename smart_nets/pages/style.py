@@ -6,10 +6,10 @@ from typing import Any
 
 # name: (light, dark); the first four are close to Okabe and Ito's colours, which colour-blind readers can tell apart
 PALETTE = {
-    "amip": ("#0072b2", "#5bb8ec"),
-    "ampd": ("#d55e00", "#f58b4c"),
-    "aitd": ("#009e73", "#35c99c"),
-    "gitd": ("#b0578d", "#e59ac6"),
+    "blue": ("#0072b2", "#5bb8ec"),
+    "orange": ("#d55e00", "#f58b4c"),
+    "green": ("#009e73", "#35c99c"),
+    "pink": ("#b0578d", "#e59ac6"),
     "plain": ("#44546a", "#a9b8cc"),
     "ink": ("#1c2430", "#e8edf2"),
     "muted": ("#5d6977", "#9aa7b4"),
@@ -46,11 +46,11 @@ nav a:hover,nav a:focus{color:var(--ink)}
 .tile dt{color:var(--muted);font-size:.84rem}
 .tile dd{margin:3px 0 2px;font-size:1.5rem;font-weight:650;letter-spacing:-.02em;line-height:1.2}
 .tile dd+dd{font-size:.84rem;font-weight:400;letter-spacing:0;color:var(--muted);margin:0;line-height:1.4}
-.good{color:var(--aitd)}.watch{color:var(--ampd)}.bad{color:var(--alarm)}
+.good{color:var(--green)}.watch{color:var(--orange)}.bad{color:var(--alarm)}
 .verdict{border-left:4px solid;padding:2px 0 2px 14px;margin:14px 0 18px;max-width:76ch}
 .verdict span{color:var(--ink)}
 .card .verdict{margin:4px 0 10px;font-size:.93rem;line-height:1.45}
-ul.notes{list-style:none;margin:20px 0 0;padding:12px 16px;border:1px solid var(--ampd);
+ul.notes{list-style:none;margin:20px 0 0;padding:12px 16px;border:1px solid var(--orange);
   border-radius:10px;font-size:.92rem}
 ul.notes li+li{margin-top:5px}
 .charts{display:grid;gap:14px;margin:14px 0;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr))}
@@ -127,6 +127,6 @@ def rules() -> str:
 
 
 GUIDE: dict[str, Any] = {"color": PALETTE["muted"][0], "linewidth": 1, "linestyle": (0, (4, 3))}
-
-
 GUIDE_KEY = ("muted", "4 3")  # the same line in a legend
+DASHES: tuple[tuple[Any, str], ...] = (("-", "none"), ((0, (5, 1.6)), "8 3"), ((0, (1.4, 1.2)), "2 2"))
+"""How the lines of a chart differ beside their colours: for matplotlib, and for a legend's SVG."""

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from smart_nets.errors import InputError
 from smart_nets.optional import needed
 from smart_nets.statistics.bootstrap import Z
-from smart_nets.statistics.draws import Floats, patient_strata
+from smart_nets.statistics.draws import Floats, independent_strata
+from smart_nets.statistics.metrics import check_both_classes
 
 
 def delong(
@@ -74,11 +75,8 @@ def _check(labels: NDArray[Any], others: dict[str, NDArray[Any]]) -> None:
     for name in ("scores_a", "scores_b"):
         if not np.isfinite(others[name]).all():
             raise InputError("scores are not finite", where=name, found=f"{(~np.isfinite(others[name])).sum()} values")
-    folds = np.unique(others["folds"])
-    for fold in folds:
-        if len(np.unique(labels[others["folds"] == fold])) < 2:
-            raise InputError("has lesions of one class only, so that there is no AUC", where=f"fold {fold:g}",
-                             remedy="use fewer folds, stratified by label")  # fmt: skip
+    for fold in np.unique(others["folds"]):
+        check_both_classes(labels[others["folds"] == fold], f"fold {fold:g}")
 
 
 def _placements(labels: NDArray[Any], scores: Floats, folds: NDArray[Any]) -> tuple[float, Floats]:
@@ -109,11 +107,11 @@ def _variance(positive: NDArray[np.bool_], added: Floats, owner: NDArray[np.intp
     of_positives, of_negatives = np.bincount(owner, added * positive), np.bincount(owner, added * ~positive)
     has_positive, has_negative = np.bincount(owner, positive) > 0, np.bincount(owner, ~positive) > 0
     variance = 0.0
-    for stratum in patient_strata(owner, folds):
+    for stratum in independent_strata(owner, folds):
         x, y = of_positives[stratum], of_negatives[stratum]
         m, n, count = int(has_positive[stratum].sum()), int(has_negative[stratum].sum()), len(stratum)
         if min(m, n) < 2:
-            raise InputError("too few patients for a test", expected="2 or more of each class in each fold",
-                             found=f"{m} of class 1, {n} of class 0", remedy="test on more patients")  # fmt: skip
+            expected, found = "2 or more of each class in each fold", f"{m} of class 1, {n} of class 0"
+            raise InputError("too few patients for a test", expected=expected, found=found)
         variance += m / (m - 1) * (x @ x) + n / (n - 1) * (y @ y) + 2 * count / (count - 1) * (x @ y)
     return float(variance)

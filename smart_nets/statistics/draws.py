@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
 from smart_nets.optional import needed
+from smart_nets.settings import between
 
 Floats = NDArray[np.float64]
 BATCH = 250  # draws at once: of 10,000 lesions they take 20 MB
 
 
-def patient_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray[np.intp]]:
+def independent_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray[np.intp]]:
     """Groups of patients that have no fold in common: the folds, if each patient is of one fold.
 
     Patients who occur in several folds tie these into one stratum, for all lesions of a patient go with the patient.
@@ -43,7 +44,7 @@ def patient_strata(owner: NDArray[np.intp], folds: NDArray[Any]) -> list[NDArray
 
 @dataclass(frozen=True)
 class PatientBootstrap:
-    """How to draw from n lesions: whole patients, within the strata of `patient_strata`.
+    """How to draw from n lesions: whole patients, within the strata of `independent_strata`.
 
     Args:
         patients: (n,) names.
@@ -64,8 +65,7 @@ class PatientBootstrap:
     strata: list[NDArray[np.intp]] = field(init=False)  # of the patients' numbers
 
     def __post_init__(self) -> None:
-        if self.rounds < 100:
-            raise ConfigError("are too few for an interval", where="rounds", expected="100 or more", found=self.rounds)
+        between("rounds", self.rounds, 100, remedy="fewer are too few for an interval")
         names, owner = np.unique(np.asarray(self.patients), return_inverse=True)
         folds = np.zeros(len(owner)) if self.folds is None else np.asarray(self.folds)
         if len(folds) != len(owner):
@@ -73,7 +73,7 @@ class PatientBootstrap:
         if len(names) < 2:
             raise InputError("an interval needs several patients", expected="2 or more", found=len(names))
         object.__setattr__(self, "owner", owner)
-        object.__setattr__(self, "strata", patient_strata(owner, folds))
+        object.__setattr__(self, "strata", independent_strata(owner, folds))
 
     @property
     def patient_count(self) -> int:

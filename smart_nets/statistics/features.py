@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import whole
+from smart_nets.settings import one_of
 
 IN_WORDS = {"cls": "[CLS]", "pooled": "mean of the last stage", "stages": "all stages"}
 """What downstream tasks may read off a frozen encoder (`Encoding`); where none is chosen, the first that there is."""
@@ -61,7 +62,7 @@ class Features:
         for name, values in (("rows", self.rows), ("labels", self.labels)):
             if values is not None:
                 object.__setattr__(self, name, whole_numbers(name, values))
-        check(self)
+        _check(self)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,7 +76,7 @@ def whole_numbers(name: str, values: Any) -> NDArray[np.int64]:
     return given.astype(np.int64)
 
 
-def check(table: Features) -> None:
+def _check(table: Features) -> None:
     """Refuse what no probe could use."""
     if not table.vectors or set(table.vectors) - set(KINDS):
         raise InputError("kinds of features are not known", expected=" and/or ".join(KINDS), found=[*table.vectors])
@@ -91,8 +92,7 @@ def check(table: Features) -> None:
             raise InputError("features have the wrong shape", where=name, expected=f"({n}, C)", found=value.shape)
         broken = int((~np.isfinite(value)).any(axis=1).sum())
         if broken:
-            raise InputError("features are not finite", where=name, found=f"{broken} of {n} rows",
-                             remedy="look at the encoder's weights")  # fmt: skip
+            raise InputError("features are not finite", where=name, found=f"{broken} of {n} rows")
     for name, good, expected in (
         ("rows", (table.rows >= 0).all() and len(np.unique(table.rows)) == n, "different numbers from 0"),
         ("patients", (table.patients != "").all(), "a pseudonym for each"),
@@ -105,10 +105,8 @@ def check(table: Features) -> None:
 
 def save_features(path: str | Path, features: Features) -> None:
     """Write the .npz, so that a reader never sees half of it."""
-    arrays: dict[str, Any] = {
-        **features.vectors, "row": features.rows, "patient": features.patients, "size_mm": features.sizes,
-        "card": np.array(json.dumps(dict(features.card))),
-    }  # fmt: skip
+    arrays: dict[str, Any] = {**features.vectors, "card": np.array(json.dumps(dict(features.card)))}
+    arrays |= {"row": features.rows, "patient": features.patients, "size_mm": features.sizes}
     if features.labels is not None:
         arrays["label"] = features.labels
     with whole(path) as draft, draft.open("wb") as file:
@@ -125,11 +123,11 @@ def read_features(path: str | Path) -> Features:
     if not path.is_file():
         raise InputError("there is no such file", where=path, remedy="extract features first")
     try:
-        arrays = read_arrays(path)
+        arrays = checked_arrays(path)
         card = json.loads(str(arrays.get("card", "{}")))
     except FAULTS as error:
-        raise InputError("is damaged, or no file of features", where=path, expected="a .npz of features", found=error,
-                         remedy="extract the features again") from error  # fmt: skip
+        what, remedy = "is damaged, or no file of features", "extract the features again"
+        raise InputError(what, where=path, expected="a .npz of features", found=error, remedy=remedy) from error
     lacking = [name for name in NEEDED if name not in arrays]
     if lacking or not isinstance(card, dict):
         raise InputError("is no file of features", where=path, expected=", ".join(NEEDED), found=", ".join(arrays))
@@ -140,7 +138,7 @@ def read_features(path: str | Path) -> Features:
         raise InputError("is no file of features", where=path, found=error) from error
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def checked_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of a .npz. A zip checks an entry's checksum at its end, so each is read whole before it is parsed."""
     with zipfile.ZipFile(path) as archive:
         entries = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
@@ -153,9 +151,8 @@ def check_kind(feature: str, has_attention: bool = True, where: str = "feature")
     Raises:
         ConfigError: it is none of `KINDS`, or "cls" of an encoder without semantic attention.
     """
-    if feature not in KINDS:
-        raise ConfigError("is not known", where=where, expected=" or ".join(KINDS), found=feature)
+    one_of(where, feature, KINDS)
     if feature == "cls" and not has_attention:
-        raise ConfigError("there is no [CLS] in an encoder without semantic attention", where=where,
-                          remedy="take pooled or stages")  # fmt: skip
+        what = "there is no [CLS] in an encoder without semantic attention"
+        raise ConfigError(what, where=where, expected="pooled or stages", found=feature)
     return feature

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.networks.utils import eval_mode
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -56,31 +57,47 @@ def knn_accuracy(
     """
     y, groups = np.asarray(labels), np.asarray(patients)
     if not len(features) == len(y) == len(groups):
-        raise InputError(
-            "features, labels and patients differ in number", found=f"{len(features)}, {len(y)}, {len(groups)}"
-        )
+        found = f"{len(features)}, {len(y)}, {len(groups)}"
+        raise InputError("features, labels and patients differ in number", found=found)
     if not np.isfinite(features).all():
-        raise InputError(
-            "features are not finite", found=f"{int((~np.isfinite(features)).any(1).sum())} of {len(y)} rows"
-        )
-    names = np.unique(groups)
-    if len(names) < 2 or len(np.unique(y)) < 2:
-        raise InputError("a neighbour must come from another patient and may be of another class",
-                         expected="2 patients and 2 classes or more",
-                         found=f"{len(names)} and {len(np.unique(y))}")  # fmt: skip
+        broken = int((~np.isfinite(features)).any(1).sum())
+        raise InputError("features are not finite", found=f"{broken} of {len(y)} rows")
+    names, classes = np.unique(groups), len(np.unique(y))
+    if len(names) < 2 or classes < 2:
+        what = "a neighbour must come from another patient and may be of another class"
+        raise InputError(what, expected="2 patients and 2 classes or more", found=f"{len(names)} and {classes}")
     unit = needed("sklearn.preprocessing", KNN).normalize(features)
-    model = needed("sklearn.neighbors", KNN).KNeighborsClassifier
     right = np.zeros(len(y), dtype=bool)
     for patient in names:
         test = groups == patient
-        neighbours = model(n_neighbors=min(k, int((~test).sum())), weights="distance")
-        right[test] = neighbours.fit(unit[~test], y[~test]).predict(unit[test]) == y[test]
+        right[test] = _nearest(unit[~test], y[~test], k).predict(unit[test]) == y[test]
     low, high = bootstrap_interval(lambda rows: float(right[rows].mean()), groups, seed=seed)
     chance = float(max(np.mean(y == name) for name in np.unique(y)))
-    return Accuracy(float(right.mean()), low, high, chance, len(y), len(np.unique(y)), len(names))
+    return Accuracy(float(right.mean()), low, high, chance, len(y), classes, len(names))
 
 
-@torch.no_grad()
+def knn_scores(
+    train: NDArray[np.floating[Any]], labels: NDArray[np.int64], test: NDArray[np.floating[Any]], k: float
+) -> NDArray[np.float64]:
+    """Share (m,) of class 1 in the votes of the k nearest of `train` (n, C) for `test` (m, C); labels (n,) are 0 or 1.
+
+    The rule is that of `knn_accuracy`.
+    """
+    normalize = needed("sklearn.preprocessing", KNN).normalize
+    model = _nearest(normalize(train), labels, int(k))
+    return model.predict_proba(normalize(test)) @ model.classes_  # (m, classes) @ (classes,) -> (m,)
+
+
+def _nearest(unit: NDArray[Any], labels: NDArray[Any], k: int) -> Any:
+    """scikit-learn's classifier by the k nearest (all, if there are fewer) of unit vectors (n, C), labels (n,).
+
+    Between unit vectors distance ranks as cosine similarity does. A neighbour votes with 1 / distance; those at distance 0
+    outvote all others.
+    """
+    model = needed("sklearn.neighbors", KNN).KNeighborsClassifier(min(k, len(labels)), weights="distance")
+    return model.fit(unit, labels)
+
+
 def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> dict[str, NDArray[np.float32]]:
     """Features of crops (n, 1, D, H, W) in [0, 1], in evaluation mode.
 
@@ -88,11 +105,9 @@ def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> di
         by name, in the order of `features.KINDS`: with semantic attention "cls" (n, C); "pooled" (n, C), the mean of the
         last stage's tokens; "stages" (n, C), see `Encoding.stages`.
     """
-    was_training = encoder.training
-    encoder.eval()
     device = next(encoder.parameters()).device
-    parts = [_read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
-    encoder.train(was_training)
+    with eval_mode(encoder):
+        parts = [_read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
 
 

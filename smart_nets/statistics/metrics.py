@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_nets.errors import InputError
+
 Floats = NDArray[np.float64]
 CALIBRATION_BINS = 10  # of equal width
 
@@ -19,6 +21,13 @@ def ratio(part: Floats, whole: Floats) -> Floats:
     """part / whole, NaN where the whole is 0."""
     part, whole = np.broadcast_arrays(part, whole)
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)
+
+
+def check_both_classes(labels: NDArray[Any], where: object) -> None:
+    """Raises InputError when there are lesions of one class only, so that there is no AUC."""
+    if len(np.unique(labels)) < 2:
+        what, remedy = "has lesions of one class only, so that there is no AUC", "use fewer folds, stratified by label"
+        raise InputError(what, where=where, remedy=remedy)
 
 
 class Ranking:

@@ -121,18 +121,17 @@ def _check(table: dict[str, NDArray[Any]], place: Callable[[int, str], str]) -> 
     ):
         if not good.all():
             index = int(np.flatnonzero(~good)[0])
-            raise InputError("value cannot be", where=place(index, column), expected=expected,
-                             found=table[column][index], remedy="correct it")  # fmt: skip
+            found = table[column][index]
+            raise InputError("value cannot be", where=place(index, column), expected=expected, found=found)
     said: set[tuple[float, float]] = set()
     lesions: dict[float, tuple[str, float]] = {}
     for index, (number, model, lesion) in enumerate(zip(row, fold, zip(patient, label, strict=True), strict=True)):
-        if (number, model) in said:
-            raise InputError("a lesion occurs twice in a fold", where=place(index, "row"), found=f"row {number:.0f}",
-                             remedy="leave one of them out")  # fmt: skip
+        twice = (number, model) in said
+        if twice or lesions.setdefault(number, lesion) != lesion:
+            what = "a lesion occurs twice in a fold" if twice else "a lesion has two patients or labels"
+            remedy = "join predictions of one list of lesions, each once"
+            raise InputError(what, where=place(index, "row"), found=f"row {number:.0f}", remedy=remedy)
         said.add((number, model))
-        if lesions.setdefault(number, lesion) != lesion:
-            raise InputError("a lesion has two patients or labels", where=place(index, "row"),
-                             found=f"row {number:.0f}", remedy="join predictions of one list of lesions")  # fmt: skip
 
 
 def _whole(values: NDArray[np.float64]) -> NDArray[np.bool_]:

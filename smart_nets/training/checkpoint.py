@@ -17,8 +17,9 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.errors import CheckpointError
 from smart_nets.files import whole
+from smart_nets.settings import one_of
 from smart_nets.training.run_record import update_record
 from smart_nets.weights.io import save_weights
 
@@ -32,8 +33,7 @@ def encoder_of(network: nn.Module, branch: str) -> nn.Module:
     Raises:
         ConfigError: there is no such branch.
     """
-    if branch not in BRANCHES:
-        raise ConfigError("is not known", where="saved_branch", expected=" or ".join(BRANCHES), found=branch)
+    one_of("saved_branch", branch, BRANCHES)
     return cast(nn.Module, getattr(network, branch).encoder)
 
 
@@ -80,9 +80,14 @@ class TrainingState:
     """
 
     def __init__(
-        self, path: str | Path, network: nn.Module, optimizer: torch.optim.Optimizer, resume: bool = False,
-        settings: Mapping[str, Any] | None = None, rank: int = 0,
-    ) -> None:  # fmt: skip
+        self,
+        path: str | Path,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        resume: bool = False,
+        settings: Mapping[str, Any] | None = None,
+        rank: int = 0,
+    ) -> None:
         self.path, self.network, self.optimizer, self.resume = Path(path), network, optimizer, resume
         self.settings, self.rank = json.loads(json.dumps(settings or {}, default=str)), rank
 
@@ -110,8 +115,8 @@ class TrainingState:
         state = torch.load(self.path, map_location="cpu", weights_only=True)
         changed = {n for n in {*state["settings"], *self.settings} if state["settings"].get(n) != self.settings.get(n)}
         if changed:
-            raise CheckpointError("was made with other settings", where=self.path, found=", ".join(sorted(changed)),
-                                  remedy="resume with the same settings, or start anew in another output_dir")  # fmt: skip
+            names, remedy = ", ".join(sorted(changed)), "resume with the same ones, or start anew in another output_dir"
+            raise CheckpointError("was made with other settings", where=self.path, found=names, remedy=remedy)
         getattr(self.network, "module", self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]

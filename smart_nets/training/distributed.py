@@ -22,8 +22,8 @@ def start(timeout_minutes: float = 10) -> None:
         ConfigError: the process was not started by torchrun.
     """
     if "LOCAL_RANK" not in os.environ:
-        raise ConfigError("this overlay runs under torchrun only", where="multi_gpu_train.json",
-                          remedy="start with torchrun --standalone --nproc_per_node=2 -m monai.bundle run ...")  # fmt: skip
+        remedy = "start with torchrun --standalone --nproc_per_node=2 -m monai.bundle run ..."
+        raise ConfigError("this overlay runs under torchrun only", where="multi_gpu_train.json", remedy=remedy)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     backend = "nccl" if torch.cuda.is_available() else "gloo"

@@ -50,7 +50,7 @@ class JsonLines:
                     file.seek(-1, os.SEEK_END)
                     file.write(b"" if file.read(1) == b"\n" else b"\n")
         except OSError as error:
-            raise self._unwritable(error) from error
+            raise _unwritable(self.path, error) from error
 
     def _write(self, engine: Engine) -> None:
         line = {"step": engine.state.iteration, "epoch": engine.state.epoch, **log_of(engine)}
@@ -58,11 +58,7 @@ class JsonLines:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(as_json(line), allow_nan=False) + "\n")
         except OSError as error:
-            raise self._unwritable(error) from error
-
-    def _unwritable(self, error: OSError) -> InputError:
-        return InputError("cannot be written", where=self.path, found=error.strerror,
-                          remedy="make room or choose another folder")  # fmt: skip
+            raise _unwritable(self.path, error) from error
 
 
 class TensorBoard:
@@ -91,8 +87,7 @@ class TensorBoard:
         try:
             self.writer = SummaryWriter(str(self.log_dir))
         except OSError as error:
-            raise InputError("cannot be written", where=self.log_dir, found=error.strerror,
-                             remedy="choose another folder") from error  # fmt: skip
+            raise _unwritable(self.log_dir, error) from error
         self._closing = weakref.finalize(self, self.writer.close)
 
     def _write(self, engine: Engine) -> None:
@@ -106,6 +101,11 @@ class TensorBoard:
         self._closing()
 
 
+def _unwritable(path: Path, error: OSError) -> InputError:
+    remedy = "make room or choose another folder"
+    return InputError("cannot be written", where=path, found=error.strerror, remedy=remedy)
+
+
 def log_of(engine: Engine) -> Mapping[str, Any]:
     """The step's numbers, engine.state.output["log"].
 
@@ -114,8 +114,8 @@ def log_of(engine: Engine) -> Mapping[str, Any]:
     """
     output = engine.state.output
     if not isinstance(output, Mapping) or not isinstance(output.get("log"), Mapping):
-        raise ConfigError('has no table of numbers under "log"', where="the trainer's output",
-                          found=type(output).__name__, remedy="return it from iteration_update")  # fmt: skip
+        where, found = "the trainer's output", type(output).__name__
+        raise ConfigError('has no table of numbers under "log"', where=where, expected="a table", found=found)
     return output["log"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from smart_nets.errors import ConfigError
+from smart_nets.settings import one_of
 
 logger = logging.getLogger(__name__)
 # One scan of 128^3 peaks at 5.3 GB in bf16 on a CPU (benchmarks/results/memory.json), some 4 GB of it per scan; the preset
@@ -28,9 +28,7 @@ def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[s
         name, why = _by_hardware()
     else:
         why = "as asked"
-    if name not in presets:
-        raise ConfigError("is not a preset", where="preset", expected=f"auto, {', '.join(presets)}", found=name,
-                          remedy="choose one of them with --preset")  # fmt: skip
+    one_of("preset", name, ("auto", *presets), "choose one of them with --preset")
     logger.info("preset %s (%s)", name, why)
     return {**presets.get("base", {}), **presets[name], "name": name}
 

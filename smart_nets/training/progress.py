@@ -16,8 +16,8 @@ from typing import Any
 from ignite.engine import Engine, Events
 from torch import Tensor
 
-from smart_nets.errors import ConfigError
 from smart_nets.optional import absent, needed
+from smart_nets.settings import between
 from smart_nets.training.distributed import rank, ranks
 from smart_nets.training.logs import flat, log_of
 
@@ -60,8 +60,7 @@ class Progress:
     """
 
     def __init__(self, total_epochs: int, watch: Means | None = None) -> None:
-        if total_epochs < 1:
-            raise ConfigError("must be at least 1", where="total_epochs", found=total_epochs)
+        between("total_epochs", total_epochs, 1)
         self.total_epochs, self.watch = total_epochs, watch or Means()
         self.bar: Any = None  # of tqdm
 
@@ -77,10 +76,9 @@ class Progress:
         self.first, self.clock = engine.state.iteration, time.perf_counter()
         if sys.stderr.isatty() and not absent("progress bars", "tqdm"):
             length = engine.state.epoch_length
-            self.bar = needed("tqdm", "progress bars").tqdm(
-                total=self.total_epochs * length if length else None, initial=self.first, dynamic_ncols=True,
-                file=sys.stderr, bar_format="{desc} {percentage:3.0f}%|{bar}| remaining {remaining}",
-            )  # fmt: skip
+            steps = self.total_epochs * length if length else None
+            form = {"dynamic_ncols": True, "bar_format": "{desc} {percentage:3.0f}%|{bar}| remaining {remaining}"}
+            self.bar = needed("tqdm", "progress bars").tqdm(total=steps, initial=self.first, file=sys.stderr, **form)
 
     def _start_epoch(self) -> None:
         self.epoch_clock, self.scans, self.steps, self.not_finite = time.perf_counter(), 0, 0, 0

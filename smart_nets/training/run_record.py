@@ -93,17 +93,18 @@ def evaluation_record(path: str | Path, card: Mapping[str, Any], lesions: Items,
         CheckpointError: the card does not tell which lesions the model was trained on.
     """
     if "split" not in card or "margin" not in card:
-        raise CheckpointError("does not tell the model's training data", where="card", expected="split and margin",
-                              found=", ".join(card), remedy="train with smart_lidc_classify")  # fmt: skip
-    model = {
-        name: card.get(name)
-        for name in ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")
-    }
-    write_json(path, {
-        "title": "Evaluation of a lesion classifier", "classes": card["classes"], "model": model,
+        raise CheckpointError(
+            "does not tell the model's training data", where="card", expected="split and margin", found=", ".join(card)
+        )
+    model = ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")
+    facts = {
+        "title": "Evaluation of a lesion classifier",
+        "classes": card["classes"],
+        "model": {name: card.get(name) for name in model},
         "classify": {"split_mode": card["split"]["mode"], "fold": card["split"]["fold"]},
-        "data": data_facts(lesions, source), "versions": versions(), "hardware": hardware(),
-    })  # fmt: skip
+        "data": data_facts(lesions, source),
+    }
+    write_json(path, {**facts, "versions": versions(), "hardware": hardware()})
 
 
 class RunRecord:

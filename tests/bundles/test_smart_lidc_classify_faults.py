@@ -49,7 +49,7 @@ def refused(train, output: Path, **options) -> str:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"preset": "huge"}, "preset: is not a preset (expected auto, tiny, base, found huge)"),
+        ({"preset": "huge"}, "preset: is not known (expected auto or tiny or base, found huge)"),
         ({"feature": "mean"}, "feature: is not known (expected cls or pooled, found mean)"),
         ({"crop_size": [40, 32, 32]}, "multiples of 32, such as 32 or 64, found 40 x 32 x 32"),
         ({"crop_size": 32}, "crop size: needs three sides (expected [32, 32, 32], found 32)"),
@@ -60,12 +60,12 @@ def refused(train, output: Path, **options) -> str:
         ({"fold": 3, "folds": 3}, "fold: there is no such fold (expected 0 to 2, found 3)"),
         ({"folds": 1}, "cannot make that many folds (expected 2 to 4"),
         ({"folds": 4}, "held-out lesions: too few patients for an interval (expected 2 or more, found 1)"),
-        ({"split_mode": "random"}, "split mode: unknown way to split"),
+        ({"split_mode": "random"}, "split mode: is not known"),
         ({"split_mode": "column"}, "column split: 16 of 16 lesions have no split"),
         ({"train_fraction": 25}, "fraction: is no share (expected above 0, up to 1, found 25)"),
         ({"train_fraction": 0.1}, "take a larger fraction"),
         ({"autocast": "fp16"}, "autocast: is not known (expected bf16 or off, found fp16)"),
-        ({"max_epochs": 0}, "total_epochs: must be at least 1"),
+        ({"max_epochs": 0}, "total_epochs: cannot be (expected a number from 1"),
         ({"pretrained": "/no/such/model.pt"}, "/no/such/model.pt: there are no weights here"),
         ({"dataset_dir": "/no/such/folder"}, "/no/such/folder: is no source of lesions"),
         ({"dataset_dir": None, "phantom_task": "cancer"}, "task: unknown task (expected malignancy or response"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from monai.bundle import run
 
-from smart_nets.classify.finished_runs import read_run
+from smart_nets.classify.finished_runs import read_finished_run
 from smart_nets.errors import ConfigError, InputError, SmartError, cause
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
@@ -22,7 +22,7 @@ CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "confi
         ((), {"hu_window": 400}, "hu_window: is no window"),
         ((), {"spacing": ["a", 1, 1]}, "needs three sizes and three spacings above 0"),
         ((), {"crop_size": "big"}, "crop size: needs three sides"),
-        ((), {"rule": "mode"}, "rule: unknown rule"),
+        ((), {"rule": "mode"}, "rule: is not known"),
         (("few_shot.json",), {"train_fraction": 0}, "train_fraction: is no share"),
         (("few_shot.json",), {"train_fraction": "abc"}, "train_fraction: is no share"),
     ],
@@ -49,7 +49,7 @@ def test_an_interrupted_run_leaves_no_results_of_an_earlier_one(train, tmp_path)
     assert not left & {"predictions.csv", "metrics.json", "examples.npz", "report.html"}
     assert json.loads((tmp_path / "eval" / "run.json").read_text())["title"]
     with pytest.raises((InputError, ConfigError)):
-        read_run(tmp_path)
+        read_finished_run(tmp_path)
 
 
 def test_inference_refuses_what_training_refuses(classifier, lesion_scans, tmp_path):

@@ -145,9 +145,14 @@ def test_no_sizes():
     found = evaluate(some_predictions(sizes=False), **QUICK)
     assert found["size_only"] is None
     assert found["size_matched"] == {
-        "range_mm": [8, 15], "cases": 0, "positives": 0, "auc": None, "average_precision": None,
-        "size_only_auc": None, "why": "fold 0 has 0 such lesions, and not of both classes",
-    }  # fmt: skip
+        "range_mm": [8, 15],
+        "cases": 0,
+        "positives": 0,
+        "auc": None,
+        "average_precision": None,
+        "size_only_auc": None,
+        "why": "fold 0 has 0 such lesions, and not of both classes",
+    }
 
 
 def test_a_small_study_still_gets_its_numbers():
@@ -217,7 +222,7 @@ def test_several_models_of_a_lesion_count_it_once():
         ({}, {"threshold": 1.5}, ConfigError, "threshold: is out of range"),
         ({}, {"threshold": float("nan")}, ConfigError, "threshold: is out of range"),
         ({}, {"sensitivity": 0}, ConfigError, "sensitivity: is out of range"),
-        ({}, {"rounds": 10}, ConfigError, "rounds: are too few"),
+        ({}, {"rounds": 10}, ConfigError, "rounds: cannot be .*too few"),
     ],
 )
 def test_what_cannot_be_evaluated(changed, options, error, says):

@@ -15,7 +15,7 @@ from torch import nn
 from smart_nets.classify import results as lesion_results
 from smart_nets.classify.inferer import reason_map
 from smart_nets.classify.lesions.crops import LesionCrops
-from smart_nets.classify.results import LesionResults, examples, in_words, lesion_predictions, predict
+from smart_nets.classify.results import LesionResults, examples, lesion_predictions, predict, results_in_words
 from smart_nets.errors import ConfigError
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.networks.classifier import Classifier
@@ -54,8 +54,14 @@ def items(tmp_path, crops):
         nib.save(nib.Nifti1Image(noise, np.eye(4)), tmp_path / f"{patient}.nii.gz")
         for label in (0, 1):
             place = [22.0 + 2 * label, 20.0, 19.0 + label]
-            prepared.append({"image": str(tmp_path / f"{patient}.nii.gz"), "patient_id": f"name {patient}",
-                             "label": label, "centre_mm": place})  # fmt: skip
+            prepared.append(
+                {
+                    "image": str(tmp_path / f"{patient}.nii.gz"),
+                    "patient_id": f"name {patient}",
+                    "label": label,
+                    "centre_mm": place,
+                }
+            )
     prepared[6]["diameter_mm"] = 7.5
     return crops.prepare(prepared)
 
@@ -120,8 +126,11 @@ def test_writing(items, crops, dataset, small_encoder, tmp_path):
     (tmp_path / "eval" / "run.json").write_text('{"title": "kept"}')
     found = results.write()
     assert {path.name for path in (tmp_path / "eval").iterdir()} == {
-        "predictions.csv", "metrics.json", "examples.npz", "run.json",
-    }  # fmt: skip
+        "predictions.csv",
+        "metrics.json",
+        "examples.npz",
+        "run.json",
+    }
     table = Predictions.read(tmp_path / "eval" / "predictions.csv")
     assert table.rows.tolist() == list(range(8)) and set(table.folds) == {1}
     np.testing.assert_allclose(table.probabilities, predict(network, dataset), atol=1e-6)
@@ -149,11 +158,14 @@ def test_lesions_of_one_patient_are_refused_before_anything_is_done():
 @pytest.mark.parametrize(
     ("auc", "size", "words"),
     [
-        ({"value": 0.8, "low": 0.7, "high": 0.9}, {"auc": {"value": 0.75}},
-         "9 lesions of 4 patients, AUC 0.800 (0.700 to 0.900); by size alone 0.750"),
+        (
+            {"value": 0.8, "low": 0.7, "high": 0.9},
+            {"auc": {"value": 0.75}},
+            "9 lesions of 4 patients, AUC 0.800 (0.700 to 0.900); by size alone 0.750",
+        ),
         ({"value": 0.8, "low": 0.7, "high": 0.9}, None, "9 lesions of 4 patients, AUC 0.800 (0.700 to 0.900)"),
         ({"value": 1.0, "low": None, "high": None}, None, "9 lesions of 4 patients, AUC 1.000 (no interval)"),
     ],
-)  # fmt: skip
+)
 def test_one_line_in_words(auc, size, words):
-    assert in_words({"cases": 9, "patients": 4, "metrics": {"auc": auc}, "size_only": size}) == words
+    assert results_in_words({"cases": 9, "patients": 4, "metrics": {"auc": auc}, "size_only": size}) == words

@@ -34,9 +34,10 @@ def test_the_loss_is_cross_entropy_by_hand():
     # scores (0, 0) and label 1: -ln 1/2; scores (ln 3, 0) and label 0: -ln 3/4
     network = Scores([[0.0, 0.0], [math.log(3), 0.0]])
     engine = SimpleNamespace(
-        network=network, optimizer=torch.optim.SGD([{"params": list(network.parameters()), "name": "all", "decays": True}]),
+        network=network,
+        optimizer=torch.optim.SGD([{"params": list(network.parameters()), "name": "all", "decays": True}]),
         state=SimpleNamespace(device=torch.device("cpu"), iteration=1),
-    )  # fmt: skip
+    )
     batch = {"image": IMAGE[:2], "label": torch.tensor([1, 0])}
     out = ClassifierUpdate()(engine, batch)
     assert out["log"]["loss"] == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)

@@ -13,10 +13,15 @@ from smart_nets.pages.data_page import general, render, write_data_report
 
 def used(number: int, **change: object) -> dict:
     return {
-        "image": f"/data/DOE^JOHN/{number}.nii.gz", "patient_id": f"{number:012x}", "shape": [100, 90, 80],
-        "spacing": [0.8, 0.8, 1.0 + number % 3], "body_mm": [300.0, 200.0, 250.0 + number],
-        "hu_percentiles": {"50": -800.0}, "notes": [], **change,
-    }  # fmt: skip
+        "image": f"/data/DOE^JOHN/{number}.nii.gz",
+        "patient_id": f"{number:012x}",
+        "shape": [100, 90, 80],
+        "spacing": [0.8, 0.8, 1.0 + number % 3],
+        "body_mm": [300.0, 200.0, 250.0 + number],
+        "hu_percentiles": {"50": -800.0},
+        "notes": [],
+        **change,
+    }
 
 
 REJECTED = [

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smart_nets.pages.panels import SIDE, UNSEEN, Crop, enlarge, middle, peak, png
+from smart_nets.pages.panels import SIDE, UNSEEN, Crop, enlarge, middle, peak, png_uri
 from smart_nets.pretrain.report.pictures import hidden_error
 
 SHAPE = (32, 32, 32)
@@ -33,8 +33,10 @@ def corner(*, x: int, y: int, z: int) -> np.ndarray:
 def test_right_anterior_superior_is_at_the_top_left(plane: str, quarter: tuple[int, int]) -> None:
     picture = pixels(Crop(corner(x=1, y=1, z=1), ISO).plain(plane, 20))[..., 0]
     half = SIDE // 2
-    quarters = [[picture[:half, :half].mean(), picture[:half, half:].mean()],
-                [picture[half:, :half].mean(), picture[half:, half:].mean()]]  # fmt: skip
+    quarters = [
+        [picture[:half, :half].mean(), picture[:half, half:].mean()],
+        [picture[half:, :half].mean(), picture[half:, half:].mean()],
+    ]
     assert np.unravel_index(np.argmax(quarters), (2, 2)) == quarter
     assert quarters[0][0] > 240 and max(quarters[0][1], quarters[1][0], quarters[1][1]) < 10
 
@@ -100,4 +102,4 @@ def test_hidden_error_by_hand() -> None:
 
 def test_gray_pictures_take_one_channel() -> None:
     gray = np.repeat(np.linspace(0, 255, 64).reshape(8, 8, 1), 3, axis=-1)
-    assert Image.open(io.BytesIO(base64.b64decode(png(gray).split(",")[1]))).mode == "L"
+    assert Image.open(io.BytesIO(base64.b64decode(png_uri(gray).split(",")[1]))).mode == "L"

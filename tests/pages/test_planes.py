@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smart_nets.errors import ConfigError, InputError
-from smart_nets.pages.planes import EDGES, FIXED_AXIS, PLANES, plane_picture, png, three_planes
+from smart_nets.errors import ConfigError
+from smart_nets.pages.planes import EDGES, black_figure, draw_plane, plane_picture, png
 
 SPACING = (1.0, 1.0, 2.0)
 
@@ -39,59 +39,37 @@ def test_letters_say_the_same():
     assert EDGES["sagittal"] == ("A", "P", "S", "I")
 
 
-def test_three_planes_show_the_voxel_they_meet_in(corner):
-    volume = corner.astype(float)
-    figure = three_planes(volume, SPACING, centre=(1, 2, 3), window=(0.0, 400.0), title="a title")
-    assert len(figure.axes) == 3
-    for axes, plane in zip(figure.axes, PLANES, strict=True):
-        shown = np.asarray(axes.images[0].get_array())
-        np.testing.assert_array_equal(shown, plane_picture(volume, plane, (1, 2, 3)[FIXED_AXIS[plane]]))
-        assert axes.images[0].get_clim() == (0.0, 400.0)
-        assert {text.get_text() for text in axes.texts} == set(EDGES[plane])
-    assert [axes.get_aspect() for axes in figure.axes] == [1.0, 2.0, 2.0]  # slices 2 mm apart are drawn twice as high
+def drawn(volume: np.ndarray, plane: str, index: int, **more):
+    """The axes on which one slice was drawn."""
+    axes = black_figure(5, 5).subplots()
+    draw_plane(axes, volume.astype(float), SPACING, plane, index, **more)
+    return axes
 
 
-def test_overlay_and_contour_are_drawn(corner):
+@pytest.mark.parametrize(("plane", "aspect"), [("axial", 1.0), ("coronal", 2.0), ("sagittal", 2.0)])
+def test_a_slice_has_its_proportions_window_and_letters(corner, plane, aspect):
+    axes = drawn(corner, plane, 2, window=(0.0, 400.0))
+    np.testing.assert_array_equal(np.asarray(axes.images[0].get_array()), plane_picture(corner, plane, 2))
+    assert axes.images[0].get_clim() == (0.0, 400.0)
+    assert axes.get_aspect() == aspect  # slices 2 mm apart are drawn twice as high
+    assert {text.get_text() for text in axes.texts} == set(EDGES[plane])
+    assert len(axes.images) == 1 and not drawn(corner, plane, 2, letters=False).texts
+
+
+def test_an_overlay_covers_only_what_is_hot(corner):
     hot = np.zeros(corner.shape)
     hot[2, 2, 3] = 0.8
-    plain = three_planes(corner, SPACING, centre=(2, 2, 3))
-    both = three_planes(corner, SPACING, centre=(2, 2, 3), overlay=hot, contour=hot > 0)
-    assert all(len(axes.images) == 1 for axes in plain.axes)
-    for axes in both.axes:
-        heat = axes.images[1]
-        assert heat.get_clim() == (0, 0.8)
-        opacity = np.asarray(heat.get_alpha())
-        assert opacity.max() == 0.5 and np.count_nonzero(opacity) == 1  # nothing covers what is not hot
-        assert len(axes.collections) == 1
-
-
-def test_an_empty_overlay_hides_nothing(corner):
-    figure = three_planes(corner, SPACING, overlay=np.zeros(corner.shape), contour=np.zeros(corner.shape))
-    assert np.asarray(figure.axes[0].images[1].get_alpha()).max() == 0
+    heat = drawn(corner, "axial", 3, overlay=hot).images[1]
+    assert heat.get_clim() == (0, 0.8)
+    opacity = np.asarray(heat.get_alpha())
+    assert opacity.max() == 0.5 and np.count_nonzero(opacity) == 1
+    assert np.asarray(drawn(corner, "axial", 3, overlay=0 * hot).images[1].get_alpha()).max() == 0
 
 
 def test_png(corner, tmp_path):
-    data = png(three_planes(corner, SPACING), tmp_path / "planes.png", dpi=50)
-    assert (tmp_path / "planes.png").read_bytes() == data
-    assert Image.open(io.BytesIO(data)).size[0] == 500  # 10 inches
-
-
-@pytest.mark.parametrize(
-    "change, error, field",
-    [
-        ({"volume": np.zeros((4, 5))}, InputError, "three axes"),
-        ({"spacing": (1.0, 0.0, 1.0)}, ConfigError, "spacing"),
-        ({"spacing": (1.0, 1.0)}, ConfigError, "spacing"),
-        ({"centre": (0, 0, 6)}, ConfigError, "centre"),
-        ({"centre": (-1, 0, 0)}, ConfigError, "centre"),
-        ({"window": (100.0, 100.0)}, ConfigError, "window"),
-        ({"overlay": np.zeros((4, 5, 7))}, InputError, "overlay"),
-        ({"contour": np.zeros((4, 5, 7))}, InputError, "contour"),
-    ],
-)
-def test_bad_inputs_are_named(corner, change, error, field):
-    with pytest.raises(error, match=field):
-        three_planes(**{"volume": corner, "spacing": SPACING, **change})
+    data = png(drawn(corner, "axial", 2).figure, tmp_path / "plane.png", dpi=50)
+    assert (tmp_path / "plane.png").read_bytes() == data
+    assert Image.open(io.BytesIO(data)).size == (250, 250)  # 5 inches
 
 
 def test_unknown_plane(corner):

@@ -130,9 +130,19 @@ def write_foreign(path: Path, kind: str) -> None:
 
 @pytest.mark.parametrize(
     "kind",
-    ["text", "empty", "one array", "other arrays", "pickle", "card is no JSON", "card is a list", "text for numbers",
-     "too few rows", "no features"],
-)  # fmt: skip
+    [
+        "text",
+        "empty",
+        "one array",
+        "other arrays",
+        "pickle",
+        "card is no JSON",
+        "card is a list",
+        "text for numbers",
+        "too few rows",
+        "no features",
+    ],
+)
 def test_foreign_files_are_refused_by_name(tmp_path, kind):
     path = tmp_path / "features.npz"
     write_foreign(path, kind)

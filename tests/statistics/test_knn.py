@@ -7,7 +7,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize
 
 from smart_nets.errors import InputError
-from smart_nets.statistics.knn import bootstrap_interval, knn_accuracy
+from smart_nets.statistics.knn import bootstrap_interval, knn_accuracy, knn_scores
 
 
 def test_by_hand():
@@ -35,6 +35,18 @@ def test_equals_scikit_learn():
         KNeighborsClassifier(5, weights="distance"), normalize(features), labels, groups=groups, cv=LeaveOneGroupOut()
     )
     assert knn_accuracy(features, labels, groups).accuracy == pytest.approx(float((expected == labels).mean()))
+
+
+def test_shares_by_hand():
+    # unit vectors at 60, 90 and 180 degrees to the test crop are 1, sqrt(2) and 2 away
+    train = np.array([[0.5, np.sqrt(3) / 2], [0.0, 2.0], [-1.0, 0.0]])
+    votes = 1 / np.array([1, np.sqrt(2), 2])
+    for k in (3, 20):  # more neighbours than there are: all vote
+        shares = knn_scores(train, np.array([1, 0, 1]), np.array([[7.0, 0.0]]), k)
+        np.testing.assert_allclose(shares, [(votes[0] + votes[2]) / votes.sum()], rtol=1e-12)
+    assert knn_scores(train, np.array([0, 1, 1]), np.array([[7.0, 0.0]]), 1) == 0
+    same = np.vstack([train, [[3.0, 0.0]]])  # at distance 0 it outvotes the others
+    assert knn_scores(same, np.array([1, 1, 1, 0]), np.array([[7.0, 0.0]]), 4) == 0
 
 
 def test_the_interval_knows_that_crops_of_a_patient_go_together():

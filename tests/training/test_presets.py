@@ -29,5 +29,5 @@ def test_auto_goes_by_the_hardware(monkeypatch, memory_gb, name):
 
 
 def test_an_unknown_name():
-    with pytest.raises(ConfigError, match=r"preset: is not a preset .expected auto, tiny, base, found huge"):
+    with pytest.raises(ConfigError, match=r"preset: is not known .expected auto or tiny or base, found huge"):
         choose_preset("huge", PRESETS)

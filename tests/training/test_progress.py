@@ -16,6 +16,7 @@ from ignite.engine import Engine, Events
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.pretrain.health import Watch
 from smart_nets.training.logs import JsonLines, TensorBoard
 from smart_nets.training.progress import Progress, batch_size
 
@@ -44,7 +45,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_one_line_per_epoch_with_means(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     engine = trainer()
-    Progress(2).attach(engine)
+    Progress(2, Watch(2)).attach(engine)
     engine.run(batches(2), max_epochs=2)
     shown = [record.message for record in caplog.records if record.name.endswith("progress")]
     # losses 1, 1/2 | 1/3, 1/4: means 0.75 and 0.2917
@@ -98,7 +99,7 @@ def test_nan_stays_out_of_the_mean_and_is_told(caplog: pytest.LogCaptureFixture)
 def test_a_void_method_is_told_at_the_end_of_the_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     engine = trainer(lambda e, b: {"log": {"loss": 1.0, "mask_lost": 0.98, "lost": 0.7}})
-    Progress(2).attach(engine)
+    Progress(2, Watch(2)).attach(engine)
     engine.run(batches(2), max_epochs=2)
     shown = [record.message for record in caplog.records if "scans/s" in record.message]
     assert len(shown) == 2 and all(line.endswith("  bad: mask") for line in shown)
@@ -244,9 +245,13 @@ def test_tensorboard_needs_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("make", [lambda p: Progress(1), lambda p: JsonLines(p / "m.jsonl"), lambda p: TensorBoard(p)])
 @pytest.mark.parametrize(
     ("output", "message"),
-    [(None, "under .log."), ({"loss": 1.0}, "under .log."), ({"log": {"a": {"b": "high"}}}, "log a/b: is not a number"),
-     ({"log": {"loss": torch.zeros(2)}}, "log loss: is not a number")],
-)  # fmt: skip
+    [
+        (None, "under .log."),
+        ({"loss": 1.0}, "under .log."),
+        ({"log": {"a": {"b": "high"}}}, "log a/b: is not a number"),
+        ({"log": {"loss": torch.zeros(2)}}, "log loss: is not a number"),
+    ],
+)
 def test_a_step_without_numbers_is_refused(
     tmp_path: Path, make: Callable[[Path], Any], output: Any, message: str
 ) -> None:
@@ -260,7 +265,8 @@ def test_other_ranks_write_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr("smart_nets.training.progress._rank", lambda: 1)
+    monkeypatch.setattr("smart_nets.training.progress.rank", lambda: 1)
+    monkeypatch.setattr("smart_nets.training.logs.rank", lambda: 1)
     engine = trainer()
     for handler in (Progress(1), JsonLines(tmp_path / "m.jsonl"), TensorBoard(tmp_path / "tb")):
         handler.attach(engine)
@@ -270,8 +276,13 @@ def test_other_ranks_write_nothing(
 
 @pytest.mark.parametrize(
     ("batch", "size"),
-    [(torch.zeros(3, 1), 3), ({"path": ["a"], "views": torch.zeros(2, 5)}, 2), ([torch.zeros(4), torch.zeros(4)], 4),
-     ({"name": "x"}, 0), (None, 0)],
-)  # fmt: skip
+    [
+        (torch.zeros(3, 1), 3),
+        ({"path": ["a"], "views": torch.zeros(2, 5)}, 2),
+        ([torch.zeros(4), torch.zeros(4)], 4),
+        ({"name": "x"}, 0),
+        (None, 0),
+    ],
+)
 def test_batch_sizes(batch: Any, size: int) -> None:
     assert batch_size(batch) == size

@@ -32,9 +32,12 @@ def lesions(*labels: int, each: int = 2) -> list[dict]:
 def test_lesions_patients_and_positives_are_counted_by_hand():
     found = lesion_facts(lesions(1, 0, 0, 1, 1), lesions(0, 1, each=1), given=9, left_out={"no rating": 4})
     assert found == {
-        "given": 9, "used": 7, "left_out": {"no rating": 4}, "training": {"lesions": 5, "patients": 3, "positives": 3},
+        "given": 9,
+        "used": 7,
+        "left_out": {"no rating": 4},
+        "training": {"lesions": 5, "patients": 3, "positives": 3},
         "validation": {"lesions": 2, "patients": 2, "positives": 1},
-    }  # fmt: skip
+    }
 
 
 def test_the_encoder_is_told_by_its_file_and_hash(tmp_path):
@@ -42,8 +45,11 @@ def test_the_encoder_is_told_by_its_file_and_hash(tmp_path):
     card = {"architecture": {"name": "SmartEncoder", **SMALL}, "epochs": 40, "data": {"source": "phantoms", "used": 28}}
     save_weights(SmartEncoder(**SMALL), tmp_path / "model.pt", card)
     assert encoder_facts(tmp_path / "model.pt") == {
-        "file": "model.pt", "sha256": sha256_of(tmp_path / "model.pt"), "epochs": 40, "data": card["data"],
-    }  # fmt: skip
+        "file": "model.pt",
+        "sha256": sha256_of(tmp_path / "model.pt"),
+        "epochs": 40,
+        "data": card["data"],
+    }
     with pytest.raises(CheckpointError, match="there are no weights here"):
         encoder_facts(tmp_path / "none.pt")
 
@@ -58,15 +64,25 @@ def test_data_are_told_by_the_folders_name_and_a_hash_of_the_list():
 
 
 def test_the_record_of_an_evaluation(tmp_path):
-    card = {"classes": ["benign", "malignant"], "sha256": "abc", "feature": "cls", "spacing": [1, 1, 1], "epochs": 3,
-            "crop_size": [32, 32, 32], "hu_window": [-1000, 400], "parameters": 9, "margin": 2,
-            "split": {"mode": "lesion", "folds": 3, "fold": 1, "seed": 0, "lesions": "f00"}}  # fmt: skip
+    card = {
+        "classes": ["benign", "malignant"],
+        "sha256": "abc",
+        "feature": "cls",
+        "spacing": [1, 1, 1],
+        "epochs": 3,
+        "crop_size": [32, 32, 32],
+        "hu_window": [-1000, 400],
+        "parameters": 9,
+        "margin": 2,
+        "split": {"mode": "lesion", "folds": 3, "fold": 1, "seed": 0, "lesions": "f00"},
+    }
     evaluation_record(tmp_path / "new" / "run.json", card, lesions(0, 1), "/data/lidc.csv")
     record = json.loads((tmp_path / "new" / "run.json").read_text())
     assert record["classes"] == ["benign", "malignant"] and record["data"]["source"] == "lidc.csv"
     assert record["classify"] == {"split_mode": "lesion", "fold": 1}
-    assert record["model"] == {name: card[name] for name in (
-        "sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")}  # fmt: skip
+    assert record["model"] == {
+        name: card[name] for name in ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")
+    }
     assert record["versions"]["torch"] == torch.__version__
 
 

@@ -40,13 +40,12 @@ def crop_lesion(scan: Volume, centre: Sequence[float], size: Sequence[int], spac
     """
     index = np.linalg.inv(scan.affine) @ [*centre, 1.0]
     if (index[:3] < -0.5).any() or (index[:3] > np.array(scan.array.shape) - 0.5).any():
-        low, high = np.sort(
-            (scan.affine @ np.array([[0, 0, 0, 1], [*np.array(scan.array.shape) - 1, 1]]).T)[:3], axis=1
-        ).T
-        raise InputError("lesion lies outside its scan", where=scan.where,
-                         expected=f"a centre in RAS mm, between {np.round(low, 1)} and {np.round(high, 1)}",
-                         found=np.round(centre, 1),
-                         remedy="check the centre, and that x and y are not in LPS (signs swapped)")  # fmt: skip
+        ends = np.array([[0, 0, 0, 1], [*np.array(scan.array.shape) - 1, 1]])
+        low, high = np.round(np.sort((scan.affine @ ends.T)[:3], axis=1).T, 1)
+        expected, found = f"a centre in RAS mm, between {low} and {high}", np.round(centre, 1)
+        remedy = "check the centre, and that x and y are not in LPS (signs swapped)"
+        what = "lesion lies outside its scan"
+        raise InputError(what, where=scan.where, expected=expected, found=found, remedy=remedy)
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = np.asarray(centre) - np.asarray(spacing) * (np.asarray(size) - 1) / 2
     return replace(scan, array=sample_on(scan, affine, size, AIR), affine=affine)
@@ -65,8 +64,8 @@ def lesion_place(item: Item, scan: Volume) -> tuple[list[float], float]:
     if item.get("mask") and (centre is None or diameter is None):
         inside = np.argwhere(read_labels(item["mask"], scan) > 0)
         if not len(inside):
-            raise InputError("lesion mask is empty", where=item["mask"], expected="voxels above 0", found="none",
-                             remedy="correct the mask, or leave the lesion out")  # fmt: skip
+            remedy = "correct the mask, or leave the lesion out"
+            raise InputError("lesion mask is empty", where=item["mask"], expected="voxels above 0", remedy=remedy)
         volume = len(inside) * abs(np.linalg.det(scan.affine[:3, :3]))
         diameter = (6 * volume / math.pi) ** (1 / 3) if diameter is None else diameter
         centre = _to_mm(scan, inside.mean(axis=0)) if centre is None else centre
@@ -95,8 +94,8 @@ class LesionCrops:
     def __init__(self, folder: str | Path, size: Sequence[int], spacing: Sequence[float]) -> None:
         good = all(np.shape(value) == (3,) and np.asarray(value).dtype.kind in "if" for value in (size, spacing))
         if not good or min(size) < 1 or not np.isfinite(spacing).all() or min(spacing) <= 0:
-            raise ConfigError("needs three sizes and three spacings above 0", where="lesion crops",
-                              found=f"{size} voxels of {spacing} mm")  # fmt: skip
+            what, found = "needs three sizes and three spacings above 0", f"{size} voxels of {spacing} mm"
+            raise ConfigError(what, where="lesion crops", found=found)
         self.size, self.spacing = tuple(int(side) for side in size), tuple(float(step) for step in spacing)
         self.store = EntryStore(folder, {"lesion crops": VERSION, "size": self.size, "spacing": self.spacing})
 
@@ -118,8 +117,8 @@ class LesionCrops:
             centre, diameter = self._place(item, scan)
             prepared[row] = item | {"row": row, "centre_mm": centre, "size_mm": diameter}
             self._get(prepared[row], scan)
-        logger.info("%d lesions in cubes of %s mm", len(items),
-                    " x ".join(f"{n * s:g}" for n, s in zip(self.size, self.spacing, strict=True)))  # fmt: skip
+        sides = " x ".join(f"{n * s:g}" for n, s in zip(self.size, self.spacing, strict=True))
+        logger.info("%d lesions in cubes of %s mm", len(items), sides)
         return prepared
 
     def get(self, item: Item) -> CachedScan:

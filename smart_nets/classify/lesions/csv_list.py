@@ -34,11 +34,9 @@ def read_lesions(path: str | Path, classes: int | None = None) -> list[dict[str,
         InputError: the file, a column or a cell is missing or wrong, with its line.
     """
     rows = read_table(path, NEEDED)
-    header = list(rows[0].cells)
-    some = [name for name in CENTRE if name in header]
+    some = [name for name in CENTRE if name in rows[0].cells]
     if some and len(some) < len(CENTRE):
-        raise InputError("a centre needs the columns x, y and z", where=path, found=", ".join(some),
-                         remedy="add the others, or leave all out")  # fmt: skip
+        raise InputError("a centre needs the columns x, y and z", where=path, found=", ".join(some))
     return [_item(row, classes) for row in rows]
 
 

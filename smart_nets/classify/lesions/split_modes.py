@@ -12,13 +12,14 @@ from typing import Any
 
 from smart_nets.errors import ConfigError
 from smart_nets.lists.splits import Items, Overlap, check_classes, check_no_overlap, k_folds, overlap, patient_strata
+from smart_nets.settings import one_of
 
 logger = logging.getLogger(__name__)
 MODES = ("patient", "lesion", "column")
 PART_OF = {
-    "train": "training", "training": "training",
-    "val": "validation", "valid": "validation", "validation": "validation", "test": "validation",
-}  # fmt: skip
+    **dict.fromkeys(("train", "training"), "training"),
+    **dict.fromkeys(("val", "valid", "validation", "test"), "validation"),
+}
 
 Parts = dict[str, list[dict[str, Any]]]
 
@@ -41,13 +42,12 @@ def choose_split(
     Raises:
         ConfigError: mode, fold or split is unknown, a part lacks a label or everything, or parts share patients.
     """
+    one_of("split mode", mode, MODES)
     if mode == "column":
         parts = _by_column(items)
         check_classes(parts, "label")
         _tell(check_no_overlap(parts, allow_overlap), parts)
         return parts
-    if mode not in MODES:
-        raise ConfigError("unknown way to split", where="split mode", expected=" or ".join(MODES), found=mode)
     if not 0 <= fold < folds:
         raise ConfigError("there is no such fold", where="fold", expected=f"0 to {folds - 1}", found=fold)
     if mode == "patient":
@@ -70,16 +70,16 @@ def _by_lesion(items: Items, folds: int, fold: int, seed: int) -> Parts:
 def _by_column(items: Items) -> Parts:
     names = Counter(str(item.get("split") or "").strip().lower() for item in items)
     if names[""]:
-        raise ConfigError(f"{names['']} of {len(items)} lesions have no split", where="column split",
-                          expected="train or validation", found="nothing", remedy="fill the column")  # fmt: skip
+        what = f"{names['']} of {len(items)} lesions have no split"
+        raise ConfigError(what, where="column split", expected="train or validation")
     unknown = sorted(set(names) - set(PART_OF))
     if unknown:
-        raise ConfigError("unknown split", where="column split", expected=", ".join(PART_OF),
-                          found=", ".join(unknown), remedy="rename it, or split by patient")  # fmt: skip
+        expected, found = ", ".join(PART_OF), ", ".join(unknown)
+        raise ConfigError("unknown split", where="column split", expected=expected, found=found)
     held_out = sorted(name for name in names if PART_OF[name] == "validation")
     if "test" in held_out and len(held_out) > 1:
-        raise ConfigError("there are two parts to validate on", where="column split", expected="one",
-                          found=" and ".join(held_out), remedy="give a table without the other")  # fmt: skip
+        what, found = "there are two parts to validate on", " and ".join(held_out)
+        raise ConfigError(what, where="column split", found=found, remedy="give a table without the other")
     parts: Parts = {"training": [], "validation": []}
     for item in items:
         parts[PART_OF[str(item["split"]).strip().lower()]].append(dict(item))
@@ -91,11 +91,11 @@ def _tell(found: Mapping[str, Overlap], parts: Parts) -> None:
     for common in found.values():
         shared = common.patients or common.series or common.scans
         if shared:
-            logger.warning(
+            told = (
                 "%d %s of the validation part (%d lesions) are in the training part too: the result is too good; "
-                "split by patient for one that holds for new patients",
-                len(shared), "patients" if common.patients else "scans", len(parts["validation"]),
-            )  # fmt: skip
+                "split by patient for one that holds for new patients"
+            )
+            logger.warning(told, len(shared), "patients" if common.patients else "scans", len(parts["validation"]))
 
 
 def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str, Any]]:
@@ -119,8 +119,8 @@ def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str
     taken = [dict(item) for item in items if str(item["patient_id"]) in chosen]
     lost = sorted({item["label"] for item in items} - {item["label"] for item in taken})
     if lost:
-        raise ConfigError(f"leaves no lesion with label {lost[0]}", where="fraction", found=fraction,
-                          expected="enough patients of each label", remedy="take a larger fraction")  # fmt: skip
+        what, remedy = f"leaves no lesion with label {lost[0]}", "take a larger fraction"
+        raise ConfigError(what, where="fraction", found=fraction, remedy=remedy)
     logger.info("%g %% of the training data: %d lesions of %d patients", 100 * fraction, len(taken), len(chosen))
     return taken
 
@@ -130,8 +130,8 @@ def split_card(
 ) -> dict[str, Any]:
     """What a model's card keeps of its split, so that an evaluation finds the held-out lesions again."""
     held = choose_split(items, mode, folds, fold, seed, allow_overlap)["validation"]
-    return {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "allow_overlap": allow_overlap,
-            "lesions": _fingerprint(items), "held_out": _fingerprint(held)}  # fmt: skip
+    rule = {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "allow_overlap": allow_overlap}
+    return {**rule, "lesions": _fingerprint(items), "held_out": _fingerprint(held)}
 
 
 def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -145,24 +145,24 @@ def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str
     Raises:
         ConfigError: an unknown part; "held_out" of other data; or "all" of the data the model was trained on.
     """
-    if part not in ("held_out", "all"):
-        raise ConfigError("is not known", where="part", expected="held_out or all", found=part)
+    one_of("part", part, ("held_out", "all"))
     own = _fingerprint(items) == split["lesions"]
     if part == "held_out" and not own:
-        raise ConfigError("these are not the lesions the model was trained with", where="part", expected="all", found=part,
-                          remedy="give --part all, and see that no patient of the training data is among them")  # fmt: skip
+        what = "these are not the lesions the model was trained with"
+        remedy = "give --part all, and see that no patient of the training data is among them"
+        raise ConfigError(what, where="part", found=part, remedy=remedy)
     if part == "all" and own:
-        raise ConfigError("the model was trained on some of these lesions", where="part", expected="held_out", found=part,
-                          remedy="give --part held_out")  # fmt: skip
+        what = "the model was trained on some of these lesions"
+        raise ConfigError(what, where="part", expected="held_out", found=part)
     if part == "all":
-        logger.warning("%d lesions are taken for new ones: only you know that the model was not trained on their patients",
-                       len(items))  # fmt: skip
+        told = "%d lesions are taken for new ones: only you know that the model was not trained on their patients"
+        logger.warning(told, len(items))
         return [dict(item) for item in items]
     asked = [split[name] for name in ("mode", "folds", "fold", "seed", "allow_overlap")]
     held = choose_split(items, *asked)["validation"]
     if _fingerprint(held) != split["held_out"]:
-        raise ConfigError("other lesions are held out than in training", where="part", found=f"another {split['mode']} split",
-                          expected="that of the model's card", remedy="give the table as it was in training")  # fmt: skip
+        what, remedy = "other lesions are held out than in training", "give the table as it was in training"
+        raise ConfigError(what, where="part", found=f"another {split['mode']} split", remedy=remedy)
     return held
 
 

@@ -27,9 +27,8 @@ class LoadLesiond(MapTransform):
         for key in self.keys:
             cube = self.crops.get({**item, "image": item[key]})  # type: ignore[dict-item]
             voxels = torch.from_numpy(cube.array.astype(np.float32))[None]  # (D, H, W) -> (1, D, H, W)
-            item[key] = MetaTensor(
-                voxels, affine=torch.from_numpy(np.array(cube.affine)), meta={"filename_or_obj": cube.source}
-            )
+            meta = {"filename_or_obj": cube.source}
+            item[key] = MetaTensor(voxels, affine=torch.from_numpy(np.array(cube.affine)), meta=meta)
         return item
 
 
@@ -58,9 +57,12 @@ class CropLesiond(MapTransform):
             cube = crop_lesion(scan, centre, self.size, self.spacing)
             voxels = torch.from_numpy(cube.array)[None]  # (D, H, W) -> (1, D, H, W)
             item[key] = MetaTensor(voxels, affine=torch.from_numpy(cube.affine), meta={"filename_or_obj": source})
-            item["scan_grid"] = {"affine": scan.affine, "shape": np.array(scan.array.shape), "source": source,
-                                 "centre_mm": np.array(centre), "row": int(item.get("row", -1))}  # fmt: skip
-
+            place = {
+                "shape": np.array(scan.array.shape),
+                "centre_mm": np.array(centre),
+                "row": int(item.get("row", -1)),
+            }
+            item["scan_grid"] = {"affine": scan.affine, "source": source, **place}
         return item
 
 

@@ -24,6 +24,7 @@ from smart_nets.networks.inputs import check_size
 from smart_nets.optional import bar
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.window import window_hu
+from smart_nets.settings import one_of
 from smart_nets.statistics.features import KINDS, Features, check_kind
 from smart_nets.statistics.knn import extract_features
 from smart_nets.weights.build import load_encoder
@@ -33,9 +34,14 @@ Found = dict[str, NDArray[np.float32]]
 
 
 def features_of(
-    data: str | Path, model: str | Path, cache_dir: str | Path, spacing: Sequence[float] | None = None,
-    crop_size: Sequence[int] | None = None, rule: str = "median", feature: str = "all",
-) -> Features:  # fmt: skip
+    data: str | Path,
+    model: str | Path,
+    cache_dir: str | Path,
+    spacing: Sequence[float] | None = None,
+    crop_size: Sequence[int] | None = None,
+    rule: str = "median",
+    feature: str = "all",
+) -> Features:
     """Frozen features of every lesion of a lesion source (`lesion_list`), or of every scan of a folder or manifest.
 
     A lesion's feature is that of the cube around it; a scan's is the mean over windows that cover its body.
@@ -69,15 +75,15 @@ def features_of(
         items = [{"row": row, **item} for row, item in enumerate(datalist(data))]
         vectors = _of_scans(encoder, items, VolumeCache(cache_dir, steps), size, window)
     labels = [item.get("label") for item in items]
+    grid = {"spacing": steps, "crop_size": size}
     return Features(
         vectors=vectors if feature == "all" else {feature: vectors[feature]},
         rows=np.array([item["row"] for item in items]),
         patients=np.array([pseudonym(str(item["patient_id"])) for item in items]),
         sizes=np.array([item.get("size_mm", math.nan) for item in items], dtype=float),
         labels=None if None in labels else np.array(labels),
-        card={"model": Path(model).name, "sha256": card.get("sha256"), "spacing": steps, "crop_size": size,
-              "hu_window": window},
-    )  # fmt: skip
+        card={"model": Path(model).name, "sha256": card.get("sha256"), **grid, "hu_window": window},
+    )
 
 
 def _of_lesions(
@@ -121,6 +127,5 @@ def chosen_feature(features: Features, feature: str | None) -> str:
         ConfigError: a feature that the file does not hold.
     """
     name = feature or next(kind for kind in KINDS if kind in features.vectors)
-    if name not in features.vectors:
-        raise ConfigError("is not in this file", where="feature", expected=" or ".join(features.vectors), found=name)
+    one_of("feature", name, features.vectors, "choose one that this file holds")
     return name

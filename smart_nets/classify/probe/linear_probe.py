@@ -8,36 +8,52 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, normalize
+from sklearn.preprocessing import StandardScaler
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.splits import k_folds
+from smart_nets.statistics.knn import knn_scores
 from smart_nets.statistics.predictions import Predictions
 
 logger = logging.getLogger(__name__)
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C of logistic regression: the smallest bends the least
 NEIGHBOURS = (20, 10, 5)
 INNER_FOLDS = (3, 2)  # the second where the training patients are too few for the first
-TEMPERATURE = 0.07  # of a neighbour's vote (Wu et al. 2018, arXiv:1805.01978, section 3.4)
 
 Array = NDArray[np.float64]
 Scorer = Callable[[Array, NDArray[np.int64], Array, float], Array]
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def linear_probe(
-    features: ArrayLike, labels: ArrayLike, patients: Sequence[str] | NDArray[Any], folds: int | ArrayLike = 3,
-    seed: int = 0, rows: ArrayLike | None = None, sizes: ArrayLike | None = None,
-) -> Predictions:  # fmt: skip
-    """Logistic regression on standardised features, cross-validated; every lesion is judged once.
+def linear_scores(train: Array, labels: NDArray[np.int64], test: Array, strength: float) -> Array:
+    """Probability of class 1 (m,) for `test` (m, C), by logistic regression on `train` (n, C) and `labels` (n,)."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+    return model.fit(train, labels).predict_proba(test)[:, 1]
+
+
+def cross_predict(
+    scorer: Scorer,
+    settings: Sequence[float],
+    features: ArrayLike,
+    labels: ArrayLike,
+    patients: Sequence[str] | NDArray[Any],
+    folds: int | ArrayLike = 3,
+    seed: int = 0,
+    rows: ArrayLike | None = None,
+    sizes: ArrayLike | None = None,
+) -> Predictions:
+    """Judge each fold by a probe that learnt from the others; every lesion is judged once.
 
     Args:
+        scorer: (train (n, C), labels (n,), test (m, C), a setting) -> probability of class 1 (m,).
+        settings: to choose from, the most cautious first.
         features: (n, C).
         labels, patients: (n,), labels 0 or 1.
         folds: how many folds, stratified and grouped by patient; or (n,), the fold in which each lesion is judged,
@@ -49,37 +65,6 @@ def linear_probe(
         InputError: lengths differ, features are not finite, labels are not 0 or 1.
         ConfigError: a fold would lack a class, there are too few patients, or given folds share a patient.
     """
-    return cross_predict(linear_scores, STRENGTHS, features, labels, patients, folds, seed, rows, sizes)
-
-
-def knn_probe(
-    features: ArrayLike, labels: ArrayLike, patients: Sequence[str] | NDArray[Any], folds: int | ArrayLike = 3,
-    seed: int = 0, rows: ArrayLike | None = None, sizes: ArrayLike | None = None,
-) -> Predictions:  # fmt: skip
-    """The 5, 10 or 20 nearest neighbours by cosine, cross-validated. Arguments and errors as `linear_probe`."""
-    return cross_predict(knn_scores, NEIGHBOURS, features, labels, patients, folds, seed, rows, sizes)
-
-
-def linear_scores(train: Array, labels: NDArray[np.int64], test: Array, strength: float) -> Array:
-    """Probability of class 1 (m,) for `test` (m, C), by logistic regression on `train` (n, C) and `labels` (n,)."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
-    return model.fit(train, labels).predict_proba(test)[:, 1]
-
-
-def knn_scores(train: Array, labels: NDArray[np.int64], test: Array, neighbours: float) -> Array:
-    """Share (m,) of class 1 among the nearest of `train` (n, C), each weighted by exp(cosine / temperature)."""
-    cosine = normalize(test) @ normalize(train).T  # (m, C) @ (C, n) -> (m, n)
-    nearest = np.argsort(-cosine, axis=1, kind="stable")[:, : int(neighbours)]  # (m, k)
-    weight = np.exp(np.take_along_axis(cosine, nearest, axis=1) / TEMPERATURE)
-    return (weight * labels[nearest]).sum(axis=1) / weight.sum(axis=1)
-
-
-def cross_predict(
-    scorer: Scorer, settings: Sequence[float], features: ArrayLike, labels: ArrayLike,
-    patients: Sequence[str] | NDArray[Any], folds: int | ArrayLike, seed: int, rows: ArrayLike | None,
-    sizes: ArrayLike | None,
-) -> Predictions:  # fmt: skip
-    """Judge each fold by a probe that learnt from the others; see `linear_probe` for arguments and errors."""
     x, y, groups = checked(features, labels, patients)
     n = len(y)
     splits = patient_folds(y, groups, folds, seed) if isinstance(folds, int) else given_folds(y, groups, folds)
@@ -89,18 +74,23 @@ def cross_predict(
         logger.info("%s, fold %d: %g of %s", scorer.__name__, fold, setting, settings)
         probabilities[test] = scorer(x[train], y[train], x[test], setting)
         fold_of[test] = fold
-    return Predictions(
-        np.arange(n) if rows is None else np.asarray(rows), groups, fold_of, y, probabilities,
-        np.full(n, np.nan) if sizes is None else np.asarray(sizes, np.float64),
-    )  # fmt: skip
+    numbers = np.arange(n) if rows is None else np.asarray(rows)
+    diameters = np.full(n, np.nan) if sizes is None else np.asarray(sizes, np.float64)
+    return Predictions(numbers, groups, fold_of, y, probabilities, diameters)
+
+
+linear_probe = partial(cross_predict, linear_scores, STRENGTHS)
+"""Logistic regression on standardised features, cross-validated; arguments from `features` on, and errors, as there."""
+knn_probe = partial(cross_predict, knn_scores, NEIGHBOURS)
+"""The 5, 10 or 20 nearest neighbours by cosine, likewise."""
 
 
 def checked(features: ArrayLike, labels: ArrayLike, patients: Any) -> tuple[Array, NDArray[np.int64], NDArray[np.str_]]:
     """Features (n, C), labels (n,) and patients (n,) of matching lengths, refused when a probe cannot use them."""
     x, y, groups = np.asarray(features, np.float64), np.asarray(labels), np.asarray(patients, np.str_)
     if x.ndim != 2 or not x.size or y.shape != (len(x),) or groups.shape != (len(x),):
-        raise InputError("features, labels and patients do not match", expected="(n, C), (n,) and (n,)",
-                         found=f"{x.shape}, {y.shape} and {groups.shape}")  # fmt: skip
+        what, found = "features, labels and patients do not match", f"{x.shape}, {y.shape} and {groups.shape}"
+        raise InputError(what, expected="(n, C), (n,) and (n,)", found=found)
     if not np.isfinite(x).all():
         broken = int((~np.isfinite(x)).any(axis=1).sum())
         raise InputError("features are not finite", found=f"{broken} of {len(x)} rows")
@@ -116,10 +106,10 @@ def patient_folds(labels: NDArray[np.int64], patients: NDArray[np.str_], k: int,
         for position, (patient, label) in enumerate(zip(patients, labels, strict=True))
     ]
     parts = k_folds(items, k, seed, label="label")
-    return {fold: (positions(part["training"]), positions(part["validation"])) for fold, part in enumerate(parts)}
+    return {fold: (_places(part["training"]), _places(part["validation"])) for fold, part in enumerate(parts)}
 
 
-def positions(items: list[dict[str, Any]]) -> NDArray[np.intp]:
+def _places(items: list[dict[str, Any]]) -> NDArray[np.intp]:
     return np.array([item["position"] for item in items], dtype=np.intp)
 
 
@@ -127,13 +117,13 @@ def given_folds(labels: NDArray[np.int64], patients: NDArray[np.str_], folds: Ar
     """Folds that somebody else chose, refused when a patient is in two of them or nothing can be learnt."""
     fold_of = np.asarray(folds)
     if fold_of.shape != labels.shape or not np.issubdtype(fold_of.dtype, np.integer):
-        raise InputError("is not one fold per lesion", where="folds", expected=f"{len(labels)} whole numbers",
-                         found=f"{fold_of.dtype} {fold_of.shape}")  # fmt: skip
+        expected, found = f"{len(labels)} whole numbers", f"{fold_of.dtype} {fold_of.shape}"
+        raise InputError("is not one fold per lesion", where="folds", expected=expected, found=found)
     names, index = np.unique(patients, return_inverse=True)
     shared = [name for number, name in enumerate(names) if len(np.unique(fold_of[index == number])) > 1]
     if shared:
-        raise ConfigError(f"share {len(shared)} patients", where="folds", expected="none", found=", ".join(shared[:5]),
-                          remedy="split by patient")  # fmt: skip
+        what, found = f"share {len(shared)} patients", ", ".join(shared[:5])
+        raise ConfigError(what, where="folds", found=found, remedy="split by patient")
     splits = {int(f): (np.flatnonzero(fold_of != f), np.flatnonzero(fold_of == f)) for f in np.unique(fold_of)}
     for fold, (train, _) in splits.items():
         if len(np.unique(labels[train])) < 2:
@@ -142,9 +132,13 @@ def given_folds(labels: NDArray[np.int64], patients: NDArray[np.str_], folds: Ar
 
 
 def choose_setting(
-    scorer: Scorer, settings: Sequence[float], features: Array, labels: NDArray[np.int64],
-    patients: NDArray[np.str_], seed: int,
-) -> float:  # fmt: skip
+    scorer: Scorer,
+    settings: Sequence[float],
+    features: Array,
+    labels: NDArray[np.int64],
+    patients: NDArray[np.str_],
+    seed: int,
+) -> float:
     """The setting with the least Brier score in folds of the training patients; the first of equals.
 
     Where the patients are too few for two folds with both classes, it is the first, which is the most cautious.

@@ -8,8 +8,9 @@ from typing import Any, Literal, get_args
 from smart_nets.classify.evaluate import evaluate
 from smart_nets.classify.probe.extract import chosen_feature
 from smart_nets.classify.probe.linear_probe import knn_probe, linear_probe
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
 from smart_nets.files import write_json
+from smart_nets.settings import one_of
 from smart_nets.statistics.features import IN_WORDS, read_features
 from smart_nets.training.run_record import versions
 
@@ -18,9 +19,13 @@ PROBES = {"linear": linear_probe, "knn": knn_probe}
 
 
 def probe_features(
-    features: str | Path, output_dir: str | Path, kind: Kind = "linear", feature: str | None = None, folds: int = 3,
+    features: str | Path,
+    output_dir: str | Path,
+    kind: Kind = "linear",
+    feature: str | None = None,
+    folds: int = 3,
     seed: int = 0,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Cross-validate a probe; writes predictions.csv, metrics.json and run.json, and returns what metrics.json holds.
 
     Args:
@@ -31,16 +36,14 @@ def probe_features(
     Raises:
         InputError: the file is damaged or has no labels. ConfigError: an unknown kind or feature, or impossible folds.
     """
-    if kind not in get_args(Kind):
-        raise ConfigError("is not known", where="kind", expected=" or ".join(get_args(Kind)), found=kind)
+    one_of("kind", kind, get_args(Kind))
     table = read_features(features)
     if table.labels is None:
-        raise InputError("has no labels to probe with", where=features, expected="features of labelled lesions",
-                         remedy="run the verb features on a table of lesions")  # fmt: skip
+        remedy = "run the verb features on a table of lesions"
+        raise InputError("has no labels to probe with", where=features, remedy=remedy)
     name = chosen_feature(table, feature)
-    predictions = PROBES[kind](
-        table.vectors[name], table.labels, table.patients.tolist(), folds, seed, table.rows, table.sizes
-    )
+    given = (table.vectors[name], table.labels, table.patients.tolist())
+    predictions = PROBES[kind](*given, folds, seed, table.rows, table.sizes)
     found = {"feature": name, **evaluate(predictions, seed=seed)}
     folder = Path(output_dir)
     folder.mkdir(parents=True, exist_ok=True)

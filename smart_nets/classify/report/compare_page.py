@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from smart_nets.classify.report import curves
+from smart_nets.classify.report import charts
+from smart_nets.classify.report.charts import Stroke, looks
 from smart_nets.classify.report.comparison import Comparison, Models, read_comparison
-from smart_nets.classify.report.curves import Stroke, looks
-from smart_nets.classify.report.results import Results
+from smart_nets.classify.report.evaluation import Results
 from smart_nets.pages import page
 from smart_nets.pages.measures import Measure
-from smart_nets.pages.record import read_json
+from smart_nets.pages.record import read_json, record_of
 from smart_nets.pages.style import GUIDE_KEY
 from smart_nets.pages.words import CLEAR, p_text
 
@@ -23,18 +23,18 @@ def write_compare_report(path: str | Path) -> Path:
         InputError: the file is missing, damaged or holds no comparison, or the report cannot be written.
     """
     source = Path(path)
-    return page.save(render(read_comparison(read_json(source), source)), source.with_suffix(".html"))
+    content = read_json(source)
+    with record_of("a comparison", source):
+        comparison = read_comparison(content)
+    return page.save(render(comparison), source.with_suffix(".html"))
 
 
 def render(comparison: Comparison) -> str:
     """The page as HTML."""
+    drawn = f'<div class="charts wide">{_few_shot(comparison)}{_rocs(comparison)}</div>'
     sections = [
         ("auc", "AUC by model and training share", _table(comparison)),
-        (
-            "curves",
-            "Few-shot and ROC curves",
-            f'<div class="charts wide">{_few_shot(comparison)}{_rocs(comparison)}</div>',
-        ),
+        ("curves", "Few-shot and ROC curves", drawn),
         ("differences", "Which differences are real", _differences(comparison)),
     ]
     kicker = "Comparison of classifiers · not for diagnostic use"
@@ -58,8 +58,10 @@ def _summary(comparison: Comparison) -> str:
     alone = results.size.get("auc", Measure())
     size = f"The lesions' size alone reaches {alone.text()}." if alone.known else "Of size alone nothing is known."
     unlike = [f"{part:.0%}" for part in comparison.fractions if len(_tested(comparison, part)) > 1]
-    note = (f"Not all models trained on {' and '.join(unlike)} were tested in the same folds. Their AUCs are of different "
-            "lesions; compare them by the differences below, which are of the folds both have.")  # fmt: skip
+    note = (
+        f"Not all models trained on {' and '.join(unlike)} were tested in the same folds. Their AUCs are of different "
+        "lesions; compare them by the differences below, which are of the folds both have."
+    )
     text = page.paragraph(lead, "lead") + page.paragraph(size, "lead")
     return text + _winner(comparison, [name for _, name in known]) + page.notes([note] if unlike else [])
 
@@ -76,15 +78,15 @@ def _winner(comparison: Comparison, names: list[str]) -> str:
         return page.verdict("quiet", "Only one model has an AUC here: there is nothing to compare it with.")
     best, next_best = names[:2]
     pairs = [one for one in comparison.differences if {one.a, one.b} == {best, next_best}]
-    found = [one for one in pairs if one.fraction == max(comparison.fractions)]
-    if not found or not math.isfinite(found[0].p):
+    tested = [one for one in pairs if one.fraction == max(comparison.fractions)]
+    if not tested or not math.isfinite(tested[0].p):
         return page.verdict("quiet", f"Whether “{best}” is better than “{next_best}” was not tested.")
-    one = found[0]
+    one = tested[0]
     gain = one.gain if one.a == best else Measure(-one.gain.value, -one.gain.high, -one.gain.low)
     if one.p < CLEAR and gain.value > 0:
         return page.verdict("good", f"“{best}” is better than “{next_best}” by {gain.text()} in AUC ({p_text(one.p)}).")
-    return page.verdict("watch", f"“{best}” is not shown to be better than “{next_best}”: difference {gain.text()} in "
-                                 f"AUC ({p_text(one.p)}).")  # fmt: skip
+    found = f"difference {gain.text()} in AUC ({p_text(one.p)})"
+    return page.verdict("watch", f"“{best}” is not shown to be better than “{next_best}”: {found}.")
 
 
 def _table(comparison: Comparison) -> str:
@@ -108,7 +110,7 @@ def _few_shot(comparison: Comparison) -> str:
     places = _looks(comparison)
     strokes = [Stroke(curve, places[name][0], marked=True) for name, curve in comparison.few_shot.items()]
     alone = _first(comparison.models, max(comparison.fractions)).size.get("auc", Measure())
-    svg = curves.few_shot_chart(strokes, "AUC over the share of training lesions", alone.value if alone.known else None)
+    svg = charts.few_shot_chart(strokes, "AUC over the share of training lesions", alone.value if alone.known else None)
     names = [(name, *places[name][1:]) for name in comparison.few_shot]
     names += [(f"size alone {alone.number()}", "muted", "1 3")] if alone.known else []
     keys = page.keys([*names, ("chance", *GUIDE_KEY)])
@@ -122,7 +124,7 @@ def _rocs(comparison: Comparison) -> str:
     if not strokes:
         return page.paragraph("This comparison kept no ROC curves.")
     names = ("false positive rate (1 − specificity)", "sensitivity")
-    svg = curves.share_chart("roc", strokes, label="ROC curves of all models", axes_names=names)
+    svg = charts.share_chart("roc", strokes, label="ROC curves of all models", axes_names=names)
     keys = page.keys([*((name, *places[name][1:]) for name, roc in drawn.items() if roc), ("chance", *GUIDE_KEY)])
     absent = [name for name in comparison.models if not drawn.get(name)]
     remark = "bands: 95%, point by point" + (f"; no curve of {', '.join(absent)}" if absent else "")
@@ -139,8 +141,8 @@ def _differences(comparison: Comparison) -> str:
         "holds 0 shows no difference."
     )
     if tests > 1:
-        text += (f" The {tests} values of p are not corrected for their number: by Bonferroni's rule only those below "
-                 f"{CLEAR / tests:.2g} count.")  # fmt: skip
+        rule = f"by Bonferroni's rule only those below {CLEAR / tests:.2g} count"
+        text += f" The {tests} values of p are not corrected for their number: {rule}."
     rows = [
         (
             (f"{one.a} − {one.b}", f"trained on {one.fraction:.0%}{_in_folds(one.folds)}"),

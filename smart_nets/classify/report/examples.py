@@ -56,12 +56,13 @@ def read_examples(run: ClassifyRun) -> list[Example]:
     shots = run.examples
     if not shots:
         return []
-    sizes = shots.get("size_mm", np.full(len(shots["crop"]), np.nan))
+    unknown = [None] * len(shots["crop"])
+    sizes, maps = shots.get("size_mm", np.full(len(unknown), np.nan)), shots.get(reason_kind(run), unknown)
+    parts = zip(shots["crop"], maps, shots["label"], shots["probability"], shots["row"], sizes, strict=True)
     examples = [
-        Example(shots["crop"][i], shots[kind][i] if (kind := reason_kind(run)) else None, int(shots["label"][i]),
-                float(shots["probability"][i]), int(shots["row"][i]), float(sizes[i]))
-        for i in range(len(shots["crop"]))
-    ]  # fmt: skip
+        Example(crop, reason, int(label), float(probability), int(row), float(size))
+        for crop, reason, label, probability, row, size in parts
+    ]
     return sorted(examples, key=lambda one: -abs(one.probability - 0.5))
 
 
@@ -113,9 +114,8 @@ def _reason_in_words(examples: list[Example], top: float, kind: str) -> str:
 
 def _list(examples: list[Example], run: ClassifyRun, top: float, right: bool) -> str:
     if not examples:
-        return page.paragraph(
-            "None was kept." if right else "There was none among the examples that were kept.", "quiet"
-        )
+        none = "None was kept." if right else "There was none among the examples that were kept."
+        return page.paragraph(none, "quiet")
     more = len(examples) - MOST
     note = page.paragraph(f"The first {MOST} of {len(examples)} are shown.", "quiet") if more > 0 else ""
     films = "".join(_film(one, run, top) for one in examples[:MOST])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from smart_nets.classify.report.evaluation import Results
 from smart_nets.classify.report.examples import examples_section
 from smart_nets.classify.report.record import again_section, data_section, training_section
-from smart_nets.classify.report.results import Results
 from smart_nets.classify.report.run import ClassifyRun, read_classify_run
 from smart_nets.classify.report.sections import calibration_section, curves_section, size_section
+from smart_nets.classify.report.sentences import headline, size_verdict, warnings, what_ran
 from smart_nets.classify.report.tables import numbers_table
-from smart_nets.classify.report.words import headline, size_verdict, warnings, what_ran
 from smart_nets.pages import page
 from smart_nets.pages.measures import Measure
 
@@ -36,8 +36,8 @@ def write_classify_report(run_dir: str | Path) -> Path:
 def render(run: ClassifyRun) -> str:
     """The report of a run as HTML."""
     about = run.about
-    parts = ["Classification report", str(about.get("preset", "")), str(about.get("started", ""))[:10],
-             "not for diagnostic use"]  # fmt: skip
+    started = str(about.get("started", ""))[:10]
+    parts = ("Classification report", str(about.get("preset", "")), started, "not for diagnostic use")
     sections = [
         ("curves", "How well it ranks", curves_section(run)),
         ("size", "More than size?", size_section(run)),

@@ -36,9 +36,13 @@ class SavePredictiond(MapTransform):
     """
 
     def __init__(
-        self, keys: str | Sequence[str], output_dir: str | Path, classes: Sequence[str], crop: str = "image",
+        self,
+        keys: str | Sequence[str],
+        output_dir: str | Path,
+        classes: Sequence[str],
+        crop: str = "image",
         reason: str = "reason",
-    ) -> None:  # fmt: skip
+    ) -> None:
         super().__init__(keys)
         self.output_dir, self.classes, self.crop, self.reason = Path(output_dir), list(classes), crop, reason
         self.begun = False
@@ -57,9 +61,8 @@ class SavePredictiond(MapTransform):
     def _append(self, name: str, grid: Mapping[str, Any], probabilities: Sequence[float]) -> None:
         header = ["lesion", "x", "y", "z", *(f"probability of {one}" for one in self.classes), "note"]
         centre = [f"{float(value):.1f}" for value in grid["centre_mm"]]
-        with (self.output_dir / "predictions.csv").open(
-            "a" if self.begun else "w", newline="", encoding="utf-8"
-        ) as file:
+        mode = "a" if self.begun else "w"
+        with (self.output_dir / "predictions.csv").open(mode, newline="", encoding="utf-8") as file:
             rows = [] if self.begun else [header]
             csv.writer(file).writerows([*rows, [name, *centre, *(f"{value:.4f}" for value in probabilities), NOTE]])
         self.begun = True
@@ -88,9 +91,8 @@ def lesion_figure(cube: NDArray[Any], reason: NDArray[Any], spacing: Sequence[fl
             middle = cube.shape[FIXED_AXIS[plane]] // 2
             draw_plane(axes, cube, spacing, plane, middle, (0.0, 1.0), heat, alpha=OPAQUE * min(1.0, float(over.max())))
     figure.suptitle(title, color="white", fontsize=10)
-    figure.supxlabel(
-        f"colour: what the answer rests on, up to {reason.max():.1f} times an even share", color="white", fontsize=9
-    )
+    told = f"colour: what the answer rests on, up to {reason.max():.1f} times an even share"
+    figure.supxlabel(told, color="white", fontsize=9)
     return figure
 
 

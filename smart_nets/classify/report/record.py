@@ -15,8 +15,10 @@ from smart_nets.pages.record import record_tables
 from smart_nets.statistics.predictions import Predictions
 
 COMMAND = "python -m monai.bundle run --config_file bundles/smart_lidc_classify/configs/train.json"
-OPTIONS = ("split_mode", "folds", "fold", "train_fraction", "subset_seed", "rule", "feature", "frozen", "seed",
-           "max_epochs", "learning_rate", "head_learning_rate", "spacing", "hu_window")  # fmt: skip
+OPTIONS = (
+    *("split_mode", "folds", "fold", "train_fraction", "subset_seed", "rule", "feature", "frozen", "seed"),
+    *("max_epochs", "learning_rate", "head_learning_rate", "spacing", "hu_window"),
+)
 """Settings that make a run of this kind what it is, by the names the bundle gives them."""
 PROBE = ("kind", "feature", "folds", "seed")  # settings of the verb `probe`
 LOG = {
@@ -52,9 +54,8 @@ def data_section(run: ClassifyRun) -> str:
     rows = [(name, f"{lesions[key]:,}") for key, name in names if key in lesions]
     rows += [(f"left out: {reason}", f"{number:,}") for reason, number in (lesions.get("left_out") or {}).items()]
     blocks = [("Given and used", page.grid(("", "lesions"), rows))] if rows else []
-    parts = [
-        (name, lesions[key]) for key, name in (("training", "training"), ("validation", "test")) if lesions.get(key)
-    ]
+    names = (("training", "training"), ("validation", "test"))
+    parts = [(name, lesions[key]) for key, name in names if lesions.get(key)]
     if parts:
         columns = ("lesions", "patients", "positives")
         cells = [(name, *(f"{part[c]:,}" if c in part else "–" for c in columns)) for name, part in parts]

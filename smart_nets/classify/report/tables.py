@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smart_nets.classify.report.results import Results
+from smart_nets.classify.report.evaluation import Results
 from smart_nets.pages import page
 from smart_nets.pages.measures import Measure
 

@@ -11,7 +11,7 @@ from smart_nets.pages import page
 from smart_nets.pages.curves import empty_chart, inline_svg
 from smart_nets.pages.style import GUIDE, GUIDE_KEY, PALETTE
 
-COLOURS = ("amip", "ampd", "aitd", "gitd", "plain")  # of the methods
+COLOURS = ("blue", "orange", "green", "pink", "plain")  # of the methods
 
 
 TICKS = (0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1)  # of Dice, on an axis of square roots

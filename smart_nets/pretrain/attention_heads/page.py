@@ -27,7 +27,7 @@ TITLES = {  # measure: title, remark, unit
     "divergence": ("Divergence between heads", "one dot per block; 0: all its heads look alike", "nats"),
 }  # fmt: skip
 PER_HEAD = MEASURES[:3]
-COLOURS = ("amip", "ampd", "aitd", "gitd", "plain")
+COLOURS = ("blue", "orange", "green", "pink", "plain")
 GOLDEN = (5**0.5 - 1) / 2  # its multiples, modulo 1, never come close to each other: even places without chance
 MARKERS = (("o", "M19 1a4 4 0 1 0 .1 0z"), ("D", "M19 0L24 5L19 10L14 5z"), ("^", "M19 0L24.5 9.5H13.5z"))
 """Shape of a dot for every round through the colours: matplotlib's name, and its outline in a legend."""

@@ -20,7 +20,7 @@ from smart_nets.phantom import make_phantom, organ_centres
 from smart_nets.pretrain.organs.probe import FIRST_SEED, crop_around
 from smart_nets.scans.window import window_hu
 from smart_nets.settings import ABOVE_0, FROM_1
-from smart_nets.statistics.features import FAULTS, read_arrays
+from smart_nets.statistics.features import FAULTS, checked_arrays
 
 KEYS = ("x", "scan", "organ")
 SIDE, CROPS, SHIFT = 32, 6, 12.0  # voxels a side, crops a field, mm along each axis: 64 mm at 2 mm, where looks decide
@@ -91,7 +91,7 @@ def read_fields(path: str | Path, spacing: float) -> Fields:
     if not path.is_file():
         raise InputError("there is no such file", where=path, remedy="give a .npz with x, scan and organ")
     try:
-        arrays = read_arrays(path)
+        arrays = checked_arrays(path)
     except FAULTS as error:
         raise InputError("is damaged, or no file of fields", where=path, expected="a .npz of arrays", found=error,
                          remedy="copy or make it again") from error  # fmt: skip

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from smart_nets.pages import page
 from smart_nets.pages.curves import Line, line_chart
 from smart_nets.pages.series import Series
+from smart_nets.pages.style import DASHES
 from smart_nets.pretrain import health_rules as rules
 from smart_nets.pretrain.health import Finding, Summary, judge, summary
 from smart_nets.pretrain.report.run import Run
-from smart_nets.pretrain.report.training import uniform_entropy
+from smart_nets.pretrain.report.training import LOOKS, uniform_entropy
 
-DASHES = {"ampd": "none", "aitd": "8 3", "gitd": "2 2"}
 WORDS = {"good": "Good.", "watch": "Watch.", "bad": "Bad."}
 Reference = tuple[float, str] | None
 
@@ -115,8 +115,10 @@ def _card(run: Run, finding: Finding) -> str:
     if len(lines) == 1:
         values = _from_to(lines[0].series)
     else:
+        names = {look: name.upper() for name, look in LOOKS.items()}
         legend = page.keys(
-            (f"{line.colour.upper()} {_from_to(line.series)}", line.colour, DASHES[line.colour]) for line in lines
+            (f"{names[line.colour, line.dashes]} {_from_to(line.series)}", line.colour, DASHES[line.dashes][1])
+            for line in lines
         )
     svg = ""
     if max(len(line.series.steps) for line in lines) > 1:
@@ -132,7 +134,7 @@ def _card(run: Run, finding: Finding) -> str:
 def _lines(run: Run, card: Card) -> list[Line]:
     for name in card.series:
         if name.endswith("/"):
-            return [Line(run.series[name + loss], loss) for loss in DASHES if name + loss in run.series]
+            return [Line(run.series[name + one], *LOOKS[one]) for one in LOOKS if name + one in run.series]
         if name in run.series:
             return [Line(run.series[name], "plain")]
     return []

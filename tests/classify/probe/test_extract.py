@@ -18,8 +18,12 @@ from smart_nets.scans.window import window_hu
 from smart_nets.weights.io import save_weights, sha256_of
 
 SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32, 32, 32], "spacing": [1.5, 1.5, 1.5],
-        "hu_window": [-1000, 400]}  # fmt: skip
+CARD = {
+    "architecture": {"name": "SmartEncoder", **SMALL},
+    "crop_size": [32, 32, 32],
+    "spacing": [1.5, 1.5, 1.5],
+    "hu_window": [-1000, 400],
+}
 CENTRES = [[20.0, 18.0, 22.0], [24.0, 22.0, 18.0], [20.0, 20.0, 20.0]]
 
 
@@ -69,8 +73,13 @@ def test_lesions_have_the_features_of_the_cubes_around_them(scans, model, tmp_pa
     assert found.rows.tolist() == [0, 1, 2] and found.labels.tolist() == [1, 0, 0]
     assert found.patients.tolist() == [pseudonym("Ann"), pseudonym("Ann"), pseudonym("Bob")]
     assert np.isnan(found.sizes[[0, 2]]).all() and found.sizes[1] == 6.5
-    assert found.card == {"model": "model.pt", "sha256": sha256_of(model), "spacing": [1.5] * 3, "crop_size": [32] * 3,
-                          "hu_window": (-1000.0, 400.0)}  # fmt: skip
+    assert found.card == {
+        "model": "model.pt",
+        "sha256": sha256_of(model),
+        "spacing": [1.5] * 3,
+        "crop_size": [32] * 3,
+        "hu_window": (-1000.0, 400.0),
+    }
 
 
 def test_another_crop_and_spacing_than_the_cards(scans, model, tmp_path):
@@ -95,8 +104,10 @@ def test_scans_have_the_mean_over_windows_and_no_labels(scans, model, tmp_path):
     found = features_of(scans, model, tmp_path / "cache", spacing=[2.0] * 3)
     assert found.labels is None and found.rows.tolist() == [0, 1] and np.isnan(found.sizes).all()
     assert {name: value.shape for name, value in found.vectors.items()} == {
-        "cls": (2, 48), "pooled": (2, 192), "stages": (2, 12 * 46),  # means of 1 + 2 + 4 + 8 + 16 times 12, spreads without 16
-    }  # fmt: skip
+        "cls": (2, 48),
+        "pooled": (2, 192),
+        "stages": (2, 12 * 46),  # means of 1 + 2 + 4 + 8 + 16 times 12, spreads without 16
+    }
     assert not np.allclose(found.vectors["cls"][0], found.vectors["cls"][1])
 
 
@@ -108,7 +119,7 @@ def test_an_encoder_without_attention_has_no_cls(scans, tmp_path):
     found = features_of(scans / "lesions.csv", tmp_path / "plain.pt", tmp_path / "cache")
     assert set(found.vectors) == {"pooled", "stages"}
     assert chosen_feature(found, None) == "pooled"
-    with pytest.raises(ConfigError, match=r"feature: is not in this file .expected pooled or stages, found cls"):
+    with pytest.raises(ConfigError, match=r"feature: is not known .expected pooled or stages, found cls"):
         chosen_feature(found, "cls")
     with pytest.raises(ConfigError, match=r"feature: there is no \[CLS\] in an encoder without semantic attention"):
         features_of(scans / "lesions.csv", tmp_path / "plain.pt", tmp_path / "cache", feature="cls")

@@ -11,11 +11,11 @@ from smart_nets.classify.probe.linear_probe import (
     STRENGTHS,
     choose_setting,
     knn_probe,
-    knn_scores,
     linear_probe,
     linear_scores,
 )
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.statistics.knn import knn_scores
 
 PROBES = pytest.mark.parametrize("probe", [linear_probe, knn_probe])
 
@@ -35,17 +35,6 @@ def test_logistic_regression_by_hand():
     # w = 2 C / (1 + e^w); for C = 1 that is w = 0.6749: 2 / (1 + e^0.6749) = 2 / 2.9638
     scores = linear_scores(np.array([[-5.0], [5.0]]), np.array([0, 1]), np.array([[5.0], [0.0], [-5.0]]), 1.0)
     np.testing.assert_allclose(scores, [1 / (1 + np.exp(-0.6749)), 0.5, 1 / (1 + np.exp(0.6749))], atol=1e-4)
-
-
-def test_neighbours_by_hand():
-    # cosines to the test crop: 1, 0.5 (60 degrees), 0 and -1; of two neighbours the first weighs e^(0.5 / 0.07) more
-    train = np.array([[3.0, 0.0], [0.5, np.sqrt(3) / 2], [0.0, 2.0], [-1.0, 0.0]])
-    scores = knn_scores(train, np.array([1, 0, 1, 0]), np.array([[7.0, 0.0]]), 2)
-    np.testing.assert_allclose(scores, [1 / (1 + np.exp(-0.5 / 0.07))], rtol=1e-12)
-    assert knn_scores(train, np.array([0, 1, 1, 1]), np.array([[7.0, 0.0]]), 1) == 0
-    everybody = np.exp(np.array([1, 0.5, 0, -1]) / 0.07)  # more neighbours than there are: all vote
-    found = knn_scores(train, np.array([1, 0, 1, 0]), np.array([[7.0, 0.0]]), 20)
-    np.testing.assert_allclose(found, [(everybody[0] + everybody[2]) / everybody.sum()], rtol=1e-12)
 
 
 @PROBES
@@ -149,9 +138,10 @@ def test_folds_of_another_run_are_repeated(probe):
 @PROBES
 def test_what_cannot_be_judged(probe, change, error, says):
     given = {
-        "features": np.random.default_rng(0).normal(size=(12, 2)), "labels": np.arange(12) % 2,
+        "features": np.random.default_rng(0).normal(size=(12, 2)),
+        "labels": np.arange(12) % 2,
         "patients": list("abcdefghijkl"),
-    }  # fmt: skip
+    }
     with pytest.raises(error, match=says):
         probe(**{**given, **change})
 

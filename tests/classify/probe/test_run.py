@@ -27,8 +27,14 @@ def table(labelled: bool = True, **vectors: np.ndarray) -> Features:
         "pooled": rng.normal(size=(n, 9)),
         "stages": rng.normal(size=(n, 20)) + labels[:, None],
     }
-    return Features(given, np.arange(n) + 100, np.repeat([f"p{k:02d}" for k in range(PATIENTS)], EACH),
-                    rng.uniform(4, 30, n), labels if labelled else None, {"model": "model.pt", "sha256": "abc"})  # fmt: skip
+    return Features(
+        given,
+        np.arange(n) + 100,
+        np.repeat([f"p{k:02d}" for k in range(PATIENTS)], EACH),
+        rng.uniform(4, 30, n),
+        labels if labelled else None,
+        {"model": "model.pt", "sha256": "abc"},
+    )
 
 
 @pytest.fixture
@@ -79,7 +85,7 @@ def test_the_report_reads_the_folder(file, tmp_path):
         (
             {"feature": "mean"},
             ConfigError,
-            "feature: is not in this file .expected cls or pooled or stages, found mean",
+            "feature: is not known .expected cls or pooled or stages, found mean",
         ),
         ({"folds": 1}, ConfigError, "cannot make that many folds"),
         ({"folds": 21}, ConfigError, "cannot make that many folds .expected 2 to 20"),

@@ -20,6 +20,21 @@ MakeRun = Callable[..., Path]
 PageOf = Callable[[Path], Any]
 Report = Callable[[Path], Any]
 
+HEADINGS = (
+    *("How well it ranks", "More than size?", "Honest probabilities?", "All numbers", "Surest answers"),
+    *("Most confident mistakes", "Most confident right answers", "How training went", "Which lesions"),
+    "Do it again",
+)
+CHARTS = (
+    *("ROC curve", "Precision-recall curve", "Calibration", "Probabilities given", "Training loss"),
+    *("Diameters of the tested lesions", "Probability over diameter"),
+)
+OPTIONS = (
+    *("--preset base", "--dataset_dir /path/to/lidc", "--pretrained /path/to/model.pt", "--fold 0"),
+    *("--folds 3", """--classes '["benign", "malignant"]'""", "--frozen False"),
+    "--spacing '[1.0, 1.0, 1.0]'",
+)
+
 
 @pytest.fixture
 def report(page_of: PageOf) -> Report:
@@ -36,9 +51,7 @@ def test_a_whole_report(make_classify_run: MakeRun, report: Report) -> None:
     folder = make_classify_run()
     page = report(folder)
     assert (folder / "eval" / "report.html").is_file()
-    for heading in ("How well it ranks", "More than size?", "Honest probabilities?", "All numbers", "Surest answers",
-                    "Most confident mistakes", "Most confident right answers", "How training went", "Which lesions",
-                    "Do it again"):  # fmt: skip
+    for heading in HEADINGS:
         assert heading in page.text
     assert "Classification report · base · 2026-11-20 · not for diagnostic use" in page.text
     assert (
@@ -49,12 +62,13 @@ def test_a_whole_report(make_classify_run: MakeRun, report: Report) -> None:
         "tested on 90 lesions of 67 patients held out of training, 30 of them malignant. It took 2 h 1 min on 1 x N"
         in page.text
     )
-    headline = (r"Its AUC is 0\.\d{3} \(95% interval 0\.\d{3}–0\.\d{3}\); the lesions' size alone reaches 0\.\d{3} \(.*?\)\. "
-                r"Among the \d+ lesions of 8 to 15 mm its AUC is 0\.\d{3}")  # fmt: skip
+    headline = (
+        r"Its AUC is 0\.\d{3} \(95% interval 0\.\d{3}–0\.\d{3}\); the lesions' size alone reaches 0\.\d{3} \(.*?\)\. "
+        r"Among the \d+ lesions of 8 to 15 mm its AUC is 0\.\d{3}"
+    )
     assert re.search(headline, page.text)
     assert re.search(r"Better than size alone by 0\.\d{3} in AUC \(p < 0\.001\)\.", page.text)
-    for chart in ("ROC curve", "Precision-recall curve", "Calibration", "Probabilities given", "Training loss",
-                  "Diameters of the tested lesions", "Probability over diameter"):  # fmt: skip
+    for chart in CHARTS:
         assert chart in page.text
     assert "left out: fewer than 3 readers 22" in page.text
     assert page.text.rstrip().endswith("Research software: not for diagnostic use.")
@@ -88,10 +102,11 @@ def test_everything_written_by_others_is_escaped(make_classify_run: MakeRun) -> 
     evil = "<script>alert('x')</script>"
     lesions = {"given": 9, "used": 8, "left_out": {evil: 1}, "training": {"lesions": 3}}
     folder = make_classify_run(
-        title=evil, preset=evil, hardware=evil, started=evil, classes=[evil, evil], encoder=evil, lesions=lesions,
-        classify={"name": evil}, settings={evil: evil, "split_mode": evil}, versions={evil: evil},
-        data={"source": f"/x/{evil.replace('/', '')}"}, model={evil: evil},
-    )  # fmt: skip
+        **dict.fromkeys(("title", "preset", "hardware", "started", "encoder"), evil),
+        **{"classes": [evil, evil], "lesions": lesions, "classify": {"name": evil}, "versions": {evil: evil}},
+        **{"settings": {evil: evil, "split_mode": evil}, "model": {evil: evil}},
+        data={"source": f"/x/{evil.replace('/', '')}"},
+    )
     change(
         folder, operating_point={"rule": evil, "threshold": None, "why": evil}, size_matched={"auc": None, "why": evil}
     )
@@ -207,8 +222,7 @@ def test_the_log_may_count_steps_or_epochs(make_classify_run: MakeRun, report: R
 def test_the_command_makes_the_run_again(make_classify_run: MakeRun, report: Report) -> None:
     text = report(make_classify_run(examples=0)).text
     assert "--config_file bundles/smart_lidc_classify/configs/train.json" in text
-    for option in ("--preset base", "--dataset_dir /path/to/lidc", "--pretrained /path/to/model.pt", "--fold 0", "--folds 3",
-                   """--classes '["benign", "malignant"]'""", "--frozen False", "--spacing '[1.0, 1.0, 1.0]'"):  # fmt: skip
+    for option in OPTIONS:
         assert option in text
     text = report(make_classify_run(examples=0, encoder="from scratch", data={"source": "embedded phantoms"})).text
     assert "--pretrained none" in text and "--dataset_dir" not in text

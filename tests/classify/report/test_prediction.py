@@ -22,8 +22,12 @@ def lesion(row: int = -1, source: str = "/scans/ann.nii.gz", peak: float = 3.0) 
     reason[4, 5, 6] = peak
     grid = {"source": source, "row": row, "centre_mm": np.array([1.24, -5.0, 60.06]), "affine": np.eye(4)}
     affine = torch.diag(torch.tensor([2.0, 1.0, 1.0, 1.0]))
-    return {"scores": torch.tensor([0.23456, 0.76544]), "image": MetaTensor(CUBE[None], affine=affine),
-            "reason": torch.from_numpy(reason)[None], "scan_grid": grid}  # fmt: skip
+    return {
+        "scores": torch.tensor([0.23456, 0.76544]),
+        "image": MetaTensor(CUBE[None], affine=affine),
+        "reason": torch.from_numpy(reason)[None],
+        "scan_grid": grid,
+    }
 
 
 def rows_of(folder) -> list[list[str]]:

@@ -184,7 +184,7 @@ def dots(folder: Path) -> list[int]:
         r'<svg viewBox="[^"]+" role="img".*?</svg>', (folder / "report.html").read_text(), flags=re.DOTALL
     )
     assert not any(re.search(r"#[0-9a-f]{6}", chart.lower()) for chart in charts)
-    return [len(re.findall(r"<use [^>]*fill: var\(--amip\)", chart)) for chart in charts]
+    return [len(re.findall(r"<use [^>]*fill: var\(--blue\)", chart)) for chart in charts]
 
 
 def test_a_dot_for_every_tumour(report: Make, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from smart_nets.classify.report.results import Results
+from smart_nets.classify.report.evaluation import Results
 from smart_nets.classify.report.run import ClassifyRun
 from smart_nets.pages import page
 from smart_nets.pages.measures import Measure
@@ -64,21 +64,16 @@ def size_verdict(results: Results) -> tuple[str, str, str]:
     """
     auc, alone, p = results.measure("auc"), results.size.get("auc", Measure()), results.size.get("delong_p", Measure())
     if not alone.known or not auc.known:
-        return "quiet", "not compared", (
-            "No comparison with lesion size: sizes are not recorded or an AUC is missing. Class and size often go "
-            "together, so this AUC may be that of a ruler.")  # fmt: skip
+        sentence = "No comparison with lesion size: sizes are not recorded or an AUC is missing."
+        doubt = "Class and size often go together, so this AUC may be that of a ruler."
+        return "quiet", "not compared", f"{sentence} {doubt}"
     gain = auc.value - alone.value
     cases = results.size.get("cases", Measure())
     part = f" Size is known of {cases.value:,.0f} lesions only." if cases.value < results.cases else ""
     if not p.known:
-        why = p.why or "not tested"
-        return (
-            "watch",
-            "not tested",
-            (
-                f"Its AUC differs from that of size alone by {_signed(gain)}; whether by chance is not known ({why}).{part}"
-            ),
-        )
+        sentence = f"Its AUC differs from that of size alone by {_signed(gain)}"
+        doubt = f"whether by chance is not known ({p.why or 'not tested'})"
+        return "watch", "not tested", f"{sentence}; {doubt}.{part}"
     told = p_text(p.value)
     if p.value < CLEAR and gain > 0:
         return "good", "better than size alone", f"Better than size alone by {gain:.3f} in AUC ({told}).{part}"

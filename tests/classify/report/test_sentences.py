@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from smart_nets.classify.report.results import read_results
+from smart_nets.classify.report.evaluation import read_results
+from smart_nets.classify.report.sentences import headline, size_verdict
 from smart_nets.classify.report.tables import numbers_table
-from smart_nets.classify.report.words import headline, size_verdict
 from smart_nets.pages.words import p_text
 
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from smart_nets.classify.report.curves import (
+from smart_nets.classify.report.charts import (
     LOOKS,
     Stroke,
     calibration_chart,
@@ -19,7 +19,7 @@ from smart_nets.classify.report.curves import (
     size_scatter,
     spread,
 )
-from smart_nets.classify.report.results import Curve
+from smart_nets.classify.report.evaluation import Curve
 
 NONE = np.full(3, np.nan)
 CURVE = Curve(
@@ -27,8 +27,13 @@ CURVE = Curve(
 )
 BARE = Curve(CURVE.x, CURVE.y, NONE, NONE)
 LABELS, SIZES = np.array([0, 0, 1, 1]), np.array([4.0, 9.0, 7.0, 20.0])
-BINS = {"mean": np.array([0.1, 0.11, 0.9]), "share": np.array([0.0, 0.2, 1.0]), "low": np.array([0.0, 0.1, 0.7]),
-        "high": np.array([0.2, 0.5, 1.0]), "count": np.array([1234.0, 7.0, 3.0])}  # fmt: skip
+BINS = {
+    "mean": np.array([0.1, 0.11, 0.9]),
+    "share": np.array([0.0, 0.2, 1.0]),
+    "low": np.array([0.0, 0.1, 0.7]),
+    "high": np.array([0.2, 0.5, 1.0]),
+    "count": np.array([1234.0, 7.0, 3.0]),
+}
 CHARTS: dict[str, Callable[[], str]] = {
     "roc": lambda: share_chart("roc", [Stroke(CURVE), Stroke(BARE, 6)], label="l", axes_names=("x", "y")),
     "pr": lambda: share_chart("pr", [Stroke(BARE)], label="l", axes_names=("x", "y"), chance=0.25),
@@ -63,8 +68,11 @@ def test_odd_sizes_are_drawn(sizes: np.ndarray) -> None:
 
 
 def test_one_point_per_lesion() -> None:
-    assert len(re.findall("<use ", CHARTS["scatter"]())) - len(re.findall("<use ", size_scatter(
-        LABELS[:2], SIZES[:2], SIZES[:2] / 20, (8, 15), "l"))) == 2  # fmt: skip
+    assert (
+        len(re.findall("<use ", CHARTS["scatter"]()))
+        - len(re.findall("<use ", size_scatter(LABELS[:2], SIZES[:2], SIZES[:2] / 20, (8, 15), "l")))
+        == 2
+    )
 
 
 def test_the_curve_of_size_by_hand() -> None:
@@ -102,4 +110,4 @@ def test_many_labels_share_the_room_there_is() -> None:
 
 def test_many_models_look_different() -> None:
     assert len({(colour, dashes) for _, colour, dashes in looks(len(LOOKS))}) == len(LOOKS) == 15
-    assert next(looks(1)) == (0, "amip", "none")
+    assert next(looks(1)) == (0, "blue", "none")

@@ -9,24 +9,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_nets.classify.report.results import Curve
+from smart_nets.classify.report.evaluation import Curve
 from smart_nets.optional import needed
 from smart_nets.pages.curves import empty_chart, inline_svg
 from smart_nets.pages.measures import Array
-from smart_nets.pages.style import GUIDE, PALETTE
+from smart_nets.pages.style import DASHES, GUIDE, PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LOOKS: tuple[tuple[str, Any, str], ...] = tuple(
-    (colour, *dashes)
-    for dashes in (("-", "none"), ((0, (5, 1.6)), "8 3"), ((0, (1.4, 1.2)), "2 2"))
-    for colour in ("amip", "ampd", "aitd", "gitd", "plain")
-)
+COLOURS = ("blue", "orange", "green", "pink", "plain")
+LOOKS: tuple[tuple[str, Any, str], ...] = tuple((colour, *dashes) for dashes in DASHES for colour in COLOURS)
 """How lines are told apart: colour of the palette, dashes for matplotlib and for a legend's SVG."""
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
-CLASS_COLOURS = ("plain", "ampd")  # of label 0 and label 1
+CLASS_COLOURS = ("plain", "orange")  # of label 0 and label 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +74,7 @@ def calibration_chart(bins: dict[str, Array], label: str) -> str:
         label: what a screen reader says.
     """
     figure, axes = _square(("mean probability", "share found"))
-    colour = PALETTE["amip"][0]
+    colour = PALETTE["blue"][0]
     axes.plot([0, 1], [0, 1], **GUIDE)
     axes.vlines(bins["mean"], bins["low"], bins["high"], color=colour, linewidth=1.6, alpha=0.55)
     axes.plot(bins["mean"], bins["share"], color=colour, linewidth=1, marker="o", markersize=4.5)
@@ -91,9 +88,16 @@ def calibration_chart(bins: dict[str, Array], label: str) -> str:
 
 
 def class_histogram(
-    name: str, labels: NDArray[Any], values: NDArray[Any], *, label: str, axis: str, height: float = 2.7,
-    shaded: tuple[float, float] | None = None, limits: tuple[float, float] | None = None,
-) -> str:  # fmt: skip
+    name: str,
+    labels: NDArray[Any],
+    values: NDArray[Any],
+    *,
+    label: str,
+    axis: str,
+    height: float = 2.7,
+    shaded: tuple[float, float] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> str:
     """How values (n,) spread in either class, as shares of the class; NaN are left out, a range may be shaded."""
     figure, axes = empty_chart(wide=True, height=height, left=0.6)
     known = np.isfinite(values)
@@ -126,9 +130,8 @@ def size_scatter(
     _shade(axes, shaded, sizes[np.isfinite(sizes)])
     for value, colour in enumerate(CLASS_COLOURS):
         of = (labels == value) & np.isfinite(sizes)
-        axes.plot(
-            sizes[of], probabilities[of], "o", color=PALETTE[colour][0], markersize=3.2, alpha=0.55, markeredgewidth=0
-        )
+        style: dict[str, Any] = {"color": PALETTE[colour][0], "markersize": 3.2, "alpha": 0.55, "markeredgewidth": 0}
+        axes.plot(sizes[of], probabilities[of], "o", **style)
     axes.set_ylim(-0.02, 1.02)
     axes.set_yticks(TICKS)
     axes.set_xlabel("diameter in mm", loc="right", labelpad=1)
@@ -206,5 +209,6 @@ def _draw(axes: Axes, stroke: Stroke) -> None:
     axes.fill_between(curve.x, curve.low, curve.high, color=colour, alpha=0.14, linewidth=0)
     if stroke.marked:
         axes.vlines(curve.x, curve.low, curve.high, color=colour, linewidth=1, alpha=0.6)
-    axes.plot(curve.x, curve.y, color=colour, linewidth=1.8, linestyle=dashes, marker="o" if stroke.marked else "",
-              markersize=4.5)  # fmt: skip
+    marker = "o" if stroke.marked else ""
+    style = {"color": colour, "linewidth": 1.8, "linestyle": dashes, "marker": marker, "markersize": 4.5}
+    axes.plot(curve.x, curve.y, **style)

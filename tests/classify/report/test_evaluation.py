@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smart_nets.classify.report.results import read_curve, read_results
+from smart_nets.classify.report.evaluation import read_curve, read_results
 from smart_nets.errors import InputError
-from smart_nets.pages.measures import Measure, measure
+from smart_nets.pages.measures import Measure, measure_of
+from smart_nets.pages.record import record_of
 
-WHERE = Path("metrics.json")
 COUNTS = {"cases": 10, "patients": 8, "positives": 4}
 
 
@@ -35,11 +35,11 @@ def test_a_share_is_told_in_percent() -> None:
 
 @pytest.mark.parametrize("value", [None, math.nan, {"value": None}, {"value": math.inf}])
 def test_what_is_no_number_is_not_known(value: Any) -> None:
-    assert not measure(value, "auc", WHERE).known
+    assert not measure_of(value).known
 
 
 def test_counts_are_enough() -> None:
-    results = read_results(COUNTS, WHERE)
+    results = read_results(COUNTS)
     assert (results.cases, results.patients, results.positives) == (10, 8, 4)
     assert results.roc is None and not results.bins and not results.size and not results.measure("auc").known
 
@@ -47,16 +47,22 @@ def test_counts_are_enough() -> None:
 def test_parts_find_their_place() -> None:
     results = read_results(
         {
-            **COUNTS, "metrics": {"auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
+            **COUNTS,
+            "metrics": {"auc": {"value": 0.8, "low": 0.7, "high": 0.9}},
             "curves": {"roc": {"fpr": [0, 1], "tpr": [0, 1], "low": [0, None], "high": [0, 1]}},
-            "calibration": {"bins": [{"mean": 0.2, "share": 0.1, "low": 0, "high": 0.3, "count": 7},
-                                     {"mean": None, "share": None, "low": None, "high": None, "count": 0}],
-                            "slope": 1.1, "intercept": None, "why": "reason"},
+            "calibration": {
+                "bins": [
+                    {"mean": 0.2, "share": 0.1, "low": 0, "high": 0.3, "count": 7},
+                    {"mean": None, "share": None, "low": None, "high": None, "count": 0},
+                ],
+                "slope": 1.1,
+                "intercept": None,
+                "why": "reason",
+            },
             "size_only": {"auc": 0.6, "delong_p": None, "why": "one patient"},
             "size_matched": {"range_mm": [8, 15], "cases": 5, "auc": {"value": 0.7}},
         },
-        WHERE,
-    )  # fmt: skip
+    )
     assert results.measure("auc") == Measure(0.8, 0.7, 0.9)
     assert results.roc is not None and np.isnan(results.roc.low[1])
     assert results.bins["count"].tolist() == [7], "a bin without lesions is no point"
@@ -66,30 +72,22 @@ def test_parts_find_their_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "message"),
+    "parts",
     [
-        ({"cases": None}, "has no number of cases"),
-        ({"cases": "ten"}, "cases is not a number"),
-        ({"cases": True}, "cases is not a number"),
-        ({"metrics": [1]}, "metrics is not a table"),
-        ({"metrics": {"auc": "good"}}, "auc is not a number"),
-        ({"metrics": {"auc": {"value": [1]}}}, "auc value is not a number"),
-        ({"curves": 3}, "curves is not a table"),
-        ({"curves": {"roc": [1]}}, "curve tpr is not a table"),
-        ({"curves": {"roc": {"fpr": 1, "tpr": [1]}}}, "fpr is not a list of numbers"),
-        ({"curves": {"roc": {"fpr": [0, 1], "tpr": [1]}}}, "columns of unlike length"),
-        ({"curves": {"pr": {"recall": [0], "precision": ["x"]}}}, "precision is not a number"),
-        ({"calibration": {"bins": {"mean": 1}}}, "calibration bins are not a list of tables"),
-        ({"calibration": {"bins": [1]}}, "calibration bins are not a list of tables"),
-        ({"size_matched": {"range_mm": [8]}}, "range_mm is no range"),
-        ({"size_only": "none"}, "size_only is not a table"),
+        {"cases": None},
+        {"metrics": [1]},
+        {"metrics": {"auc": "good"}},
+        {"curves": {"roc": {"fpr": [0, 1], "tpr": [1]}}},
+        {"calibration": {"bins": [1]}},
+        {"size_matched": {"range_mm": [8]}},
     ],
 )
-def test_another_form_is_refused(parts: dict[str, Any], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        read_results({**COUNTS, **parts}, WHERE)
+def test_another_form_is_one_sentence_that_names_the_file(parts: dict[str, Any]) -> None:
+    message = r"^metrics\.json: is no record of an evaluation .*evaluate again\.$"
+    with pytest.raises(InputError, match=message), record_of("an evaluation", Path("metrics.json")):
+        read_results({**COUNTS, **parts})
 
 
 def test_a_curve_without_its_columns_is_none() -> None:
-    assert read_curve({"fpr": [0]}, "fpr", "tpr", WHERE) is None
-    assert read_curve(None, "fpr", "tpr", WHERE) is None
+    assert read_curve({"fpr": [0]}, "fpr", "tpr") is None
+    assert read_curve(None, "fpr", "tpr") is None
