@@ -33,7 +33,7 @@ def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[s
                           remedy="choose one of them with --preset")  # fmt: skip
     logger.info("preset %s (%s)", name, why)
     own = dict(presets[name])
-    return {**presets.get("base", {}), **presets.get(own.pop("like", name), {}), **own, "name": name}
+    return {**presets.get("base", {}), **presets[own.pop("like", name)], **own, "name": name}
 
 
 def _by_hardware() -> tuple[str, str]:
