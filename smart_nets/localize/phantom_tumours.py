@@ -35,8 +35,6 @@ def phantom_tumours(folder: str | Path, patients: int) -> list[dict[str, Any]]:
     return items
 
 
-def find_tumours(
-    source: str | Path | None, folder: str | Path, patients: int, *options: str
-) -> list[dict[str, Any]]:
+def find_tumours(source: str | Path | None, folder: str | Path, patients: int, *options: str) -> list[dict[str, Any]]:
     """The tumours of a source, with the options of `tumour_list`; without one those of phantoms."""
     return tumour_list(source, *options) if source else phantom_tumours(folder, patients)
