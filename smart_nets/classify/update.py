@@ -75,6 +75,11 @@ def balanced_weights(labels: Sequence[int], classes: int) -> list[float]:
     return [len(labels) / (classes * count) for count in counts]
 
 
+def choose_weights(asked: Any, items: Sequence[Mapping[str, Any]], classes: int) -> Any:
+    """What was asked for as weights of the classes; for "balanced", the `balanced_weights` of the items' labels."""
+    return balanced_weights([item["label"] for item in items], classes) if asked == "balanced" else asked
+
+
 def classifier_groups(network: Classifier, learning_rate: float, head_learning_rate: float) -> list[dict[str, Any]]:
     """Parameter groups for an optimiser: the encoder (unless it is frozen) and the new layer, each at its own rate."""
     groups = []

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from smart_nets.localize.tumours import tumour_list
 from smart_nets.phantom import ORGANS, make_dataset
 from smart_nets.phantom.write import save
 from smart_nets.scans.read import read_stored
@@ -32,3 +33,8 @@ def phantom_tumours(folder: str | Path, patients: int) -> list[dict[str, Any]]:
         readers = {"tumour": [{"file": str(mask), "region": None}]}
         items.append({"image": scan["image"], "patient_id": scan["patient_id"], "readers": readers})
     return items
+
+
+def find_tumours(source: str | Path | None, folder: str | Path, patients: int, *options: str) -> list[dict[str, Any]]:
+    """The tumours of a source, with the options of `tumour_list`; without one those of phantoms."""
+    return tumour_list(source, *options) if source else phantom_tumours(folder, patients)

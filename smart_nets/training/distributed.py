@@ -30,6 +30,11 @@ def start(timeout_minutes: float = 10) -> None:
     dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
 
 
+def own_device() -> torch.device:
+    """The GPU that `start` gave to this process, or the CPU."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
 def main_first(make: Callable[[], T]) -> T:
     """Call `make` on rank 0, then on the others: for work that leaves files which the others find ready."""
     if not dist.is_initialized():

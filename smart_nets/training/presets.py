@@ -17,7 +17,7 @@ BASE_NEEDS_GB = 38
 
 
 def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The settings of the preset `name`: what it states, over what "base" states.
+    """The settings of the preset `name`: what it states, over what the one it is "like" states, over what "base" states.
 
     "auto" takes "base" on a large GPU and "tiny" elsewhere, and logs why.
 
@@ -30,7 +30,8 @@ def choose_preset(name: str, presets: Mapping[str, Mapping[str, Any]]) -> dict[s
         why = "as asked"
     one_of("preset", name, ("auto", *presets), "choose one of them with --preset")
     logger.info("preset %s (%s)", name, why)
-    return {**presets.get("base", {}), **presets[name], "name": name}
+    own = dict(presets[name])
+    return {**presets.get("base", {}), **presets[own.pop("like", name)], **own, "name": name}
 
 
 def _by_hardware() -> tuple[str, str]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from smart_nets.classify.update import ClassifierUpdate, balanced_weights, classifier_groups
+from smart_nets.classify.update import ClassifierUpdate, balanced_weights, choose_weights, classifier_groups
 from smart_nets.errors import ConfigError, TrainingHealthError
 from smart_nets.networks.classifier import Classifier
 
@@ -71,6 +71,12 @@ def test_each_part_has_its_own_rate_and_norms_do_not_decay(small_encoder):
     groups = classifier_groups(Classifier(small_encoder), 1e-4, 1e-2)
     assert {(group["name"], group["lr"]) for group in groups} == {("encoder", 1e-4), ("head", 1e-2)}
     assert all(group["weight_decay"] == 0 for group in groups if not group["decays"])
+
+
+def test_weights_are_as_asked_or_balanced():
+    items = [{"label": label} for label in (0, 0, 0, 1)]
+    assert choose_weights("balanced", items, 2) == balanced_weights([0, 0, 0, 1], 2)
+    assert choose_weights(None, items, 2) is None and choose_weights([1, 2], items, 2) == [1, 2]
 
 
 def test_balanced_weights_by_hand():

@@ -12,7 +12,8 @@ from sklearn.metrics import roc_auc_score
 
 from smart_nets.classify.lesions.phantoms import SEEDS
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.localize.phantom_tumours import SEED, phantom_tumours
+from smart_nets.localize import phantom_tumours as module
+from smart_nets.localize.phantom_tumours import SEED, find_tumours, phantom_tumours
 from smart_nets.localize.tumours import read_tumours
 from smart_nets.phantom import ORGANS, TASKS, Lesion, make_phantom
 from smart_nets.phantom.body.tumours import CLEARANCE_MM, DIAMETERS_MM, draw_tumour, paint_tumour
@@ -179,3 +180,10 @@ def test_a_folder_with_something_else_is_left_alone(tmp_path, coarse):
 def test_no_such_number_of_patients(tmp_path, patients):
     with pytest.raises(ConfigError, match="count: cannot make that many phantoms"):
         phantom_tumours(tmp_path, patients)
+
+
+def test_without_a_source_there_are_phantoms(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "phantom_tumours", lambda *given: given)
+    monkeypatch.setattr(module, "tumour_list", lambda *given: given)
+    assert find_tumours(None, tmp_path, 2, "gtv", "vis") == (tmp_path, 2)
+    assert find_tumours("my/scans", tmp_path, 2, "gtv", "vis") == ("my/scans", "gtv", "vis")

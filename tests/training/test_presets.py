@@ -20,6 +20,12 @@ def test_a_preset_states_what_differs_from_base():
     assert choose_preset("tiny", presets) == {"batch_size": 2, "mask_ratio": 0.7, "name": "tiny"}
 
 
+def test_a_preset_states_what_differs_from_the_one_it_is_like():
+    presets = {"base": {"batch_size": 8, "seed": 1}, "small": {"batch_size": 2, "places": 4}}
+    tiny = choose_preset("tiny", presets | {"tiny": {"like": "small", "batch_size": 1}})
+    assert tiny == {"batch_size": 1, "seed": 1, "places": 4, "name": "tiny"}
+
+
 @pytest.mark.parametrize(("memory_gb", "name"), [(None, "tiny"), (24, "tiny"), (80, "base")])
 def test_auto_goes_by_the_hardware(monkeypatch, memory_gb, name):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: memory_gb is not None)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.classify.lesions.csv_list import read_lesions
+from smart_nets.classify.lesions.lists import lesion_list
 from smart_nets.phantom import make_dataset
+from smart_nets.training.distributed import main_first
 
 SPACING_MM = (1.5, 1.5, 1.5)  # fine enough to see the spicules of a malignant nodule
 LESIONS = {"malignancy": 8, "response": 1}  # of a patient
@@ -28,3 +30,12 @@ def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy")
     seed, lesions, workers = SEEDS.get(task, 0), LESIONS.get(task, 1), min(4, os.cpu_count() or 1)
     make_dataset(folder, patients, seed, SPACING_MM, lesions, region="chest", task=task, workers=workers)
     return read_lesions(Path(folder) / "lesions.csv", classes=2)
+
+
+def find_lesions(
+    source: str | Path | None, folder: str | Path, patients: int, task: str, **options: Any
+) -> list[dict[str, Any]]:
+    """The lesions of a source, with the options of `lesion_list`; without one those of phantoms, which rank 0 makes first."""
+    if source:
+        return lesion_list(source, **options)
+    return main_first(lambda: phantom_lesions(folder, patients, task))

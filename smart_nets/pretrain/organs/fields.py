@@ -123,6 +123,11 @@ def phantom_fields(patients: int, spacing: float, side: int = SIDE, shift: float
     return Fields(np.stack(hu), np.array(organs), np.array(scans), spacing)
 
 
+def find_fields(source: str | Path | None, patients: int, spacing: float, side: int = SIDE) -> Fields:
+    """Fields of a .npz; without one those of phantoms."""
+    return read_fields(source, spacing) if source else phantom_fields(patients, spacing, side)
+
+
 def reach(spacing: float, shift: float) -> int:
     """By how many voxels a crop moves at most."""
     return round(shift / spacing)

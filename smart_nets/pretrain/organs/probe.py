@@ -87,6 +87,17 @@ def read_organ_crops(path: str | Path, size: tuple[int, int, int], window: tuple
     return OrganCrops(crops, [str(name) for name in organs], [str(name) for name in scans])
 
 
+def find_organ_crops(
+    source: str | Path | None,
+    patients: int,
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    window: tuple[float, float],
+) -> OrganCrops | None:
+    """Crops of a .npz; without one those of phantoms."""
+    return read_organ_crops(source, size, window) if source else phantom_organ_crops(patients, size, spacing, window)
+
+
 def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:
     """A box of `size` voxels around a voxel; air outside the volume."""
     box = np.full(size, AIR, dtype=volume.dtype)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.pretrain.organs.fields import Fields, cut, phantom_fields, reach, read_fields
+from smart_nets.pretrain.organs import fields as module
+from smart_nets.pretrain.organs.fields import Fields, cut, find_fields, phantom_fields, reach, read_fields
 
 
 def arrays(**changes) -> dict[str, np.ndarray]:
@@ -140,3 +141,10 @@ def test_crops_that_cannot_be_cut(options, error, says):
 def test_phantoms_must_be_counted():
     with pytest.raises(ConfigError, match="organ_patients: is no count"):
         phantom_fields(0, 8.0)
+
+
+def test_without_a_file_there_are_fields_of_phantoms(tmp_path, monkeypatch):
+    np.savez(tmp_path / "fields.npz", **arrays())
+    assert np.array_equal(find_fields(tmp_path / "fields.npz", 2, 2.0).hu, arrays()["x"])
+    monkeypatch.setattr(module, "phantom_fields", lambda *given: given)
+    assert find_fields(None, 2, 4.0, 8) == (2, 4.0, 8)

@@ -9,7 +9,8 @@ import torch
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
-from smart_nets.pretrain.organs.probe import OrganCrops, choose_feature, evaluate_organs
+from smart_nets.pretrain.organs import probe
+from smart_nets.pretrain.organs.probe import OrganCrops, choose_feature, evaluate_organs, find_organ_crops
 from smart_nets.statistics.knn import extract_features
 
 SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "sa_stage": 2}
@@ -61,3 +62,10 @@ def test_the_record_tells_every_feature_by_name(tmp_path, caplog):
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
         "kNN of cls", "kNN of pooled", "kNN of stages",
     ]  # fmt: skip
+
+
+def test_without_a_file_there_are_crops_of_phantoms(tmp_path, monkeypatch):
+    np.savez(tmp_path / "crops.npz", x=np.zeros((2, 4, 4, 4), np.int16), organ=[*"ab"], scan=[*"pq"])
+    assert find_organ_crops(tmp_path / "crops.npz", 3, (8, 8, 8), (2.0, 2.0, 2.0), (-175, 250)).organs == ["a", "b"]
+    monkeypatch.setattr(probe, "phantom_organ_crops", lambda *given: given)
+    assert find_organ_crops(None, 3, (8, 8, 8), (2.0, 2.0, 2.0), (-175, 250)) == (3, (8,) * 3, (2.0,) * 3, (-175, 250))
