@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from fixtures.small import HEADS, SMALL
 from monai.engines import SupervisedTrainer
 from torch.nn.parallel import DistributedDataParallel
 
@@ -16,14 +17,13 @@ from smart_nets.pretrain.schedules import Schedules
 from smart_nets.pretrain.update import CoDistillationUpdate
 from smart_nets.training.distributed import main_first
 
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 STEPS = 3
 
 
 def train(batches: list[torch.Tensor], wrap: bool, options: dict[str, Any]) -> dict[str, torch.Tensor]:
     """Three steps without randomness: no noise, no drop path, attention-guided masks."""
     torch.manual_seed(0)
-    model = CoDistillation(SmartEncoder(**SMALL), out_dim=64, hidden=32, bottleneck=16, patch_drop_ratio=0.0, **options)
+    model = CoDistillation(SmartEncoder(**SMALL), **HEADS, patch_drop_ratio=0.0, **options)
     network = DistributedDataParallel(model) if wrap else model
     update = CoDistillationUpdate(
         Schedules(max_epochs=1, peak_lr=0.1, warmup_epochs=0, momentum=(0.5, 0.9)), freeze_epochs=0

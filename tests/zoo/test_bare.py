@@ -17,6 +17,7 @@ from typing import Any
 
 import nibabel as nib
 import pytest
+from fixtures.small import SAVED
 
 from smart_nets.phantom import make_dataset
 
@@ -36,9 +37,7 @@ for options in json.load(sys.stdin):
 NO_PHANTOMS = "ConfigError: phantoms: needs scipy; pip install scipy, or give your own scans with --dataset_dir."
 NO_BODY = "ConfigError: region body or lungs: needs scipy; pip install scipy, or take --region image."
 TINY = {"preset": "tiny", "max_epochs": 1, "crop_size": [32, 32, 32], "num_workers": 0}
-SMALL = {
-    "name": "SmartEncoder", "embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4,
-}  # fmt: skip
+ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 
 
 def run(bundle: Path, *runs: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -88,7 +87,7 @@ def pretrained(scans: Path, scan: str, tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("pretrain")
     bundle = vendored("smart_pretrain", home)
     train = {"config": "train.json", "dataset_dir": str(scans), "output_dir": str(home / "out"), **TINY, "batch_size": 2,
-             "visits_per_epoch": 1, "out_dim": 64, "probe_size": [32, 32, 32], "architecture": SMALL}  # fmt: skip
+             "visits_per_epoch": 1, "out_dim": 64, "probe_size": [32, 32, 32], "architecture": ARCHITECTURE}  # fmt: skip
     look = {"config": "inference.json", "dataset_dir": scan, "output_dir": str(home / "maps"), "overlap": 0.0,
             "model_path": str(home / "out" / "models" / "model.pt")}  # fmt: skip
     phantoms = {**train, "dataset_dir": None, "output_dir": str(home / "none")}
@@ -119,7 +118,7 @@ def test_a_classifier_is_trained_and_used(scans, scan, tmp_path):
         lesion = next(csv.DictReader(file))
     train = {"config": "train.json", "dataset_dir": str(scans / "lesions.csv"), "output_dir": str(tmp_path / "out"),
              "cache_dir": str(tmp_path / "cache"), **TINY, "batch_size": 4, "margin": 2, "spacing": [4.0, 4.0, 4.0], "folds": 2,
-             "pretrained": "none", "default_card#architecture": SMALL}  # fmt: skip
+             "pretrained": "none", "default_card#architecture": ARCHITECTURE}  # fmt: skip
     use = {"config": "inference.json", "dataset_dir": scan, "centre": [float(lesion[axis]) for axis in "xyz"],
            "output_dir": str(tmp_path / "used"), "model_path": str(tmp_path / "out" / "models" / "model.pt")}  # fmt: skip
     done = run(bundle, train, use)

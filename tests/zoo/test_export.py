@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from fixtures.small import SAVED
 
 from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.networks.classifier import Classifier
@@ -12,14 +13,13 @@ from smart_nets.weights.io import card_path, save_weights
 from smart_nets.zoo import export as exports
 from smart_nets.zoo.export import export
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32, 32, 32], "spacing": [4.0] * 3,
+CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, "crop_size": [32, 32, 32], "spacing": [4.0] * 3,
         "hu_window": [-175, 250]}  # fmt: skip
 
 
 @pytest.fixture(params=["encoder", "classifier"])
 def model(request, tmp_path):
-    network, card = SmartEncoder(**SMALL), CARD
+    network, card = SmartEncoder(**SAVED), CARD
     if request.param == "classifier":
         network, card = Classifier(network), {**CARD, "feature": "cls", "classes": ["benign", "malignant"]}
     for parameter in network.parameters():
@@ -51,7 +51,7 @@ def test_an_export_that_differs_is_refused(model, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_exported_is_told(tmp_path):
-    save_weights(SmartEncoder(**SMALL), tmp_path / "model.pt", CARD)
+    save_weights(SmartEncoder(**SAVED), tmp_path / "model.pt", CARD)
     with pytest.raises(ConfigError, match=r"formats: is no format .*found tflite"):
         export(tmp_path / "model.pt", tmp_path, ("tflite",))
     with pytest.raises(CheckpointError, match="there are no weights here"):
