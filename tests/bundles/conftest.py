@@ -14,11 +14,12 @@ from monai.bundle import run
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import ORGANS, Phantom, make_dataset, make_phantom, write_dicom
 from smart_nets.phantom.write import save
+from smart_nets.pretrain.report.snapshots import Report
 from smart_nets.weights.build import build_classifier
 from smart_nets.weights.io import save_weights
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
-PATIENTS, SPACING, NODULES = 4, (3.0, 3.0, 3.0), 4
+PATIENTS, SPACING, NODULES = 4, (4.0, 4.0, 4.0), 4
 QUICK = {
     "preset": "tiny", "max_epochs": 1, "batch_size": 4, "crop_size": [32, 32, 32], "margin": 2, "spacing": [3.0, 3.0, 3.0],
     "hu_window": [-1000, 400], "folds": 2, "num_workers": 0, "learning_rate": 0.001, "head_learning_rate": 0.05,
@@ -71,6 +72,12 @@ def classifier(train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of one short training run."""
     torch.manual_seed(0)
     return train(tmp_path_factory.mktemp("classifier"))
+
+
+@pytest.fixture
+def without_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training ends without report.html, which takes longer than such a short run; for tests that do not read it."""
+    monkeypatch.setattr(Report, "write", lambda report, engine: None)
 
 
 @pytest.fixture

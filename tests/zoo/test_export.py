@@ -17,19 +17,27 @@ CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, "crop_size": [32, 32,
         "hu_window": [-175, 250]}  # fmt: skip
 
 
-@pytest.fixture(params=["encoder", "classifier"])
-def model(request, tmp_path):
+@pytest.fixture(scope="module", params=["encoder", "classifier"])
+def model(request, tmp_path_factory):
+    """Weights and card, not to be changed."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp(request.param) / "model.pt"
     network, card = SmartEncoder(**SAVED), CARD
     if request.param == "classifier":
         network, card = Classifier(network), {**CARD, "feature": "cls", "classes": ["benign", "malignant"]}
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)  # nothing may be equal by chance
-    save_weights(network, tmp_path / "model.pt", card)
-    return tmp_path / "model.pt"
+    save_weights(network, path, card)
+    return path
 
 
-def test_every_format_equals_the_network(model, tmp_path):
-    made = export(model, tmp_path / "out")
+@pytest.fixture(scope="module")
+def made(model):
+    """What `export` wrote of it, beside it."""
+    return export(model, model.parent / "out")
+
+
+def test_every_format_equals_the_network(made):
     assert [(one.format, one.path.name) for one in made] == [
         ("torchscript", "model.ts"), ("export", "model.pt2"), ("onnx", "model.onnx"),
     ]  # fmt: skip
@@ -37,10 +45,9 @@ def test_every_format_equals_the_network(model, tmp_path):
         assert one.path.stat().st_size > 100_000 and one.difference < 1e-4
 
 
-def test_torchscript_takes_any_batch(model, tmp_path):
-    (one,) = export(model, tmp_path, ("torchscript",))
+def test_torchscript_takes_any_batch(made):
     x = torch.rand(3, 1, 32, 32, 32)
-    traced = torch.jit.load(one.path)
+    traced = torch.jit.load(made[0].path)
     torch.testing.assert_close(traced(x)[1:2], traced(x[1:2]))
 
 
