@@ -5,13 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.networks.encoder import SmartEncoder
 
 pytest_plugins = ["fixtures.scans", "fixtures.runs", "fixtures.training"]
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
-HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16}
 
 
 @pytest.fixture(autouse=True)

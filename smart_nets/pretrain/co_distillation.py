@@ -167,7 +167,7 @@ class CoDistillation(nn.Module):
         if self.attention_input == "clean" and attention is not None:
             out["mask_overlap"] = overlap(noisy.satt, attention, self.student_mask.ratio)
         out |= {name: loss(look, student_views) for name, loss in self.more.items()}
-        weights = self.weights | {name: loss.weight for name, loss in self.more.items()}
+        weights = self.weights | {name: float(cast(float, loss.weight)) for name, loss in self.more.items()}
         out["loss"] = torch.stack([weight * out[name] for name, weight in weights.items()]).sum()
         return out
 

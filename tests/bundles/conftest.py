@@ -8,22 +8,22 @@ from typing import Any
 
 import pytest
 import torch
+from fixtures.small import UNEVEN
 from monai.bundle import run
 
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import ORGANS, Phantom, make_dataset, make_phantom, write_dicom
 from smart_nets.phantom.write import save
+from smart_nets.pretrain.report.snapshots import Report
 from smart_nets.weights.build import build_classifier
 from smart_nets.weights.io import save_weights
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
-PATIENTS, SPACING, NODULES = 4, (3.0, 3.0, 3.0), 4
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4, "layer_scale": 1.0,
-         "input_mean": 0.25, "input_std": 0.3}  # fmt: skip
+PATIENTS, SPACING, NODULES = 4, (4.0, 4.0, 4.0), 4
 QUICK = {
     "preset": "tiny", "max_epochs": 1, "batch_size": 4, "crop_size": [32, 32, 32], "margin": 2, "spacing": [3.0, 3.0, 3.0],
     "hu_window": [-1000, 400], "folds": 2, "num_workers": 0, "learning_rate": 0.001, "head_learning_rate": 0.05,
-    "pretrained": "none", "feature": "cls", "default_card#architecture": {"name": "SmartEncoder", **SMALL},
+    "pretrained": "none", "feature": "cls", "default_card#architecture": {"name": "SmartEncoder", **UNEVEN},
 }  # fmt: skip
 
 Run = Callable[..., Path]
@@ -75,11 +75,17 @@ def classifier(train: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def without_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training ends without report.html, which takes longer than such a short run; for tests that do not read it."""
+    monkeypatch.setattr(Report, "write", lambda report, engine: None)
+
+
+@pytest.fixture
 def encoder_file(tmp_path: Path) -> Path:
     """Weights and card of a pretrained encoder."""
     path = tmp_path / "pretrained" / "model.pt"
-    encoder = SmartEncoder(**SMALL)  # type: ignore[arg-type]
-    save_weights(encoder, path, {"architecture": {"name": "SmartEncoder", **SMALL}, "epochs": 7, "data": {"used": 9}})
+    encoder = SmartEncoder(**UNEVEN)  # type: ignore[arg-type]
+    save_weights(encoder, path, {"architecture": {"name": "SmartEncoder", **UNEVEN}, "epochs": 7, "data": {"used": 9}})
     return path
 
 
@@ -114,10 +120,10 @@ def uneven() -> Callable[..., Path]:
     def uneven(path: Path, **changed: Any) -> Path:
         torch.manual_seed(0)
         card = {
-            "architecture": {"name": "SmartEncoder", **SMALL}, "crop_size": [32] * 3, "spacing": [8.0] * 3,
+            "architecture": {"name": "SmartEncoder", **UNEVEN}, "crop_size": [32] * 3, "spacing": [8.0] * 3,
             "hu_window": [-1000, 400], **changed,
         }  # fmt: skip
-        network = build_classifier(card) if "classes" in card else SmartEncoder(**SMALL)  # type: ignore[arg-type]
+        network = build_classifier(card) if "classes" in card else SmartEncoder(**UNEVEN)  # type: ignore[arg-type]
         for weight in network.parameters():
             weight.data *= 2
         save_weights(network, path, card)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from monai.bundle import ConfigParser
 
@@ -66,6 +67,7 @@ def test_training_leaves_model_card_record_metrics_predictions_examples_and_repo
     assert "https://" not in page and "http://" not in page.replace("http://www.w3.org", "")  # nothing is fetched
 
 
+@pytest.mark.usefixtures("without_page")
 def test_a_second_run_predicts_the_same_and_leaves_the_bundle_alone(classifier, train, tmp_path):
     before = set(BUNDLE.rglob("*"))
     again = train(tmp_path)
@@ -75,6 +77,7 @@ def test_a_second_run_predicts_the_same_and_leaves_the_bundle_alone(classifier, 
     assert ours == theirs
 
 
+@pytest.mark.usefixtures("without_page")
 def test_a_split_column_is_followed(quick, train, tmp_path):
     source = Path(quick["dataset_dir"])
     parts = {"phantom-0000": "train", "phantom-0001": "Training", "phantom-0002": "test", "phantom-0003": "test"}
@@ -93,6 +96,7 @@ def test_splitting_by_lesion_is_warned_of_in_the_report(train, tmp_path):
     assert "The split is by lesion, not by patient" in page
 
 
+@pytest.mark.usefixtures("without_page")
 def test_the_pretrained_encoder_is_loaded_exactly(train, encoder_file, tmp_path):
     run = train(tmp_path / "run", pretrained=str(encoder_file), **STILL)
     given, got = weights_of(encoder_file), encoder_of(run)
@@ -103,12 +107,14 @@ def test_the_pretrained_encoder_is_loaded_exactly(train, encoder_file, tmp_path)
     assert record["encoder"]["sha256"] == read(encoder_file.with_suffix(".json"))["sha256"]
 
 
+@pytest.mark.usefixtures("without_page")
 def test_fine_tuning_moves_the_encoder(train, encoder_file, tmp_path):
     given, got = weights_of(encoder_file), encoder_of(train(tmp_path / "run", pretrained=str(encoder_file)))
     moved = {name for name in given if not torch.equal(got[name], given[name])}
     assert any(name.startswith("swin.") for name in moved) and any(name.startswith("semantic_") for name in moved)
 
 
+@pytest.mark.usefixtures("without_page")
 def test_restarting_attention_keeps_the_swin_and_renews_only_semantic_attention(train, encoder_file, tmp_path):
     run = train(tmp_path / "run", pretrained=str(encoder_file), restart_attention=True, **STILL)
     given, got = weights_of(encoder_file), encoder_of(run)
@@ -129,6 +135,7 @@ def test_linear_probing_leaves_the_encoder_as_it_was_loaded(train, encoder_file,
     assert record["model"]["trained"] < record["model"]["parameters"] / 10
 
 
+@pytest.mark.usefixtures("without_page")
 def test_few_shot_trains_on_the_share_it_says_and_is_judged_on_the_same_lesions(classifier, train, tmp_path):
     run = train(tmp_path, "few_shot.json", train_fraction=0.5)
     record, full = read(run / "eval" / "run.json"), read(classifier / "eval" / "run.json")
@@ -171,6 +178,7 @@ def test_the_pooled_feature_and_an_encoder_without_attention(train, tmp_path, mo
     assert "attention" not in looks and looks["occlusion"].shape == looks["crop"].shape
 
 
+@pytest.mark.usefixtures("without_page")
 def test_any_encoder_of_the_project_can_start(train, tmp_path):
     """The network is the one that the card beside the weights describes, whatever the preset says."""
     own = {"embed_dim": 6, "depths": [1, 1, 2, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 1, "sa_heads": 2}

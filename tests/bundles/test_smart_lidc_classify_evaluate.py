@@ -64,6 +64,7 @@ def test_it_does_not_matter_where_the_files_lie(judge, classifier, lesion_scans,
     assert (found / "predictions.csv").read_text() == (classifier / "eval" / "predictions.csv").read_text()
 
 
+@pytest.mark.usefixtures("without_page")
 def test_folds_and_models_can_be_compared(judge, classifier, train, tmp_path):
     other = train(tmp_path / "probe", "linear_probe.json")
     found = compare([classifier, other], rounds=100)

@@ -10,6 +10,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from fixtures.small import SAVED
 from monai.bundle import run
 
 from smart_nets.errors import SmartError, cause
@@ -17,7 +18,7 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.weights.io import save_weights
 
 CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "configs"
-PLAIN = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": None}
+PLAIN = SAVED | {"sa_stage": None}
 COLUMNS = ["patient_id", "image", "label", "x", "y", "z", "diameter_mm"]
 
 Cells = dict[str, str]

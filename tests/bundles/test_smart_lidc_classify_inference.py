@@ -23,7 +23,7 @@ CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "confi
 HALF = 48.0  # mm: half the cube of 32 voxels of 3 mm
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def weights(classifier) -> str:
     return str(classifier / "models" / "model.pt")
 
@@ -33,16 +33,27 @@ def look(weights, tmp_path) -> Callable[..., list[dict[str, str]]]:
     """Run the inference into tmp_path/<to>; returns the rows of its table."""
 
     def look(source: Path, to: str = "out", **options) -> list[dict[str, str]]:
-        output = tmp_path / to
-        run(config_file=str(CONFIGS / "inference.json"), dataset_dir=str(source), model_path=weights,
-            output_dir=str(output), **options)  # fmt: skip
-        with (output / "predictions.csv").open(newline="") as file:
-            return list(csv.DictReader(file))
+        return infer(weights, source, tmp_path / to, **options)
 
     return look
 
 
-@pytest.fixture
+def infer(weights: str, source: Path, output: Path, **options) -> list[dict[str, str]]:
+    run(config_file=str(CONFIGS / "inference.json"), dataset_dir=str(source), model_path=weights,
+        output_dir=str(output), **options)  # fmt: skip
+    with (output / "predictions.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def first(weights, lesion_scans, lesions, tmp_path_factory) -> tuple[dict[str, str], Path]:
+    """Row and output folder of the first patient's first lesion, not to be changed."""
+    folder = tmp_path_factory.mktemp("first")
+    (row,) = infer(weights, lesion_scans / "phantom-0000.nii.gz", folder, centre=lesions[0])
+    return row, folder
+
+
+@pytest.fixture(scope="module")
 def lesions(lesion_scans) -> list[list[float]]:
     """The centres of the first patient's lesions."""
     rows = (lesion_scans / "lesions.csv").read_text().splitlines()[1:5]
@@ -63,22 +74,20 @@ def probability(row: dict[str, str]) -> float:
     return float(row["probability of malignant"])
 
 
-def test_a_scan_with_a_centre(look, weights, lesion_scans, lesions, tmp_path):
-    scan = lesion_scans / "phantom-0000.nii.gz"
-    (row,) = look(scan, centre=lesions[0])
+def test_a_scan_with_a_centre(first, weights, lesion_scans, lesions):
+    scan, (row, folder) = lesion_scans / "phantom-0000.nii.gz", first
     assert row["lesion"] == "phantom-0000" and "not for diagnostic use" in row["note"]
     assert [float(row[axis]) for axis in "xyz"] == pytest.approx(lesions[0], abs=0.051)
     assert probability(row) + float(row["probability of benign"]) == pytest.approx(1, abs=1e-4)
     assert probability(row) == pytest.approx(by_hand(weights, scan, lesions[0]), abs=6e-5)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+    assert {path.name for path in folder.iterdir()} == {
         "predictions.csv", "phantom-0000.png", "phantom-0000_attention.nii.gz",
     }  # fmt: skip
 
 
-def test_the_map_lies_on_the_scans_own_grid(look, lesion_scans, lesions, tmp_path):
-    scan = lesion_scans / "phantom-0000.nii.gz"
-    look(scan, centre=lesions[0])
-    source, shown = nib.load(scan), nib.load(tmp_path / "out" / "phantom-0000_attention.nii.gz")
+def test_the_map_lies_on_the_scans_own_grid(first, lesion_scans, lesions):
+    source = nib.load(lesion_scans / "phantom-0000.nii.gz")
+    shown = nib.load(first[1] / "phantom-0000_attention.nii.gz")
     assert shown.shape == source.shape and np.allclose(shown.affine, source.affine, atol=1e-4)
     values = shown.get_fdata()
     voxels = np.indices(values.shape).reshape(3, -1)
@@ -117,18 +126,18 @@ def test_two_lesions_of_one_scan_from_a_table(look, weights, lesion_scans, lesio
     assert len(maps) == 2 and not np.array_equal(*maps)
 
 
-def test_dicom_gives_what_nifti_gives(look, lesion_scans, dicom_scan, lesions, tmp_path):
-    (nifti,) = look(lesion_scans / "phantom-0000.nii.gz", "nifti", centre=lesions[0])
+def test_dicom_gives_what_nifti_gives(look, first, dicom_scan, lesions, tmp_path):
+    nifti, folder = first
     (dicom,) = look(dicom_scan, "dicom", centre=lesions[0])
     assert probability(dicom) == pytest.approx(probability(nifti), abs=2e-4)
-    maps = [nib.load(tmp_path / kind / "phantom-0000_attention.nii.gz") for kind in ("nifti", "dicom")]
+    maps = [nib.load(place / "phantom-0000_attention.nii.gz") for place in (folder, tmp_path / "dicom")]
     # a DICOM series has its axes towards Left and Posterior
     ours, theirs = (nib.as_closest_canonical(one).get_fdata() for one in maps)
     assert ours.shape == theirs.shape and np.abs(ours - theirs).max() < 2e-3
 
 
 @pytest.mark.parametrize("flips", [(0,), (0, 1), (2,)])
-def test_the_order_of_the_files_axes_changes_nothing(look, lesion_scans, lesions, tmp_path, flips):
+def test_the_order_of_the_files_axes_changes_nothing(look, first, lesion_scans, lesions, tmp_path, flips):
     source = nib.load(lesion_scans / "phantom-0000.nii.gz")
     array, affine = np.asarray(source.dataobj), source.affine.copy()
     for axis in flips:
@@ -136,12 +145,12 @@ def test_the_order_of_the_files_axes_changes_nothing(look, lesion_scans, lesions
         affine[:3, axis] *= -1
     array = np.flip(array, flips).transpose(2, 0, 1)
     nib.save(nib.Nifti1Image(array, affine[:, [2, 0, 1, 3]]), tmp_path / "turned.nii.gz")
-    (ours,) = look(lesion_scans / "phantom-0000.nii.gz", "ours", centre=lesions[0])
+    ours, folder = first
     (turned,) = look(tmp_path / "turned.nii.gz", "turned", centre=lesions[0])
     assert probability(turned) == probability(ours)
     one, other = (
-        nib.load(tmp_path / kind / f"{name}_attention.nii.gz").get_fdata()
-        for kind, name in (("ours", "phantom-0000"), ("turned", "turned"))
+        nib.load(place / f"{name}_attention.nii.gz").get_fdata()
+        for place, name in ((folder, "phantom-0000"), (tmp_path / "turned", "turned"))
     )
     assert np.abs(np.flip(other.transpose(1, 2, 0), flips) - one).max() < 1e-4
 

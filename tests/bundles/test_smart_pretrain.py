@@ -150,6 +150,7 @@ def test_evaluation_of_fields_that_do_not_fit(trained, tmp_path, spacing, says):
     assert says in str(cause(caught.value)) and not (tmp_path / "out" / "knn.json").exists()
 
 
+@pytest.mark.usefixtures("without_page")
 def test_a_checked_manifest_is_a_data_set(trained, scans, tmp_path):
     checked = check_data(scans, tmp_path / "checked", workers=1)
     content = json.loads(checked.manifest.read_text())
@@ -160,6 +161,7 @@ def test_a_checked_manifest_is_a_data_set(trained, scans, tmp_path):
     assert json.loads((tmp_path / "run" / "eval" / "run.json").read_text())["data"]["used"] == 2
 
 
+@pytest.mark.usefixtures("without_page")
 def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
     options = {
         "config_file": str(CONFIGS / "train.json"),

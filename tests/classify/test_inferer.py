@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.classify.inferer import ClassifierInferer, reason_map, reason_name
 from smart_nets.classify.occlusion import occlusion_map
@@ -9,7 +10,6 @@ from smart_nets.errors import ConfigError
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import SmartEncoder
 
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 IMAGE = torch.rand(2, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
 
 

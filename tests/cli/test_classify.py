@@ -9,6 +9,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from fixtures.small import SAVED
 
 from smart_nets import cli
 from smart_nets.errors import SmartError
@@ -18,9 +19,8 @@ from smart_nets.statistics.predictions import Predictions
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 FED = {"crop_size": [64] * 3, "spacing": [2.0] * 3, "hu_window": [-1000, 400]}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
+CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FED}
 PATIENTS = 8
 
 
@@ -47,7 +47,7 @@ def data(tmp_path) -> Path:
         nib.save(nib.Nifti1Image(noise, np.eye(4)), tmp_path / f"p{patient}.nii.gz")
         lines += [f"p{patient},p{patient}.nii.gz,{label},{16 + label},18,18,{9 + patient}" for label in (0, 1)]
     (tmp_path / "lesions.csv").write_text("\n".join(lines))
-    save_weights(SmartEncoder(**SMALL), tmp_path / "model.pt", CARD)
+    save_weights(SmartEncoder(**SAVED), tmp_path / "model.pt", CARD)
     return tmp_path
 
 

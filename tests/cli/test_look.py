@@ -14,6 +14,7 @@ import numpy as np
 import pydicom
 import pytest
 import torch
+from fixtures.small import SAVED
 
 from smart_nets import cli
 from smart_nets.localize.figures import dice, measure
@@ -31,9 +32,8 @@ from smart_nets.weights.build import build_classifier, load_encoder
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
+CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FED}
 OVERLAPS = {"dice", "dice_readers", "oracle", "pointing", "pointing_mm", "recall", "found", "hd95"}
 LOCALISATION = OVERLAPS | {"contrast", "contrast_ratio", "tumour_ml", "marked_ml", "tumour_share"}
 
@@ -61,7 +61,7 @@ def phantom() -> Phantom:
 def uneven(path: Path, card: dict[str, Any] = CARD, seed: int = 0) -> Path:
     """Weights and card; fresh weights are made larger, so that attention is not even."""
     torch.manual_seed(seed)
-    network = build_classifier(card) if "classes" in card else SmartEncoder(**SMALL)
+    network = build_classifier(card) if "classes" in card else SmartEncoder(**SAVED)
     for weight in network.parameters():
         weight.data *= 4
     save_weights(network, path, card)

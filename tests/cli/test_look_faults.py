@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.small import SAVED
 
 from smart_nets import cli
 from smart_nets.errors import SmartError
@@ -16,9 +17,8 @@ from smart_nets.phantom import ORGANS, Phantom, make_phantom
 from smart_nets.phantom.write import save
 from smart_nets.weights.io import save_weights
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
+CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FED}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def data(tmp_path, phantom, monkeypatch) -> Path:
     """A scan, its tumour and a model; it becomes the working folder."""
     save(phantom.image, phantom.affine, tmp_path / "scan.nii.gz")
     save((phantom.labels == ORGANS["nodule"]).astype("uint8"), phantom.affine, tmp_path / "tumour.nii.gz")
-    save_weights(SmartEncoder(**SMALL), tmp_path / "model.pt", CARD)
+    save_weights(SmartEncoder(**SAVED), tmp_path / "model.pt", CARD)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -53,17 +53,17 @@ def another_grid(data: Path, phantom: Phantom) -> None:
 
 def other_weights(data: Path, phantom: Phantom) -> None:
     """The weights of a wider encoder with the card of a narrow one, and a model with the card of another."""
-    save_weights(SmartEncoder(**{**SMALL, "embed_dim": 24}), data / "wide.pt", CARD)
-    save_weights(SmartEncoder(**SMALL), data / "mixed.pt", CARD)
+    save_weights(SmartEncoder(**{**SAVED, "embed_dim": 24}), data / "wide.pt", CARD)
+    save_weights(SmartEncoder(**SAVED), data / "mixed.pt", CARD)
     (data / "mixed.json").write_bytes((data / "model.json").read_bytes())
 
 
 def bare_card(data: Path, phantom: Phantom) -> None:
-    save_weights(SmartEncoder(**SMALL), data / "bare.pt", {"architecture": CARD["architecture"]})
+    save_weights(SmartEncoder(**SAVED), data / "bare.pt", {"architecture": CARD["architecture"]})
 
 
 def no_attention(data: Path, phantom: Phantom) -> None:
-    plain = {name: value for name, value in SMALL.items() if not name.startswith("sa_")} | {"sa_stage": None}
+    plain = {name: value for name, value in SAVED.items() if not name.startswith("sa_")} | {"sa_stage": None}
     save_weights(SmartEncoder(**plain), data / "plain.pt", {**CARD, "architecture": {"name": "SmartEncoder", **plain}})
 
 

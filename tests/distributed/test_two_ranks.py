@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+from fixtures.small import HEADS, SMALL
 from monai.engines import SupervisedTrainer
 from torch.nn.parallel import DistributedDataParallel
 
@@ -16,14 +17,18 @@ from smart_nets.pretrain.schedules import Schedules
 from smart_nets.pretrain.update import CoDistillationUpdate
 from smart_nets.training.distributed import main_first
 
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 STEPS = 3
+CASES: dict[str, tuple[dict[str, Any], float]] = {  # options of the method, rounding of the parameters
+    "plain": ({}, 1e-6),
+    "standardised": ({"standardised_heads": ("aitd", "gitd")}, 5e-6),  # dividing by a small spread enlarges it
+    "sinkhorn": ({"centring": "sinkhorn"}, 1e-6),
+}
 
 
 def train(batches: list[torch.Tensor], wrap: bool, options: dict[str, Any]) -> dict[str, torch.Tensor]:
     """Three steps without randomness: no noise, no drop path, attention-guided masks."""
     torch.manual_seed(0)
-    model = CoDistillation(SmartEncoder(**SMALL), out_dim=64, hidden=32, bottleneck=16, patch_drop_ratio=0.0, **options)
+    model = CoDistillation(SmartEncoder(**SMALL), **HEADS, patch_drop_ratio=0.0, **options)
     network = DistributedDataParallel(model) if wrap else model
     update = CoDistillationUpdate(
         Schedules(max_epochs=1, peak_lr=0.1, warmup_epochs=0, momentum=(0.5, 0.9)), freeze_epochs=0
@@ -35,32 +40,45 @@ def train(batches: list[torch.Tensor], wrap: bool, options: dict[str, Any]) -> d
     return model.state_dict()
 
 
-def worker(rank: int, folder: str, batches: list[torch.Tensor], options: dict[str, Any]) -> None:
+def worker(rank: int, folder: str, batches: list[torch.Tensor]) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-    state = train([views[rank : rank + 1] for views in batches], wrap=True, options=options)
-    order = main_first(lambda: len(list(Path(folder).glob("made-*"))))
-    Path(folder, f"made-{rank}").touch()
-    torch.save((state, order), f"{folder}/rank{rank}.pt")
+    for name, (options, _) in CASES.items():
+        state = train([views[rank : rank + 1] for views in batches], wrap=True, options=options)
+        torch.save(state, f"{folder}/{name}{rank}.pt")
+    main_first(lambda: first_or_second(Path(folder), rank))
     dist.destroy_process_group()
 
 
-@pytest.mark.parametrize(
-    ("options", "rounding"),
-    [
-        ({}, 1e-6),
-        ({"standardised_heads": ("aitd", "gitd")}, 5e-6),  # dividing by a small spread enlarges it
-        ({"centring": "sinkhorn"}, 1e-6),
-    ],
-    ids=["plain", "standardised", "sinkhorn"],
-)
-def test_three_steps_equal_the_single_process(tmp_path, options, rounding):
+def first_or_second(folder: Path, rank: int) -> None:
+    """Leave a file that tells how many were there before."""
+    before = len(list(folder.glob("made-*")))
+    (folder / f"made-{rank}").write_text(str(before))
+
+
+@pytest.fixture(scope="module")
+def batches() -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(5)
-    batches = [torch.rand(2, 2, 1, 32, 32, 32, generator=generator) for _ in range(STEPS)]
-    mp.spawn(worker, (str(tmp_path), batches, options), nprocs=2)
+    return [torch.rand(2, 2, 1, 32, 32, 32, generator=generator) for _ in range(STEPS)]
+
+
+@pytest.fixture(scope="module")
+def ranks(batches, tmp_path_factory) -> Path:
+    """The folder in which two processes left what each case ended with; they are started once."""
+    folder = tmp_path_factory.mktemp("ranks")
+    mp.spawn(worker, (str(folder), batches), nprocs=2)
+    return folder
+
+
+def test_the_main_process_goes_first(ranks):
+    assert [(ranks / f"made-{rank}").read_text() for rank in (0, 1)] == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_three_steps_equal_the_single_process(ranks, batches, name):
+    options, rounding = CASES[name]
     single = train(batches, wrap=False, options=options)
-    ranks = [torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1)]
-    for state, _ in ranks:
+    for state in (torch.load(ranks / f"{name}{rank}.pt") for rank in (0, 1)):
         for name, value in single.items():
             assert torch.allclose(state[name].float(), value.float(), rtol=0, atol=rounding), name
     moved = torch.nn.utils.parameters_to_vector(

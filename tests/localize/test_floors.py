@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.errors import CheckpointError, InputError
 from smart_nets.localize.floors import dense_in_lungs, random_attention
@@ -13,7 +14,6 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.scans.volume import Volume
 from smart_nets.weights.build import build_encoder
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_heads": 4, "drop_path_rate": 0.0}
 ARCHITECTURE = {"name": "SmartEncoder", **SMALL}
 TUMOUR, VESSEL = np.s_[22:28, 25:31, 15:21], np.s_[30:32, 20:40, 10:12]
 

@@ -4,6 +4,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from fixtures.small import SMALL
 from torch import nn
 
 from smart_nets.errors import ConfigError, InputError
@@ -14,7 +15,6 @@ from smart_nets.phantom import Phantom, make_phantom, write_dicom, write_nifti
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
 
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 WINDOW = (-1000.0, 1000.0)
 TURNS = [((2, 0, 1), (1, -1, 1)), ((1, 0, 2), (-1, -1, -1)), ((0, 2, 1), (-1, 1, 1))]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.small import SMALL
 from scipy.ndimage import distance_transform_edt
 
 from smart_nets.errors import InputError
@@ -20,7 +21,6 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom.write import save
 from smart_nets.scans.volume import Volume
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_heads": 4, "drop_path_rate": 0.0}
 ARCHITECTURE = {"name": "SmartEncoder", **SMALL}
 SHAPE, AFFINE = (60, 40, 24), np.diag([3.0, 3, 3, 1])
 KNOWN, FAINT, UNKNOWN = 77, 66, 55  # HU of tumours: to the attention below they are 2, 1 and 0

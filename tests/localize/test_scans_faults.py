@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.small import SMALL
 
 from smart_nets.errors import ConfigError, GeometryError
 from smart_nets.lists.scan_names import with_names
@@ -17,7 +18,6 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom.write import save
 from smart_nets.scans.volume import Volume
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_heads": 4}
 AFFINE = np.diag([3.0, 3, 3, 1])
 
 

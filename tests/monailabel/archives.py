@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import torch
+from fixtures.small import UNEVEN
 from server import clean_environment
 
 from smart_nets.networks.encoder import SmartEncoder
@@ -17,10 +18,8 @@ from smart_nets.weights.io import save_weights
 
 ROOT = Path(__file__).parents[2]
 LIMIT = 600  # seconds
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4, "layer_scale": 1.0,
-         "input_mean": 0.25, "input_std": 0.3}  # fmt: skip
 CARD = {
-    "architecture": {"name": "SmartEncoder", **SMALL},
+    "architecture": {"name": "SmartEncoder", **UNEVEN},
     "crop_size": [32] * 3,
     "spacing": [6.0] * 3,
     "hu_window": [-1000, 400],
@@ -35,7 +34,7 @@ def copy_bundles(folder: Path) -> Path:
         shutil.copytree(
             ROOT / "bundles" / name, folder / name, ignore=shutil.ignore_patterns("models", "eval", "cache")
         )
-        network = build_classifier(card) if "classes" in card else SmartEncoder(**SMALL)
+        network = build_classifier(card) if "classes" in card else SmartEncoder(**UNEVEN)
         for weight in network.parameters():
             weight.data *= 2
         save_weights(network, folder / name / "models" / "model.pt", card)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1]))  # for tests/fixtures
 from archives import LIMIT, copy_bundles, package, unpack
 from checks import CHECKS, CLASSIFICATION, PLAIN, SEGMENTATION, Bench, infers_a_batch, segments_a_real_chest
 from server import BIN, Server, clean_environment

@@ -4,13 +4,12 @@ import warnings
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 
 
 def encoders():

@@ -4,12 +4,11 @@ import math
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.positions import LEARNED_SIDE, PositionEmbedding, sincos
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 
 
 def test_two_cells_by_hand():

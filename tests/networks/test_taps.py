@@ -2,11 +2,10 @@
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.networks.encoder import Encoding, SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 
 
 def test_stages_by_hand():

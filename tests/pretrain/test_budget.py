@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from fixtures.small import HEADS, SAVED
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
@@ -11,11 +12,9 @@ from smart_nets.pretrain import budget
 from smart_nets.pretrain.budget import epochs_within, seconds_per_step
 from smart_nets.pretrain.co_distillation import CoDistillation
 
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "sa_stage": 2}
-
 
 def network() -> CoDistillation:
-    return CoDistillation(SmartEncoder(**SMALL), out_dim=64, hidden=32, bottleneck=16)
+    return CoDistillation(SmartEncoder(**SAVED), **HEADS)
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,12 @@ import copy
 
 import pytest
 import torch
+from fixtures.small import HEADS, SMALL
 
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
 from smart_nets.pretrain.co_distillation import LOSSES, CoDistillation
 from smart_nets.pretrain.masking import StudentMask, attentive
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
-HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16}
 
 
 def model(encoder: dict | None = None, **options) -> CoDistillation:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fixtures.small import SAVED
 from ignite.engine import Engine, Events
 
 from smart_nets.errors import ConfigError
@@ -109,7 +110,7 @@ def test_nothing_is_measured(make_trainer, crops, rank):
 
 
 def test_an_encoder_without_attention_has_a_rank_and_moves():
-    encoder = SmartEncoder(embed_dim=12, depths=(1, 1, 1, 1), num_heads=(1, 1, 2, 2), sa_stage=None)
+    encoder = SmartEncoder(**SAVED | {"sa_stage": None})
     network = CoDistillation(encoder, StudentMask("random"), {"gitd": 1.0}, out_dim=8, hidden=8, bottleneck=8)
     handler = Instruments(network, CROPS)
     handler._start()

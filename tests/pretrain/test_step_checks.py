@@ -1,6 +1,7 @@
 """Settings that cannot work are told in a sentence before anything is built."""
 
 import pytest
+from fixtures.small import HEADS, SMALL
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
@@ -10,9 +11,6 @@ from smart_nets.pretrain.masking import StudentMask
 from smart_nets.pretrain.step_checks import CHOICES, check_heads, check_mask_grid
 from smart_nets.pretrain.taps import CHOICES as TAPPED
 from smart_nets.pretrain.taps import Taps
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
-HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16}
 
 
 def model(encoder: dict | None = None, **options) -> CoDistillation:

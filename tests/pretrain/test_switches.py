@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from fixtures.small import HEADS, SMALL
 
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.grid import expand
@@ -13,8 +14,7 @@ from smart_nets.pretrain.losses.sinkhorn import sinkhorn
 from smart_nets.pretrain.masking import StudentMask
 from smart_nets.pretrain.taps import Taps
 
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
-HEADS = {"out_dim": 64, "hidden": 32, "bottleneck": 16, "patch_drop_ratio": 0.0}
+NO_DROP = HEADS | {"patch_drop_ratio": 0.0}
 HIDDEN = torch.zeros(1, 8, dtype=torch.bool)
 HIDDEN[0, [1, 4, 6]] = True  # three of the 2^3 cells of a crop of 32 voxels
 
@@ -37,7 +37,7 @@ def _no_calls():
 
 def model(**options) -> CoDistillation:
     torch.manual_seed(0)
-    step = CoDistillation(SmartEncoder(**SMALL), **HEADS | {"student_mask": Fixed()} | options).eval()
+    step = CoDistillation(SmartEncoder(**SMALL), **NO_DROP | {"student_mask": Fixed()} | options).eval()
     for loss in step.distil.values():
         loss.started.fill_(True)  # centres stay at 0
     return step
@@ -143,7 +143,7 @@ def test_ampd_may_have_a_temperature_of_its_own(views):
 
 @pytest.mark.parametrize("stage", [1, 4])
 def test_vit_paints_from_its_only_map(stage):
-    step = CoDistillation(ViTEncoder(64, dim=24, depth=2, num_heads=2), taps=Taps(image_stage=stage), **HEADS)
+    step = CoDistillation(ViTEncoder(64, dim=24, depth=2, num_heads=2), taps=Taps(image_stage=stage), **NO_DROP)
     assert step.image_head.cell == 16
     assert step(torch.rand(2, 1, 64, 64, 64))["loss"].isfinite()
 

@@ -1,9 +1,9 @@
 """Which parameters decay."""
 
+from fixtures.small import SMALL
+
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.training.optimisation import parameter_groups
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4}
 
 
 def test_weights_decay_and_biases_norms_tokens_and_positions_do_not():

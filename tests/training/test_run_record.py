@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from fixtures.small import SMALL
 from ignite.engine import Engine
 
 from smart_nets.errors import CheckpointError
@@ -18,8 +19,6 @@ from smart_nets.training.run_record import (
     update_record,
 )
 from smart_nets.weights.io import save_weights, sha256_of
-
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_heads": 4}
 
 
 def lesions(*labels: int, each: int = 2) -> list[dict]:

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.networks.attention_net import AttentionNet
@@ -20,8 +21,7 @@ from smart_nets.weights.build import (
 )
 from smart_nets.weights.io import save_weights
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 3, "sa_heads": 4}
-ARCHITECTURE = {"name": "SmartEncoder", **SMALL}
+ARCHITECTURE = {"name": "SmartEncoder", **SMALL, "sa_stage": 3}
 PLAIN = {**ARCHITECTURE, "sa_stage": None}
 FED = {"crop_size": [32, 32, 32], "spacing": [1.0, 1.0, 1.0], "hu_window": [-1000, 400]}
 CLASSIFIER = {"architecture": ARCHITECTURE, "feature": "pooled", "classes": ["benign", "malignant"], **FED}

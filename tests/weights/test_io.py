@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.errors import CheckpointError
 from smart_nets.networks.attention_net import AttentionNet
@@ -11,7 +12,6 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.weights.build import attention_net, build_encoder, card_or, load_encoder
 from smart_nets.weights.io import card_path, compare, load_weights, read_card, save_weights, sha256_of
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_heads": 4}
 CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "spacing": [2, 2, 2]}
 
 

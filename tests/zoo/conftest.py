@@ -13,6 +13,7 @@ import pytest
 import torch
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from fixtures.small import SAVED
 
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import SmartEncoder
@@ -58,9 +59,8 @@ def edit() -> Edit:
     return edit
 
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 FEED = {"crop_size": [32, 32, 32], "spacing": [1.0, 1.0, 1.0], "hu_window": [-1000, 400]}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FEED}
+CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FEED}
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("real") / "bundles"
     shutil.copytree(BUNDLES, folder, ignore=shutil.ignore_patterns("cache", "eval", "models"))
     torch.manual_seed(0)
-    encoder = SmartEncoder(**SMALL)  # type: ignore[arg-type]
+    encoder = SmartEncoder(**SAVED)  # type: ignore[arg-type]
     for name in ("smart_pretrain", "smart_zeroshot_seg"):
         save_weights(encoder, folder / name / "models" / "model.pt", CARD)
     classes = {"feature": "cls", "classes": ["benign", "malignant"]}

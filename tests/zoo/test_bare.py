@@ -33,9 +33,8 @@ for options in json.load(sys.stdin):
 """
 NO_PHANTOMS = "ConfigError: phantoms: needs scipy; pip install scipy, or give your own scans with --dataset_dir."
 NO_BODY = "ConfigError: region body or lungs: needs scipy; pip install scipy, or take --region image."
+ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 TINY = {"preset": "tiny", "max_epochs": 1, "crop_size": [32, 32, 32], "num_workers": 0}
-BLOCKS = {"depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
-SMALL = {"name": "SmartEncoder", "embed_dim": 12, **BLOCKS}
 
 
 def run(bundle: Path, *runs: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -84,7 +83,13 @@ def pretrained(scans: Path, scan: str, tmp_path_factory: pytest.TempPathFactory)
     home = tmp_path_factory.mktemp("pretrain")
     bundle = vendored("smart_pretrain", home)
     out = {"dataset_dir": str(scans), "output_dir": str(home / "out")}
-    sizes = {"batch_size": 2, "visits_per_epoch": 1, "out_dim": 64, "probe_size": [32, 32, 32], "architecture": SMALL}
+    sizes = {
+        "batch_size": 2,
+        "visits_per_epoch": 1,
+        "out_dim": 64,
+        "probe_size": [32, 32, 32],
+        "architecture": ARCHITECTURE,
+    }
     train = {"config": "train.json", **out, **TINY, **sizes}
     maps = {"dataset_dir": scan, "output_dir": str(home / "maps"), "overlap": 0.0}
     look = {"config": "inference.json", **maps, "model_path": str(home / "out" / "models" / "model.pt")}
@@ -116,7 +121,7 @@ def test_a_classifier_is_trained_and_used(scans, scan, tmp_path):
     places = {"dataset_dir": scans / "lesions.csv", "output_dir": tmp_path / "out", "cache_dir": tmp_path / "cache"}
     sizes = {"batch_size": 4, "margin": 2, "spacing": [4.0, 4.0, 4.0], "folds": 2, "pretrained": "none"}
     told = {name: str(path) for name, path in places.items()}
-    train = {"config": "train.json", **told, **TINY, **sizes, "default_card#architecture": SMALL}
+    train = {"config": "train.json", **told, **TINY, **sizes, "default_card#architecture": ARCHITECTURE}
     used = {"output_dir": str(tmp_path / "used"), "model_path": str(tmp_path / "out" / "models" / "model.pt")}
     centre = [float(lesion[axis]) for axis in "xyz"]
     use = {"config": "inference.json", "dataset_dir": scan, "centre": centre, **used}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from fixtures.small import SAVED
 
 from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.networks.classifier import Classifier
@@ -12,24 +13,31 @@ from smart_nets.weights.io import card_path, save_weights
 from smart_nets.zoo import export as exports
 from smart_nets.zoo.export import export
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 FED = {"crop_size": [32] * 3, "spacing": [4.0] * 3, "hu_window": [-175, 250]}
-CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, **FED}
+CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FED}
 
 
-@pytest.fixture(params=["encoder", "classifier"])
-def model(request, tmp_path):
-    network, card = SmartEncoder(**SMALL), CARD
+@pytest.fixture(scope="module", params=["encoder", "classifier"])
+def model(request, tmp_path_factory):
+    """Weights and card, not to be changed."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp(request.param) / "model.pt"
+    network, card = SmartEncoder(**SAVED), CARD
     if request.param == "classifier":
         network, card = Classifier(network), {**CARD, "feature": "cls", "classes": ["benign", "malignant"]}
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.1)  # nothing may be equal by chance
-    save_weights(network, tmp_path / "model.pt", card)
-    return tmp_path / "model.pt"
+    save_weights(network, path, card)
+    return path
 
 
-def test_every_format_equals_the_network(model, tmp_path):
-    made = export(model, tmp_path / "out")
+@pytest.fixture(scope="module")
+def made(model):
+    """What `export` wrote of it, beside it."""
+    return export(model, model.parent / "out")
+
+
+def test_every_format_equals_the_network(made):
     assert [(one.format, one.path.name) for one in made] == [
         ("torchscript", "model.ts"),
         ("export", "model.pt2"),
@@ -39,10 +47,9 @@ def test_every_format_equals_the_network(model, tmp_path):
         assert one.path.stat().st_size > 100_000 and one.difference < 1e-4
 
 
-def test_torchscript_takes_any_batch(model, tmp_path):
-    (one,) = export(model, tmp_path, ("torchscript",))
+def test_torchscript_takes_any_batch(made):
     x = torch.rand(3, 1, 32, 32, 32)
-    traced = torch.jit.load(one.path)
+    traced = torch.jit.load(made[0].path)
     torch.testing.assert_close(traced(x)[1:2], traced(x[1:2]))
 
 
@@ -53,7 +60,7 @@ def test_an_export_that_differs_is_refused(model, tmp_path, monkeypatch):
 
 
 def test_what_cannot_be_exported_is_told(tmp_path):
-    save_weights(SmartEncoder(**SMALL), tmp_path / "model.pt", CARD)
+    save_weights(SmartEncoder(**SAVED), tmp_path / "model.pt", CARD)
     with pytest.raises(ConfigError, match=r"formats: is no format .*found tflite"):
         export(tmp_path / "model.pt", tmp_path, ("tflite",))
     with pytest.raises(CheckpointError, match="there are no weights here"):

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from fixtures.small import SAVED
 
 from smart_nets.classify.lesions.crops import crop_lesion
 from smart_nets.classify.probe.extract import chosen_feature, features_of, scan_windows
@@ -17,9 +18,8 @@ from smart_nets.scans.read import read_volume
 from smart_nets.scans.window import window_hu
 from smart_nets.weights.io import save_weights, sha256_of
 
-SMALL = {"embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2, "sa_heads": 4}
 CARD = {
-    "architecture": {"name": "SmartEncoder", **SMALL},
+    "architecture": {"name": "SmartEncoder", **SAVED},
     "crop_size": [32, 32, 32],
     "spacing": [1.5, 1.5, 1.5],
     "hu_window": [-1000, 400],
@@ -44,13 +44,13 @@ def scans(tmp_path) -> Path:
 
 @pytest.fixture
 def model(tmp_path) -> Path:
-    save_weights(SmartEncoder(**SMALL), tmp_path / "model.pt", CARD)
+    save_weights(SmartEncoder(**SAVED), tmp_path / "model.pt", CARD)
     return tmp_path / "model.pt"
 
 
 def by_hand(model: Path, images: torch.Tensor) -> dict[str, np.ndarray]:
     """ "cls", "pooled" and "stages" of images (n, 1, D, H, W) in [0, 1]."""
-    encoder = SmartEncoder(**SMALL).eval()
+    encoder = SmartEncoder(**SAVED).eval()
     encoder.load_state_dict(torch.load(model, weights_only=True))
     with torch.no_grad():
         found = encoder(images)
@@ -89,7 +89,7 @@ def test_another_crop_and_spacing_than_the_cards(scans, model, tmp_path):
 
 
 def test_a_classifier_gives_the_features_of_its_encoder(scans, model, tmp_path):
-    encoder = SmartEncoder(**SMALL)
+    encoder = SmartEncoder(**SAVED)
     encoder.load_state_dict(torch.load(model, weights_only=True))
     card = {**CARD, "feature": "cls", "classes": ["benign", "malignant"]}
     save_weights(Classifier(encoder), tmp_path / "classifier.pt", card)
@@ -112,7 +112,7 @@ def test_scans_have_the_mean_over_windows_and_no_labels(scans, model, tmp_path):
 
 
 def test_an_encoder_without_attention_has_no_cls(scans, tmp_path):
-    plain = {**SMALL, "sa_stage": None}
+    plain = {**SAVED, "sa_stage": None}
     save_weights(
         SmartEncoder(**plain), tmp_path / "plain.pt", {**CARD, "architecture": {"name": "SmartEncoder", **plain}}
     )

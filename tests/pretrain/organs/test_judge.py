@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from fixtures.small import SAVED
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.pretrain.organs.fields import FieldCrops, Fields, cut
@@ -17,8 +18,7 @@ from smart_nets.pretrain.organs.judge import (
     standardised,
 )  # fmt: skip
 
-ARCHITECTURE = {"name": "SmartEncoder", "embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2,
-                "sa_heads": 4}  # fmt: skip
+ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 CARD = {"architecture": ARCHITECTURE, "hu_window": [-200, 200], "spacing": [2, 2, 2]}
 ORGANS, SCANS = ("liver", "lung", "spleen"), ("p", "q", "r", "s")
 LEVELS = {"liver": 60, "lung": -150, "spleen": 120}

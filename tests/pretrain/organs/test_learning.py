@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.small import SAVED
 from PIL import Image
 
 from smart_nets.errors import InputError
@@ -13,8 +14,7 @@ from smart_nets.pretrain.organs.fields import Fields
 from smart_nets.pretrain.organs.judge import fresh_encoder
 from smart_nets.weights.io import save_weights
 
-ARCHITECTURE = {"name": "SmartEncoder", "embed_dim": 12, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 2,
-                "sa_heads": 4}  # fmt: skip
+ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 CARD = {"architecture": ARCHITECTURE, "hu_window": [-200, 200], "spacing": [2, 2, 2]}
 FILE = Path(__file__).parents[3] / "benchmarks" / "learning.py"
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from fixtures.small import SAVED
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
@@ -12,8 +13,6 @@ from smart_nets.networks.vit import ViTEncoder
 from smart_nets.pretrain.organs import probe
 from smart_nets.pretrain.organs.probe import OrganCrops, choose_feature, evaluate_organs, find_organ_crops
 from smart_nets.statistics.knn import extract_features
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "sa_stage": 2}
 
 
 def crops(n: int = 6) -> OrganCrops:
@@ -27,18 +26,18 @@ def crops(n: int = 6) -> OrganCrops:
      (False, "cls", "pooled"), (False, "pooled", "pooled"), (False, "stages", "stages")],
 )  # fmt: skip
 def test_the_feature_asked_for(has_attention, asked, given):
-    assert choose_feature(SmartEncoder(**{**SMALL, "sa_stage": 2 if has_attention else None}), asked) == given
+    assert choose_feature(SmartEncoder(**{**SAVED, "sa_stage": 2 if has_attention else None}), asked) == given
 
 
 def test_an_unknown_feature_is_refused():
     with pytest.raises(
         ConfigError, match=r"probe_feature: is not known .expected cls or pooled or stages, found patch"
     ):
-        choose_feature(SmartEncoder(**SMALL), "patch")
+        choose_feature(SmartEncoder(**SAVED), "patch")
 
 
 def test_features_of_many_batches_are_those_of_the_encoding():
-    encoder = SmartEncoder(**SMALL)
+    encoder = SmartEncoder(**SAVED)
     found = extract_features(encoder, crops().crops, batch_size=4)
     assert encoder.training and list(found) == ["cls", "pooled", "stages"]
     with torch.no_grad():
@@ -55,7 +54,7 @@ def test_of_a_vit_all_stages_are_its_last():
 
 def test_the_record_tells_every_feature_by_name(tmp_path, caplog):
     caplog.set_level("INFO")
-    found = evaluate_organs(SmartEncoder(**SMALL), crops(), tmp_path / "knn.json", "stages")
+    found = evaluate_organs(SmartEncoder(**SAVED), crops(), tmp_path / "knn.json", "stages")
     written = json.loads((tmp_path / "knn.json").read_text())
     assert written["feature"] == "stages" and set(written) == {"feature", "cls", "pooled", "stages"}
     assert written["stages"]["accuracy"] == found["stages"].accuracy

@@ -48,9 +48,3 @@ def test_a_sound_method(make_run: MakeRun, page_of: PageOf) -> None:
     page = page_of(write_report(log(make_run(crops=0), **SOUND, instruments={"rank_cls": 11.0})))
     assert "The method does what it says, by all of 9 checks." in page.text
     assert "40% less than one grey value would miss." in page.text and "Bad." not in page.text
-
-
-def test_a_run_from_before_the_instruments(make_run: MakeRun, page_of: PageOf) -> None:
-    page = page_of(write_report(make_run(crops=0)))
-    assert "Method not known" in page.text and "The method does" not in page.text
-    assert "Good. Not collapsed: at the end the teacher's answers had" in page.text

@@ -3,13 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from fixtures.small import SMALL
 
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.report.snapshots import Snapshots
 from smart_nets.pretrain.taps import Taps
-
-SMALL = {"embed_dim": 12, "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "sa_heads": 4, "drop_path_rate": 0.0}
 
 
 @pytest.mark.parametrize("stage", [2, 4])
