@@ -12,7 +12,7 @@ from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
-from smart_nets.weights.io import card_path, compare, load_weights, read_card
+from smart_nets.weights.io import card_path, compare, kind_of, load_weights, read_card
 
 logger = logging.getLogger(__name__)
 ATTENTION = "semantic_attention."
@@ -40,7 +40,7 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
 def load_encoder(weights: str | Path) -> Encoder:
     """The encoder that a weights file and its card describe, pretrained or of a classifier, in evaluation mode."""
     card = read_card(weights)
-    if "classes" in card:
+    if kind_of(card) == "classifier":
         classifier = build_classifier(card)
         load_weights(classifier, weights)
         return cast(Encoder, classifier.encoder.eval())
@@ -80,8 +80,8 @@ def find_encoder(pretrained: str | None, own: str | Path) -> str | None:
 def _check_encoder_card(weights: str | Path) -> None:
     """Refuse weights without a card, and a card of something else than an encoder."""
     card = read_card(weights)
-    if "architecture" not in card or "classes" in card:
-        found = "a classifier" if "classes" in card else ", ".join(card) or "nothing"
+    if "architecture" not in card or kind_of(card) != "encoder":
+        found = f"a {kind_of(card)}" if "architecture" in card else ", ".join(card) or "nothing"
         remedy = "give the weights of smart_pretrain"
         raise CheckpointError("is no encoder's card", where=card_path(weights), found=found, remedy=remedy)
 

@@ -66,6 +66,11 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
     return digest
 
 
+def kind_of(card: Mapping[str, Any]) -> str:
+    """What the weights of a card are: its "kind", "encoder" or "classifier"; in older cards, by their classes."""
+    return str(card.get("kind") or ("classifier" if "classes" in card else "encoder"))
+
+
 def read_card(weights: str | Path) -> dict[str, Any]:
     """The card beside a weights file.
 

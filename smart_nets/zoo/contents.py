@@ -10,7 +10,7 @@ from pathlib import Path
 import smart_nets
 from smart_nets.errors import CheckpointError, InputError
 from smart_nets.weights.default_model import own_or_shipped
-from smart_nets.weights.io import card_path, read_card
+from smart_nets.weights.io import card_path, kind_of, read_card
 from smart_nets.zoo.lint.bundle import lint
 
 FOLDERS = ("configs", "docs")
@@ -100,18 +100,16 @@ def weights(bundle: Path) -> dict[str, bytes]:
 
     A bundle that answers with an encoder carries the shipped one until it has its own.
     """
-    classifies = "build_classifier" in (bundle / "configs" / "inference.json").read_text(encoding="utf-8")
-    path = bundle / MODEL if classifies else Path(own_or_shipped(bundle))
+    kind = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8")).get("model_kind", "encoder")
+    path = Path(own_or_shipped(bundle)) if kind == "encoder" else bundle / MODEL
     if not path.is_file():
         remedy = "train it, or give --without_weights"
         raise CheckpointError("has no weights", where=bundle, expected=path, remedy=remedy)
     from smart_nets.weights.build import load_encoder
 
     load_encoder(path)  # it is whole, and its tensors fit what the card describes, name by name
-    if classifies != ("classes" in read_card(path)):
-        kinds = ("a classifier", "an encoder")
-        expected, found = kinds[not classifies], kinds[classifies]
-        raise CheckpointError("has weights of another kind", where=path, expected=expected, found=found)
+    if kind_of(read_card(path)) != kind:
+        raise CheckpointError("has weights of another kind", where=path, expected=kind, found=kind_of(read_card(path)))
     return {MODEL.as_posix(): path.read_bytes(), card_path(MODEL).as_posix(): card_path(path).read_bytes()}
 
 

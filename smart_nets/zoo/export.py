@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from smart_nets.errors import CheckpointError, ConfigError, InputError
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.weights.build import build_classifier, load_encoder
-from smart_nets.weights.io import load_weights, read_card
+from smart_nets.weights.io import kind_of, load_weights, read_card
 
 TOLERANCE = 1e-3  # of the largest output, by which an exported network may differ before it is refused
 ENDINGS = {"torchscript": "ts", "export": "pt2", "onnx": "onnx"}
@@ -73,7 +73,7 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
 
 
 def _network(model: str | Path, card: dict[str, Any]) -> nn.Module:
-    if "classes" not in card:
+    if kind_of(card) == "encoder":
         return AttentionNet(load_encoder(model)).eval()
     classifier = build_classifier(card)
     load_weights(classifier, model)

@@ -17,6 +17,7 @@ from typing import Any
 
 import nibabel as nib
 import pytest
+from fixtures.small import SAVED
 
 from smart_nets.phantom import make_dataset
 
