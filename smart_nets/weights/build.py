@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from smart_nets.errors import CheckpointError
+from smart_nets.networks import BACKBONES
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
-from smart_nets.networks.encoder import Encoder, SmartEncoder
-from smart_nets.networks.vit import ViTEncoder
+from smart_nets.networks.encoder import Encoder
 from smart_nets.weights.io import card_path, compare, kind_of, load_weights, read_card
 
 logger = logging.getLogger(__name__)
 ATTENTION = "semantic_attention."
-ENCODERS: dict[str, Callable[..., Encoder]] = {"SmartEncoder": SmartEncoder, "ViTEncoder": ViTEncoder}
 
 
 def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
@@ -27,11 +26,11 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
     """
     options = dict(architecture)
     name = options.pop("name", None)
-    if name not in ENCODERS:
-        what, known = "is an encoder this version does not know", " or ".join(ENCODERS)
+    if name not in BACKBONES:
+        what, known = "is an encoder this version does not know", " or ".join(BACKBONES)
         raise CheckpointError(what, where="architecture", expected=known, found=name, remedy="update smart-nets")
     try:
-        return ENCODERS[name](**options)
+        return BACKBONES[name](**options)
     except TypeError as error:
         what, where = "has options this version does not know", f"architecture of {name}"
         raise CheckpointError(what, where=where, found=error, remedy="update smart-nets or check the card") from error
