@@ -16,6 +16,12 @@ class Rule(NamedTuple):
     expected: str
     good: Callable[[Any], bool]
 
+    def check(self, name: str, value: Any, remedy: str = "") -> None:
+        """ConfigError, with the name of the setting, unless it is good."""
+        if not self.good(value):
+            found = repr(value) if value == "" else value
+            raise ConfigError(self.what, where=name, expected=self.expected, found=found, remedy=remedy)
+
 
 def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
@@ -40,9 +46,13 @@ FROM_1 = Rule("is no count", "a whole number from 1", lambda value: _whole(value
 SEED = Rule("is no seed", "a whole number from 0 to 4294967295", lambda value: _whole(value) and 0 <= value < 2**32)
 ABOVE_0 = Rule("cannot be", "a number above 0", lambda value: _number(value) and value > 0)
 NOT_BELOW_0 = Rule("cannot be", "a number from 0", lambda value: _number(value) and value >= 0)
+INSIDE_0_1 = Rule("is no share", "a number between 0 and 1", lambda value: _number(value) and 0 < value < 1)
+BELOW_1 = Rule("is no share", "a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1)
+UP_TO_1 = Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1)
 
 RULES = {
-    **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),  # how many: where they are used
+    # how many: where they are used
+    **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),
     **dict.fromkeys(("margin", "num_workers"), FROM_0),
     **dict.fromkeys(("batch_size", "places"), FROM_1),
     **dict.fromkeys(("seed", "subset_seed"), SEED),
@@ -50,17 +60,18 @@ RULES = {
     **dict.fromkeys(("weight_decay", "clip_gradient"), NOT_BELOW_0),
     **dict.fromkeys(("hu_gain", "hu_offset", "hu_noise", "tissue", "mask_share", "guided_from", "min_lr"), NOT_BELOW_0),
     "zoom": Rule("is no range", "[low, high] above 0", lambda value: _pair(value, ABOVE_0.good)),
-    "betas": Rule("are no betas", "two numbers in [0, 1)", lambda value: _pair(value, lambda b: _number(b) and 0 <= b < 1)),
+    "betas": Rule("are no betas", "two numbers in [0, 1)", lambda value: _pair(value, BELOW_1.good)),
     "warmup": Rule("is no share", "0 to 1", lambda value: _number(value) and 0 <= value <= 1),
-    "train_fraction": Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1),
+    "train_fraction": UP_TO_1,
     "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
     "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),
     "name": Rule("is no name", "a text", lambda value: isinstance(value, str) and bool(value.strip())),
     "class_weights": Rule(
-        "cannot be", "balanced, None, or a number above 0 for each of the two classes",
+        "cannot be",
+        "balanced, None, or a number above 0 for each of the two classes",
         lambda value: value in (None, "balanced") or _pair(value, ABOVE_0.good),
     ),
-}  # fmt: skip
+}
 
 
 def one_of(name: str, value: Any, choices: Iterable[Any], remedy: str = "choose one of them") -> None:
@@ -92,6 +103,6 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 def check_setting(name: str, value: Any) -> Any:
     """The value, so that an expression of a configuration can use it; raises as `check_settings`."""
     rule = RULES.get(name)
-    if rule is not None and not rule.good(value):
-        raise ConfigError(rule.what, where=name, expected=rule.expected, found=repr(value) if value == "" else value)
+    if rule is not None:
+        rule.check(name, value)
     return value

@@ -37,8 +37,8 @@ def epochs_within(
     if isinstance(minutes, bool) or not isinstance(minutes, (int, float)) or not 0 < minutes < math.inf:
         raise ConfigError("is no time", where="minutes", expected="a number above 0", found=minutes)
     if steps_per_epoch < 1:
-        raise ConfigError("there is no step in an epoch", where="steps_per_epoch", found=steps_per_epoch,
-                          remedy="give more scans or visits_per_epoch, or a smaller batch_size")  # fmt: skip
+        what, remedy = "no step in an epoch", "give more scans or visits_per_epoch, or a smaller batch_size"
+        raise ConfigError(what, where="steps_per_epoch", expected="1 or more", found=steps_per_epoch, remedy=remedy)
     seconds = _of_first_rank(SPARE * seconds_per_step(network, crop, crops, autocast))
     epochs = max(1, round(minutes * 60 / (seconds * steps_per_epoch)))
     logger.info(

@@ -18,15 +18,12 @@ from smart_nets.networks.grid import Grid, cell_of, expand, grid_of
 from smart_nets.networks.heads import ImageHead, ProjectionHead
 from smart_nets.pretrain.ema import Branch, update_teacher
 from smart_nets.pretrain.instruments import lost_share, overlap
-from smart_nets.pretrain.losses.distillation import Centring, DistillationLoss
+from smart_nets.pretrain.losses.distillation import DISTILLED, Centring, DistillationLoss
 from smart_nets.pretrain.losses.image import masked_l1, one_grey
 from smart_nets.pretrain.losses.koleo import koleo_of_views
 from smart_nets.pretrain.masking import StudentMask, patch_dropout, resample_mask
 from smart_nets.pretrain.step_checks import check_heads, check_shared, check_step
 from smart_nets.pretrain.taps import Taps
-
-DISTILLED = ("ampd", "aitd", "gitd")
-LOSSES = ("amip", *DISTILLED, "koleo")
 
 
 class Look(NamedTuple):
@@ -95,10 +92,9 @@ class CoDistillation(nn.Module):
         self.weights = {name: float(value) for name, value in weights.items() if value}
         self.taps = taps or Taps()
         self.taps.check(encoder)
-        check_step(encoder, self.student_mask, self.weights, LOSSES, patch_drop_ratio, {
-            "teacher_drop_grid": drop_grid, "teacher_fill": teacher_fill, "attention_input": attention_input,
-            "ampd_tokens": ampd_tokens,
-        })  # fmt: skip
+        chosen: dict[str, str] = {"teacher_drop_grid": drop_grid, "teacher_fill": teacher_fill}
+        chosen |= {"attention_input": attention_input, "ampd_tokens": ampd_tokens}
+        check_step(encoder, self.student_mask, self.weights, patch_drop_ratio, chosen)
         check_heads(standardised_heads, DISTILLED, shared_head)
         self.patch_drop_ratio, self.drop_grid, self.teacher_fill = patch_drop_ratio, drop_grid, teacher_fill
         self.attention_input, self.symmetric, self.ampd_tokens = attention_input, symmetric, ampd_tokens

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from smart_nets.pretrain import health_rules as rules
-from smart_nets.pretrain.health_rules import DISTILLED, Finding
+from smart_nets.pretrain.health_rules import Finding
+from smart_nets.pretrain.step_checks import LOSSES
 from smart_nets.training.progress import Means
 
 logger = logging.getLogger(__name__)
@@ -39,11 +40,18 @@ def judge(values: Mapping[str, float], mask_ratio: float = math.nan, uniform: fl
     """
     v = {name: value for name, value in values.items() if math.isfinite(value)}
     findings = [
-        rules.mask(v), rules.overlap(v, mask_ratio), rules.brightness(v), rules.variation(v),
-        rules.rank(v, "cls", "[CLS]", rules.RANK_CLS),
-        rules.rank(v, "pooled", "the pooled feature", rules.RANK_POOLED),
-        rules.entropy(v, uniform), rules.information(v), rules.gain(v), rules.painting(v), rules.teacher(v),
-    ]  # fmt: skip
+        rules.judge_mask(v),
+        rules.judge_overlap(v, mask_ratio),
+        rules.judge_brightness(v),
+        rules.judge_variation(v),
+        rules.judge_rank(v, "cls", "[CLS]", rules.RANK_CLS),
+        rules.judge_rank(v, "pooled", "the pooled feature", rules.RANK_POOLED),
+        rules.judge_entropy(v, uniform),
+        rules.judge_information(v),
+        rules.judge_gain(v),
+        rules.judge_painting(v),
+        rules.judge_teacher(v),
+    ]
     return [each for each in findings if each is not None]
 
 
@@ -55,12 +63,11 @@ def summary(findings: Sequence[Finding]) -> Summary:
         remark = f"{len(bad)} of {checks} bad" + (f", {len(watch)} to watch" if watch else "")
         return Summary("bad", "degenerates", remark, f"The method does not do what it says: {_list(bad)}.")
     if not {each.name for each in findings} - {"entropy", "mask overlap"}:
-        return Summary("quiet", "not known", "its instruments were not logged",
-                       "Little that judges the method was logged, so its health cannot be judged.")  # fmt: skip
+        sentence = "Little that judges the method was logged, so its health cannot be judged."
+        return Summary("quiet", "not known", "its instruments were not logged", sentence)
     if watch:
-        return Summary(
-            "watch", "to watch", f"{len(watch)} of {checks} to watch", f"The method is in doubt: {_list(watch)}."
-        )
+        remark = f"{len(watch)} of {checks} to watch"
+        return Summary("watch", "to watch", remark, f"The method is in doubt: {_list(watch)}.")
     return Summary("good", "works", f"all of {checks} good", f"The method does what it says, by all of {checks}.")
 
 
@@ -76,7 +83,7 @@ class Watch(Means):
         epochs: of the whole run.
     """
 
-    shown = ("loss", "amip", *DISTILLED, "koleo")
+    shown = ("loss", *LOSSES)
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs

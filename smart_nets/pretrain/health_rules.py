@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from smart_nets.pretrain.losses.distillation import DISTILLED
+
 Kind = Literal["good", "watch", "bad"]
-DISTILLED = ("ampd", "aitd", "gitd")
 
 # Pairs are (good up to or from, watch up to or from); beyond the second a value is bad.
 # Share of hidden cells off chance: batches scatter by a few hundredths, a tenth is a habit.
@@ -57,46 +58,45 @@ def entropy_verdict(last: Mapping[str, float], uniform: float) -> tuple[str, str
     flat = ", ".join(name for name, share in shares.items() if share > UNIFORM)
     stuck = ", ".join(name for name, share in shares.items() if share < COLLAPSED)
     if flat:
-        return "bad", "collapsed to uniform", (
-            f"Collapsed: for {flat} the teacher gives all outputs nearly the same probability, so the student has "
-            "nothing to learn from it. Lower the teacher temperature or the learning rate.")  # fmt: skip
+        why = "gives all outputs nearly the same probability, so the student has nothing to learn from it"
+        todo = "Lower the teacher temperature or the learning rate."
+        return "bad", "collapsed to uniform", f"Collapsed: for {flat} the teacher {why}. {todo}"
     if stuck:
-        return "bad", "collapsed to one output", (
-            f"Collapsed: for {stuck} the teacher always gives one and the same output. Raise the teacher temperature "
-            "and check the centring.")  # fmt: skip
+        todo = "Raise the teacher temperature and check the centring."
+        why = "always gives one and the same output"
+        return "bad", "collapsed to one output", f"Collapsed: for {stuck} the teacher {why}. {todo}"
     low, high = min(shares.values()), max(shares.values())
     spread = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
-    return "good", "not collapsed", (
-        f"Not collapsed: at the end the teacher's answers had {spread} of the entropy of a uniform guess, neither "
-        "everything alike (100%) nor always one output (0%).")  # fmt: skip
+    had = f"at the end the teacher's answers had {spread} of the entropy of a uniform guess"
+    ends = "neither everything alike (100%) nor always one output (0%)"
+    return "good", "not collapsed", f"Not collapsed: {had}, {ends}."
 
 
-def mask(v: Mapping[str, float]) -> Finding | None:
+def judge_mask(v: Mapping[str, float]) -> Finding | None:
     if not {"mask_lost", "lost"} <= v.keys():
         return None
     hidden, chance = v["mask_lost"], v["lost"]
     off = round(abs(hidden - chance), 9)  # 0.73 - 0.7 is not more than 0.03
     kind: Kind = "good" if off <= GAP[0] else "watch" if off <= GAP[1] else "bad"
-    does = {"good": "does not repeat the teacher's noise", "watch": "leans on the teacher's noise",
-            "bad": "repeats the teacher's noise"}[kind]  # fmt: skip
+    does = {"good": "does not repeat", "watch": "leans on", "bad": "repeats"}[kind] + " the teacher's noise"
     if hidden < chance and kind != "good":
         does = "avoids what the teacher has lost"
-    return Finding("mask", kind, f"the mask {does}", f"The mask {does}: {hidden:.0%} of the hidden cells are cells the "
-                   f"teacher never saw, chance is {chance:.0%}.")  # fmt: skip
+    share = f"{hidden:.0%} of the hidden cells are cells the teacher never saw, chance is {chance:.0%}"
+    return Finding("mask", kind, f"the mask {does}", f"The mask {does}: {share}.")
 
 
-def overlap(v: Mapping[str, float], chance: float) -> Finding | None:
+def judge_overlap(v: Mapping[str, float], chance: float) -> Finding | None:
     share = v.get("instruments/mask_overlap", v.get("mask_overlap"))
     if share is None or not math.isfinite(chance):
         return None
     kind: Kind = "good" if share > chance + OVERLAP else "watch"
-    start = "With and without its noise the teacher chooses much the same cells" if kind == "good" else (
-        "The teacher's noise decides which cells are chosen")  # fmt: skip
-    return Finding("mask overlap", kind, "the teacher's noise decides which cells are chosen",
-                   f"{start}: {share:.0%} of the top cells are the same, chance is {chance:.0%}.")  # fmt: skip
+    clause = "the teacher's noise decides which cells are chosen"
+    start = "With and without its noise the teacher chooses much the same cells" if kind == "good" else _upper(clause)
+    alike = f"{share:.0%} of the top cells are the same, chance is {chance:.0%}"
+    return Finding("mask overlap", kind, clause, f"{start}: {alike}.")
 
 
-def brightness(v: Mapping[str, float]) -> Finding | None:
+def judge_brightness(v: Mapping[str, float]) -> Finding | None:
     r = v.get("instruments/attention_brightness")
     if r is None:
         return None
@@ -105,93 +105,87 @@ def brightness(v: Mapping[str, float]) -> Finding | None:
     does = {"good": "is more than brightness", "watch": f"leans towards {what} cells", "bad": f"follows {what} cells"}
     more = ", whatever they show" if kind == "bad" else ""
     clause = f"attention {does[kind]}"
-    return Finding("brightness", kind, clause, f"{_upper(clause)}{more}: its correlation with the intensity of a cell is "
-                   f"{r:.2f}.".replace("-", "−"))  # fmt: skip
+    measured = f"its correlation with the intensity of a cell is {r:.2f}".replace("-", "−")
+    return Finding("brightness", kind, clause, f"{_upper(clause)}{more}: {measured}.")
 
 
-def variation(v: Mapping[str, float]) -> Finding | None:
+def judge_variation(v: Mapping[str, float]) -> Finding | None:
     x = v.get("instruments/attention_variation")
     if x is None:
         return None
     if x < FLAT:
-        return Finding("variation", "bad", "attention is flat", "Attention is flat: every cell gets nearly the same, so which "
-                       f"cells are hidden means nothing (spread {x:.1%} of the mean).")  # fmt: skip
+        clause, why = "attention is flat", "every cell gets nearly the same, so which cells are hidden means nothing"
+        return Finding("variation", "bad", clause, f"{_upper(clause)}: {why} (spread {x:.1%} of the mean).")
     if x > PEAKED:
-        return Finding("variation", "bad", "attention sits on a few cells", "Attention sits on a few cells and says nothing "
-                       f"of the others (spread {x:.1f} times the mean).")  # fmt: skip
-    return Finding("variation", "good", "attention differs from cell to cell",
-                   f"Attention differs from cell to cell, by {x:.0%} of its mean.")  # fmt: skip
+        clause, spread = "attention sits on a few cells", f"spread {x:.1f} times the mean"
+        return Finding("variation", "bad", clause, f"{_upper(clause)} and says nothing of the others ({spread}).")
+    clause = "attention differs from cell to cell"
+    return Finding("variation", "good", clause, f"{_upper(clause)}, by {x:.0%} of its mean.")
 
 
-def rank(v: Mapping[str, float], name: str, what: str, steps: tuple[float, float]) -> Finding | None:
+def judge_rank(v: Mapping[str, float], name: str, what: str, steps: tuple[float, float]) -> Finding | None:
     """`name` in the log, `what` in words: "[CLS]", "the pooled feature"."""
     x = v.get(f"instruments/rank_{name}")
     if x is None:
         return None
     kind = _high(x, *steps)
     count = "one dimension" if round(x, 1) <= 1 else f"{x:.1f} dimensions" if x < 10 else f"{x:.0f} dimensions"
-    says = {"good": "it tells crops apart in many ways", "watch": "it tells crops apart in a few ways only",
-            "bad": "as a rule it says how bright a crop is, and little else"}[kind]  # fmt: skip
-    clause = f"{what} has {count}"
+    ways = "many ways" if kind == "good" else "a few ways only"
+    says = "as a rule it says how bright a crop is, and little else"
+    clause, says = f"{what} has {count}", says if kind == "bad" else f"it tells crops apart in {ways}"
     return Finding(f"rank of {name}", kind, clause, f"{_upper(clause)}: {says}.")
 
 
-def entropy(v: Mapping[str, float], uniform: float) -> Finding | None:
+def judge_entropy(v: Mapping[str, float], uniform: float) -> Finding | None:
     kind, word, sentence = entropy_verdict(_by_loss(v, "teacher_entropy"), uniform)
     if kind == "good":
         return Finding("entropy", "good", f"the teacher's answers have {word}", sentence)
     return Finding("entropy", "bad", f"the teacher's answers have {word}", sentence) if kind == "bad" else None
 
 
-def information(v: Mapping[str, float]) -> Finding | None:
+def judge_information(v: Mapping[str, float]) -> Finding | None:
     kind, names, numbers = _worst(_by_loss(v, "teacher_information"), INFORMATION)
     if kind is None:
         return None
-    does = {
-        "good": "depend on what it sees",
-        "watch": "depend little on what it sees",
-        "bad": "hardly depend on what it sees",
-    }
-    clause = f"the teacher's answers {does[kind]}" + ("" if kind == "good" else f" ({names})")
-    return Finding("information", kind, clause, f"{_upper(clause)}: they tell {numbers} nats about it; telling two kinds of "
-                   "input apart takes 0.69.")  # fmt: skip
+    depend = {"good": "depend", "watch": "depend little", "bad": "hardly depend"}[kind]
+    clause = f"the teacher's answers {depend} on what it sees" + ("" if kind == "good" else f" ({names})")
+    tell = f"they tell {numbers} nats about it; telling two kinds of input apart takes 0.69"
+    return Finding("information", kind, clause, f"{_upper(clause)}: {tell}.")
 
 
-def gain(v: Mapping[str, float]) -> Finding | None:
+def judge_gain(v: Mapping[str, float]) -> Finding | None:
     kind, names, numbers = _worst(_by_loss(v, "gain"), GAIN)
     if kind is None:
         return None
-    does = {"good": "answers by what it sees", "watch": "hardly does better than one answer for everything",
-            "bad": "does no better than one answer for everything"}[kind]  # fmt: skip
-    clause = f"the student {does}" + ("" if kind == "good" else f" ({names})")
-    ahead = (
-        f"falls behind that answer by {numbers.replace('−', '')}" if kind == "bad" else f"beats one answer by {numbers}"
-    )
-    return Finding("gain", kind, clause, f"{_upper(clause)}: it {ahead} nats.")
+    better = "hardly does better" if kind == "watch" else "does no better"
+    does = "answers by what it sees" if kind == "good" else f"{better} than one answer for everything ({names})"
+    behind = f"falls behind that answer by {numbers.replace('−', '')}"
+    ahead = behind if kind == "bad" else f"beats one answer by {numbers}"
+    return Finding("gain", kind, f"the student {does}", f"The student {does}: it {ahead} nats.")
 
 
-def painting(v: Mapping[str, float]) -> Finding | None:
+def judge_painting(v: Mapping[str, float]) -> Finding | None:
     x = v.get("amip_relative")
     if x is None:
         return None
     kind: Kind = "good" if x <= AMIP[0] else "watch" if x < AMIP[1] else "bad"
     if kind == "bad":
-        return Finding("AMIP", kind, "one grey value would paint better", "One grey value would do better: painting misses "
-                       f"{x:.0%} of what the best single grey of each crop would miss.")  # fmt: skip
+        missed = f"painting misses {x:.0%} of what the best single grey of each crop would miss"
+        return Finding("AMIP", kind, "one grey value would paint better", f"One grey value would do better: {missed}.")
     how = "Painting shows more than brightness" if kind == "good" else "Painting shows little more than brightness"
-    return Finding("AMIP", kind, "painting is little better than one grey value", f"{how}: its error is {1 - x:.0%} less than "
-                   "one grey value per crop would miss.")  # fmt: skip
+    less = f"its error is {1 - x:.0%} less than one grey value per crop would miss"
+    return Finding("AMIP", kind, "painting is little better than one grey value", f"{how}: {less}.")
 
 
-def teacher(v: Mapping[str, float]) -> Finding | None:
+def judge_teacher(v: Mapping[str, float]) -> Finding | None:
     x = v.get("instruments/teacher_moved")
     if x is None:
         return None
-    if x < MOVED:
-        return Finding("teacher", "watch", "the teacher is still nearly its random start", "The teacher is still nearly its "
-                       f"random start: its weights moved by {x:.1%} of their length.")  # fmt: skip
-    return Finding("teacher", "good", "the teacher has left its random start",
-                   f"The teacher has left its random start: its weights moved by {x:.0%} of their length.")  # fmt: skip
+    near = x < MOVED
+    clause = "the teacher is still nearly its random start" if near else "the teacher has left its random start"
+    moved = f"{x:.1%}" if near else f"{x:.0%}"
+    sentence = f"{_upper(clause)}: its weights moved by {moved} of their length."
+    return Finding("teacher", "watch" if near else "good", clause, sentence)
 
 
 def _by_loss(v: Mapping[str, float], what: str) -> dict[str, float]:

@@ -41,8 +41,8 @@ def lost_share(hidden: Tensor, lost: Tensor, size: Sequence[int]) -> tuple[Tenso
     Raises:
         ConfigError: masks of other crops, or of cells that do not tile these.
     """
-    _check(hidden.dim() == lost.dim() == 2 and len(hidden) == len(lost) and min(hidden.shape[1], lost.shape[1]) > 0,
-           "two masks (B, N) and (B, M)", hidden.shape, lost.shape)  # fmt: skip
+    fine = hidden.dim() == lost.dim() == 2 and len(hidden) == len(lost) and min(hidden.shape[1], lost.shape[1]) > 0
+    _check(fine, "two masks (B, N) and (B, M)", hidden.shape, lost.shape)
     finer = [side // min(cell_of(hidden, size), cell_of(lost, size)) for side in size]
     both = expand(hidden, finer), expand(lost, finer)  # (B, d, h, w)
     return (both[0] & both[1]).sum() / both[0].sum().clamp(min=1), both[1].float().mean()
@@ -79,8 +79,8 @@ def follows_brightness(attention: Tensor, images: Tensor, cell: int) -> float:
     Crops of one intensity everywhere, or with attention that is the same everywhere, do not count; NaN if none does.
     """
     tokens = grid_of(images.shape[2:], cell)
-    _check(images.shape[1] == 1 and attention.shape == (len(images), math.prod(tokens)), "one value per cell of each crop",
-           attention.shape, images.shape, cell)  # fmt: skip
+    fits = images.shape[1] == 1 and attention.shape == (len(images), math.prod(tokens))
+    _check(fits, "one value per cell of each crop", attention.shape, images.shape, cell)
     intensity = F.avg_pool3d(images, cell).flatten(1)  # (n, 1, d, h, w) -> (n, N)
     a, b = (each.double() - each.double().mean(1, keepdim=True) for each in (attention, intensity))
     fine = (intensity.std(1) > EVEN) & (a.norm(dim=1) > 0)
@@ -98,9 +98,8 @@ def variation(attention: Tensor) -> float:
 def distance(module: nn.Module, start: Sequence[Tensor]) -> float:
     """How far weights are from where they were, over how large they were then."""
     now = list(module.parameters())
-    _check(
-        [a.shape for a in now] == [b.shape for b in start] != [], "the weights of this network", len(now), len(start)
-    )
+    alike = [a.shape for a in now] == [b.shape for b in start] != []
+    _check(alike, "the weights of this network", len(now), len(start))
     moved = torch.stack([(a.detach() - b).norm() for a, b in zip(now, start, strict=True)]).norm()
     return float(moved / torch.stack([b.norm() for b in start]).norm())
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.grid import Grid, expand, grid_of
+from smart_nets.settings import INSIDE_0_1, UP_TO_1, one_of
 
 Mode = Literal["attentive", "low", "mst", "block", "random"]
 Hint = Literal["top", "random"]
@@ -127,34 +128,24 @@ class StudentMask:
     share: float = 1.0
 
     def __post_init__(self) -> None:
-        _one_of("mask_mode", self.mode, get_args(Mode))
-        _one_of("hint", self.hint, get_args(Hint))
-        _one_of("mask_grid", self.cell, ("sa", "16vox"))
-        _between("mask_ratio", self.ratio)
-        if not 0 < self.share <= 1:
-            raise ConfigError("is no share of the crops", where="mask_share", expected="above 0, up to 1",
-                              found=self.share, remedy="1 masks every crop")  # fmt: skip
+        one_of("mask_mode", self.mode, get_args(Mode))
+        one_of("hint", self.hint, get_args(Hint))
+        one_of("mask_grid", self.cell, ("sa", "16vox"))
+        INSIDE_0_1.check("mask_ratio", self.ratio)
+        UP_TO_1.check("mask_share", self.share, "1 masks every crop")
         if self.mode == "mst":
-            _between("mst_probability", self.probability)
+            INSIDE_0_1.check("mst_probability", self.probability)
         if self.mode != "attentive":
             return
         pool = self.hint_ratio if self.hint_pool is None else self.hint_pool
         if not 0 <= self.hint_ratio < self.ratio:
-            raise ConfigError(
-                "hints would show every hidden token",
-                where="hint_ratio",
-                expected=f"a number in [0, mask_ratio={self.ratio})",
-                found=self.hint_ratio,
-                remedy="lower hint_ratio or raise mask_ratio",
-            )
+            what, expected = "hints would show every hidden token", f"a number in [0, mask_ratio={self.ratio})"
+            remedy = "lower hint_ratio or raise mask_ratio"
+            raise ConfigError(what, where="hint_ratio", expected=expected, found=self.hint_ratio, remedy=remedy)
         if self.hint == "random" and not self.hint_ratio <= pool <= self.ratio:
-            raise ConfigError(
-                "the pool of hints must lie among the hidden tokens and hold all hints",
-                where="hint_pool",
-                expected=f"a number in [hint_ratio={self.hint_ratio}, mask_ratio={self.ratio}]",
-                found=pool,
-                remedy="change hint_pool",
-            )
+            what = "the pool of hints must lie among the hidden tokens and hold all hints"
+            expected = f"a number in [hint_ratio={self.hint_ratio}, mask_ratio={self.ratio}]"
+            raise ConfigError(what, where="hint_pool", expected=expected, found=pool, remedy="change hint_pool")
 
     @property
     def needs_attention(self) -> bool:
@@ -185,8 +176,8 @@ class StudentMask:
                 return block_mask(batch, target, self.ratio, device)
             return random_mask(batch, math.prod(target), self.ratio, device)
         if attention is None:
-            raise ConfigError("this mask needs semantic attention", where="mask_mode", found=self.mode,
-                              remedy="set sa_stage, or mask_mode to random or block")  # fmt: skip
+            remedy = "set sa_stage, or mask_mode to random or block"
+            raise ConfigError("needs semantic attention", where="mask_mode", found=self.mode, remedy=remedy)
         if target != grid:
             attention = resample_attention(attention, grid, target)
         if self.mode == "attentive":
@@ -226,15 +217,3 @@ def _place_block(mask: Tensor, low: int, room: int) -> bool:
         return False
     box.fill_(True)
     return True
-
-
-def _between(name: str, value: float) -> None:
-    if not 0 < value < 1:
-        raise ConfigError("is no share of the tokens", where=name, expected="a number between 0 and 1", found=value,
-                          remedy=f"change {name}")  # fmt: skip
-
-
-def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ConfigError("is not known", where=name, expected=" or ".join(choices), found=value,
-                          remedy=f"choose one of them for {name}")  # fmt: skip

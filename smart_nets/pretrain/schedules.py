@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 from smart_nets.errors import ConfigError
+from smart_nets.settings import ABOVE_0, between
 
 
 def cosine(start: float, end: float, done: float) -> float:
@@ -41,17 +42,13 @@ class Schedules:
 
     def __post_init__(self) -> None:
         if self.max_epochs < 1 or self.warmup_epochs < 0:
-            raise ConfigError("there is nothing to train", where="max_epochs, warmup_epochs",
-                              expected="max_epochs >= 1 and warmup_epochs >= 0",
-                              found=f"{self.max_epochs}, {self.warmup_epochs}", remedy="change them")  # fmt: skip
-        if not all(0 <= value <= 1 for value in self.momentum):
-            raise ConfigError("is no momentum", where="momentum", expected="two numbers in [0, 1]", found=self.momentum,
-                              remedy="0.996 to 1 is the paper's choice")  # fmt: skip
-        if self.patch_delay < 0:
-            raise ConfigError("must be 0 or more", where="patch_delay", found=self.patch_delay)
-        if min(self.teacher_temperature[:2]) <= 0:
-            raise ConfigError("must be above 0", where="teacher_temperature", found=self.teacher_temperature,
-                              remedy="0.04 to 0.07 is usual")  # fmt: skip
+            where, found = "max_epochs, warmup_epochs", f"{self.max_epochs}, {self.warmup_epochs}"
+            raise ConfigError("there is nothing to train", where=where, expected="1 or more, 0 or more", found=found)
+        for value in self.momentum:
+            between("momentum", value, 0, 1, "0.996 to 1 is the paper's choice")
+        between("patch_delay", self.patch_delay, 0)
+        for value in self.teacher_temperature[:2]:
+            ABOVE_0.check("teacher_temperature", value, "0.04 to 0.07 is usual")
 
     def at(self, epoch: float) -> dict[str, float]:
         """The values after `epoch` epochs."""

@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import Encoder
+from smart_nets.pretrain.losses.distillation import DISTILLED
 from smart_nets.pretrain.masking import MASK_CELL, StudentMask
+from smart_nets.settings import BELOW_1, one_of
 
+LOSSES = ("amip", *DISTILLED, "koleo")
 CHOICES = {
     "teacher_drop_grid": ("patch", "sa"),
     "teacher_fill": ("mask_token", "zero"),
@@ -17,41 +20,40 @@ CHOICES = {
 
 
 def check_step(
-    encoder: Encoder, mask: StudentMask, weights: Mapping[str, float], losses: Sequence[str], drop_ratio: float,
-    chosen: Mapping[str, str],
-) -> None:  # fmt: skip
+    encoder: Encoder, mask: StudentMask, weights: Mapping[str, float], drop_ratio: float, chosen: Mapping[str, str]
+) -> None:
     """ConfigError for settings that contradict each other or the encoder; `chosen` by the names of `CHOICES`."""
-    if set(weights) - set(losses) or not weights or min(weights.values()) < 0:
-        raise ConfigError("needs at least one known loss with a positive weight", where="weights",
-                          expected=", ".join(losses), found=weights or "none", remedy="set one above 0")  # fmt: skip
-    if not 0 <= drop_ratio < 1:
-        raise ConfigError("is no share of the tokens", where="patch_drop_ratio", expected="a number in [0, 1)",
-                          found=drop_ratio, remedy="0.7 is the paper's, 0 switches the noise off")  # fmt: skip
+    if set(weights) - set(LOSSES) or not weights or min(weights.values()) < 0:
+        known = f"weights above 0 of {', '.join(LOSSES)}"
+        raise ConfigError("needs at least one known loss", where="weights", expected=known, found=weights or "none")
+    BELOW_1.check("patch_drop_ratio", drop_ratio, "0.7 is the paper's, 0 switches the noise off")
     for name, value in chosen.items():
-        if value not in CHOICES[name]:
-            raise ConfigError("is not known", where=name, expected=" or ".join(CHOICES[name]), found=value,
-                              remedy="choose one of them")  # fmt: skip
+        one_of(name, value, CHOICES[name])
     if not encoder.has_attention and (mask.needs_attention or "aitd" in weights):
-        raise ConfigError("needs semantic attention, which this encoder lacks", where="mask_mode or weight_aitd",
-                          found=f"{mask.mode} mask, losses {sorted(weights)}",
-                          remedy="set sa_stage, or use a random or block mask and weight_aitd 0")  # fmt: skip
+        found = f"{mask.mode} mask, losses {sorted(weights)}"
+        remedy = "set sa_stage, or use a random or block mask and weight_aitd 0"
+        raise ConfigError(
+            "needs semantic attention of the encoder", where="mask_mode or weight_aitd", found=found, remedy=remedy
+        )
 
 
 def check_heads(names: Sequence[str], heads: Sequence[str], shared: bool = False) -> None:
     """ConfigError unless `names` is a list of heads; AMPD and AITD, if they share one, both or neither in it."""
     if isinstance(names, str) or not set(names) <= set(heads):
-        raise ConfigError("has names of no head", where="standardised_heads", expected=f"a list of {', '.join(heads)}",
-                          found=names)  # fmt: skip
+        known = f"a list of {', '.join(heads)}"
+        raise ConfigError("has names of no head", where="standardised_heads", expected=known, found=names)
     if shared and len({"ampd", "aitd"} & set(names)) == 1:
-        raise ConfigError("standardises half of a shared head", where="standardised_heads, shared_head",
-                          expected="ampd and aitd together, or neither", found=names)  # fmt: skip
+        where = "standardised_heads, shared_head"
+        raise ConfigError("takes half of a shared head", where=where, expected="ampd and aitd, or neither", found=names)
 
 
 def check_shared(dims: Mapping[str, int]) -> None:
     """ConfigError when AMPD and AITD compare features of two widths: one head cannot read both."""
     if dims["ampd"] != dims["aitd"]:
-        raise ConfigError("cannot read features of two widths", where="shared_head", expected="ampd as wide as aitd",
-                          found=f"{dims['ampd']} and {dims['aitd']}", remedy="set ampd_tap to merged")  # fmt: skip
+        found, remedy = f"{dims['ampd']} and {dims['aitd']}", "set ampd_tap to merged"
+        raise ConfigError(
+            "cannot read features of two widths", where="shared_head", expected="one width", found=found, remedy=remedy
+        )
 
 
 def check_mask_grid(crop: Sequence[int], encoder: Encoder, mask: StudentMask) -> None:
@@ -65,7 +67,6 @@ def check_mask_grid(crop: Sequence[int], encoder: Encoder, mask: StudentMask) ->
         count *= max(1, side // cell)
     hidden = mask.count(count)
     if not 0 < hidden < count:
-        raise ConfigError("leaves too few cells for a mask", where="sa_stage, crop_size, mask_ratio",
-                          expected="at least one cell hidden and one seen",
-                          found=f"{count} cells of {cell} voxels, {hidden} hidden",
-                          remedy="take an earlier sa_stage or a larger crop_size")  # fmt: skip
+        where, found = "sa_stage, crop_size, mask_ratio", f"{count} cells of {cell} voxels, {hidden} hidden"
+        expected, remedy = "one or more hidden and seen", "take an earlier sa_stage or a larger crop_size"
+        raise ConfigError("leaves too few cells for a mask", where=where, expected=expected, found=found, remedy=remedy)

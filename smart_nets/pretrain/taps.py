@@ -11,6 +11,7 @@ from torch import Tensor
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.networks.grid import Grid
+from smart_nets.settings import one_of
 
 Merged = Literal["merged", "pre_merge"]
 Deep = Literal["pooled", "patch", "stages"]
@@ -37,17 +38,15 @@ class Taps:
     def check(self, encoder: Encoder) -> None:
         """ConfigError for a name that is not known, and for what this encoder does not have."""
         for name, value in {"ampd_tap": self.ampd, "gitd_tap": self.gitd, "image_tap": self.image}.items():
-            if value not in CHOICES[name]:
-                raise ConfigError("is not known", where=name, expected=" or ".join(CHOICES[name]), found=value,
-                                  remedy="choose one of them")  # fmt: skip
+            one_of(name, value, CHOICES[name])
         if self.image_stage not in (1, 2, 3, 4):
             raise ConfigError("no such stage", where="image_stage", expected="1, 2, 3 or 4", found=self.image_stage)
         if self.image == "pre_merge" and self.image_stage != 4:
-            raise ConfigError("is told for the last stage only", where="image_tap, image_stage",
-                              expected="stage 4 with pre_merge", found=self.image_stage)  # fmt: skip
+            what, where = "is told for the last stage only", "image_tap, image_stage"
+            raise ConfigError(what, where=where, expected="stage 4 with pre_merge", found=self.image_stage)
         if "pre_merge" in (self.ampd, self.image) and len(encoder.map_dims) == 1:
-            raise ConfigError("this encoder merges nothing", where="ampd_tap, image_tap", expected="merged",
-                              found="pre_merge")  # fmt: skip
+            what, where = "this encoder merges nothing", "ampd_tap, image_tap"
+            raise ConfigError(what, where=where, expected="merged", found="pre_merge")
 
     def dims(self, encoder: Encoder) -> dict[str, int]:
         """Width of what each distillation loss compares."""

@@ -15,10 +15,12 @@ import torch.distributed as dist
 from monai.engines import SupervisedTrainer
 from torch import Tensor
 
-from smart_nets.errors import ConfigError, TrainingHealthError
-from smart_nets.pretrain.co_distillation import LOSSES, CoDistillation
+from smart_nets.errors import TrainingHealthError
+from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.schedules import Schedules
+from smart_nets.pretrain.step_checks import LOSSES
 from smart_nets.scans.window import WINDOW, window_hu
+from smart_nets.settings import between, one_of
 from smart_nets.training.optimisation import clip_each, freeze_last_layers, set_rates
 
 LOGGED = ("loss", *LOSSES, "amip_relative", "mask_lost", "lost", "mask_overlap")
@@ -52,13 +54,9 @@ class CoDistillationUpdate:
         window: tuple[float, float] = WINDOW,
         guided_from: float = 0,
     ) -> None:
-        if guided_from < 0:
-            raise ConfigError("must be 0 or more", where="guided_from", found=guided_from)
-        if autocast not in ("bf16", "off"):
-            raise ConfigError("is not known", where="autocast", expected="bf16 or off", found=autocast,
-                              remedy="fp16 is left out on purpose: it overflows in this method")  # fmt: skip
-        if accumulation_steps < 1:
-            raise ConfigError("must be at least 1", where="accumulation_steps", found=accumulation_steps)
+        between("guided_from", guided_from, 0)
+        one_of("autocast", autocast, ("bf16", "off"), "fp16 is left out on purpose: it overflows in this method")
+        between("accumulation_steps", accumulation_steps, 1)
         self.schedules, self.accumulation_steps, self.clip = schedules, accumulation_steps, clip
         self.freeze_epochs, self.autocast, self.patience = freeze_epochs, autocast, patience
         self.window, self.guided_from, self.skipped_in_a_row = window, guided_from, 0
@@ -75,10 +73,8 @@ class CoDistillationUpdate:
         views = views if views.is_floating_point() else window_hu(views, *self.window)
 
         network: Any = engine.network.train()
-        sync = (
-            contextlib.nullcontext() if last or network is model else network.no_sync()
-        )  # ranks meet at the last part
-        with sync:
+        alone = last or network is model  # ranks meet at the last part
+        with contextlib.nullcontext() if alone else network.no_sync():
             with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
                 out = network(views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"])
             (out["loss"] / self.accumulation_steps).backward()
@@ -110,12 +106,10 @@ class CoDistillationUpdate:
         model.skip_step()
         self.skipped_in_a_row += 1
         if self.skipped_in_a_row > self.patience:
+            what, expected = "gradients are not finite any more", f"at most {self.patience} such steps in a row"
+            remedy = "lower the learning rate or lengthen the warm-up, and check the data for broken scans"
             raise TrainingHealthError(
-                "gradients are not finite any more",
-                where=f"step {step}",
-                expected=f"at most {self.patience} such steps in a row",
-                found=self.skipped_in_a_row,
-                remedy="lower the learning rate or lengthen the warm-up, and check the data for broken scans",
+                what, where=f"step {step}", expected=expected, found=self.skipped_in_a_row, remedy=remedy
             )
 
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 from smart_nets.errors import ConfigError
+from smart_nets.settings import BELOW_1, between
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class ViewChanges:
     def __post_init__(self) -> None:
         if len(self.zoom) != 2 or not 0 < self.zoom[0] <= self.zoom[1]:
             raise ConfigError("is no range", where="zoom", expected="[low, high] above 0", found=self.zoom)
-        if not 0 <= self.gain < 1 or min(self.offset, self.noise) < 0:
-            raise ConfigError("cannot be", where="gain, offset, noise", expected="gain in [0, 1), HU from 0",
-                              found=f"{self.gain}, {self.offset}, {self.noise}")  # fmt: skip
+        BELOW_1.check("hu_gain", self.gain)
+        between("hu_offset", self.offset, 0)
+        between("hu_noise", self.noise, 0)
 
     def side(self, size: np.ndarray, random: np.random.RandomState) -> np.ndarray:
         """Voxels (3,) of the scan that a view of `size` voxels covers."""

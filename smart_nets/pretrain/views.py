@@ -15,6 +15,7 @@ from smart_nets.lists.store import CachedScan
 from smart_nets.pretrain.view_changes import ViewChanges
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.window import WINDOW, window_hu
+from smart_nets.settings import BELOW_1, between
 
 NOT_AIR, TRIES = -950, 8  # HU above which a voxel is lung or denser; draws
 
@@ -84,15 +85,13 @@ class TwoViewsd(Randomizable, MapTransform):
         if window is not None and not window[0] < window[1]:
             raise ConfigError("window needs low below high", where="window", found=list(window))
         if parent_crop is not None and (len(parent_crop) != 3 or any(np.less(parent_crop, size))):
-            raise ConfigError("the parent crop must not be smaller than the crop", where="parent_crop",
-                              expected=f"at least {list(size)}", found=list(parent_crop))  # fmt: skip
+            what, expected = "the parent crop must not be smaller than the crop", f"at least {list(size)}"
+            raise ConfigError(what, where="parent_crop", expected=expected, found=list(parent_crop))
         self.size, self.window = np.array(size), window
         self.parent = None if parent_crop is None else np.array(parent_crop)
         self.changes = changes or ViewChanges()
-        if not 0 <= tissue < 1:
-            raise ConfigError("is no share", where="tissue", expected="a number in [0, 1)", found=tissue)
-        if places < 1:
-            raise ConfigError("must be 1 or more", where="places", found=places)
+        BELOW_1.check("tissue", tissue)
+        between("places", places, 1)
         self.tissue, self.places = tissue, places
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -100,9 +99,10 @@ class TwoViewsd(Randomizable, MapTransform):
         scan: CachedScan = item[self.keys[0]]
         shape = np.array(scan.array.shape)
         if (shape * 2 < self.size).any():
-            raise InputError("is smaller than half the crop", where=scan.source, found=f"{shape}",
-                             expected=f"at least {(self.size + 1) // 2} voxels",
-                             remedy="leave it out, or take a smaller crop")  # fmt: skip
+            expected, remedy = f"at least {(self.size + 1) // 2} voxels", "leave it out, or take a smaller crop"
+            raise InputError(
+                "is smaller than half the crop", where=scan.source, expected=expected, found=shape, remedy=remedy
+            )
         pairs = np.stack([self._pair(scan.array) for _ in range(self.places)])  # (P, 2, 3)
         starts = pairs.transpose(1, 0, 2).reshape(-1, 3)  # (P, 2, 3) -> (2P, 3)
         views = torch.from_numpy(np.stack([self._view(scan.array, start) for start in starts]))

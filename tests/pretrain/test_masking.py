@@ -219,9 +219,9 @@ def test_without_attention_the_same_mask_is_random():
         ({"hint_ratio": -0.1}, "hint_ratio"),
         ({"hint": "random", "hint_ratio": 0.1, "hint_pool": 0.05}, "hint_pool"),
         ({"mode": "mst", "probability": 0}, "mst_probability"),
-        ({"share": 0.0}, "mask_share: is no share of the crops"),
-        ({"share": 1.1}, "mask_share: is no share of the crops"),
-        ({"share": -0.5}, "mask_share: is no share of the crops"),
+        ({"share": 0.0}, "mask_share: is no share (expected above 0"),
+        ({"share": 1.1}, "mask_share: is no share (expected above 0"),
+        ({"share": -0.5}, "mask_share: is no share (expected above 0"),
     ],
 )
 def test_contradictions_are_refused_at_once(options, says):

@@ -6,7 +6,8 @@ from fixtures.small import HEADS, SMALL
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.vit import ViTEncoder
-from smart_nets.pretrain.co_distillation import DISTILLED, CoDistillation
+from smart_nets.pretrain.co_distillation import CoDistillation
+from smart_nets.pretrain.losses.distillation import DISTILLED
 from smart_nets.pretrain.masking import StudentMask
 from smart_nets.pretrain.step_checks import CHOICES, check_heads, check_mask_grid
 from smart_nets.pretrain.taps import CHOICES as TAPPED

@@ -120,8 +120,8 @@ def test_ampd_before_the_merging_is_half_as_wide_on_twice_the_grid(views):
     torch.testing.assert_close(tokens.mean(-1), torch.zeros(4, 64), atol=1e-5, rtol=0)  # layer-normed, as `patch` is
     chosen = expand(HIDDEN, (4, 4, 4)).flatten()  # three cells are 24 of the 64 tokens
     assert int(chosen.sum()) == 24
-    logits = [branch.heads["ampd"](step.taps.tokens(e)[0][:, chosen])
-              for branch, e in ((step.student, student), (step.teacher, teacher))]  # fmt: skip
+    pairs = ((step.student, student), (step.teacher, teacher))
+    logits = [branch.heads["ampd"](step.taps.tokens(e)[0][:, chosen]) for branch, e in pairs]
     torch.testing.assert_close(step(views)["ampd"], cross_entropy(*logits))
 
 

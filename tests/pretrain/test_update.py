@@ -149,7 +149,7 @@ def test_the_first_epochs_masks_are_random_and_later_ones_follow_attention(make_
     [
         ({"autocast": "fp16"}, "autocast: is not known"),
         ({"accumulation_steps": 0}, "accumulation_steps"),
-        ({"guided_from": -1}, "guided_from: must be 0 or more"),
+        ({"guided_from": -1}, "guided_from: cannot be .expected a number from 0"),
     ],
 )
 def test_impossible_settings(options, says):

@@ -154,7 +154,7 @@ def test_from_files_through_monais_loader(save, hu, affine, tmp_path: Path, work
         ({"window": (1, 1)}, "low below high"),
         ({"size": (8, 8, 8), "parent_crop": (9, 9, 7)}, "parent crop"),
         ({"tissue": 1.0}, "tissue: is no share"),
-        ({"places": 0}, "places: must be 1 or more"),
+        ({"places": 0}, "places: cannot be .expected a number from 1"),
     ],
 )
 def test_bad_settings(settings, message):

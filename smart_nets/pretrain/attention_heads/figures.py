@@ -60,8 +60,8 @@ def head_diversity(encoder: Encoder, crops: Tensor, spacing: Sequence[float]) ->
     """
     check_image(crops, 1, encoder.stride)
     if len(crops) == 0 or not (crops.amin() >= 0 and crops.amax() <= 1):
-        raise ConfigError("are no windowed crops", where="crops", expected="one or more, intensities in [0, 1]",
-                          found=f"{len(crops)} crops" if len(crops) == 0 else f"{crops.amin()} to {crops.amax()}")  # fmt: skip
+        found = f"{crops.amin()} to {crops.amax()}" if len(crops) else "0 crops"
+        raise ConfigError("are no windowed crops", where="crops", expected="one or more, in [0, 1]", found=found)
     if len(spacing) != 3 or not all(np.isfinite(step) and step > 0 for step in spacing):
         raise ConfigError("not a voxel size", where="spacing", expected="3 lengths in mm above 0", found=spacing)
     with eval_mode(encoder):
@@ -112,9 +112,9 @@ def _check_windows(encoder: SmartEncoder, sides: Sequence[int]) -> None:
             near |= {next(size for size in count(side, encoder.stride) if fits(size))}
             near |= set([size for size in range(encoder.stride, side, encoder.stride) if fits(size)][-1:])
     if near:
-        raise ConfigError("whole windows do not tile the crops at every stage", where="crop size",
-                          expected=f"sides such as {' or '.join(map(str, sorted(near)))}",
-                          found=" x ".join(map(str, sides)), remedy="change the crop size")  # fmt: skip
+        what, found = "whole windows do not tile the crops at every stage", " x ".join(map(str, sides))
+        such = f"sides such as {' or '.join(map(str, sorted(near)))}"
+        raise ConfigError(what, where="crop size", expected=such, found=found, remedy="change the crop size")
 
 
 def _largest_entropy(plan: WindowPlan, shifted: bool) -> float:

@@ -22,15 +22,16 @@ from smart_nets.pretrain.attention_heads.figures import BINS, MEASURES
 STAGES: tuple[int | str, ...] = (1, 2, 3, 4, "SA")
 TITLES = {  # measure: title, remark, unit
     "entropy": ("Entropy of attention", "0: a head looks at one token; dashed: at all tokens alike", "nats"),
-    "distance_mm": ("Attention distance", "how far from itself a token looks; [CLS]: how far its attention spreads", "mm"),
+    "distance_mm": ("Attention distance", "how far from itself a token looks; [CLS]: how far it spreads", "mm"),
     "distance_entropy": ("Entropy of the distances", "0: a head looks equally far from everywhere", "nats"),
     "divergence": ("Divergence between heads", "one dot per block; 0: all its heads look alike", "nats"),
-}  # fmt: skip
+}
 PER_HEAD = MEASURES[:3]
 COLOURS = ("blue", "orange", "green", "pink", "plain")
 GOLDEN = (5**0.5 - 1) / 2  # its multiples, modulo 1, never come close to each other: even places without chance
 MARKERS = (("o", "M19 1a4 4 0 1 0 .1 0z"), ("D", "M19 0L24 5L19 10L14 5z"), ("^", "M19 0L24.5 9.5H13.5z"))
 """Shape of a dot for every round through the colours: matplotlib's name, and its outline in a legend."""
+AGAIN = "measure the heads again"
 READING = (
     "Each dot is one attention head of one block, the bar its stage's mean ± SD. Heads that look alike do the same work "
     "several times. Stages 1 to 4 are Swin's: a token looks within its window only, and tokens double in side from stage "
@@ -105,12 +106,13 @@ def _read(content: Any, where: Path) -> list[Model]:
         raise InputError("holds no attention heads", where=where, expected='"models" by name', found=given)
     models = []
     for number, (name, result) in enumerate(given.items()):
-        blocks = _parts(result, "blocks", _is_block, f"{where}, {name}")
-        stages = _parts(result, "stages", _is_stage, f"{where}, {name}")
+        at = f"{where}, {name}"
+        blocks, stages = _parts(result, "blocks", _is_block, at), _parts(result, "stages", _is_stage, at)
         model = Model(name, blocks, {stage["stage"]: stage for stage in stages}, number)
-        if (own := {block["stage"] for block in blocks}) != set(model.stages):
-            raise InputError("has blocks and stages that do not belong together", where=f"{where}, {name}",
-                             expected=own, found=set(model.stages), remedy="measure the heads again")  # fmt: skip
+        own, told = {block["stage"] for block in blocks}, set(model.stages)
+        if own != told:
+            what = "has blocks and stages that do not belong together"
+            raise InputError(what, where=at, expected=own, found=told, remedy=AGAIN)
         models.append(model)
     return models
 
@@ -118,10 +120,10 @@ def _read(content: Any, where: Path) -> list[Model]:
 def _parts(result: Any, kind: str, is_good: Callable[[Mapping[str, Any]], bool], where: str) -> list[dict[str, Any]]:
     parts = result.get(kind) if isinstance(result, Mapping) else None
     if not isinstance(parts, list) or not parts:
-        raise InputError(f"has no {kind}", where=where, found=parts, remedy="measure the heads again")
+        raise InputError(f"has no {kind}", where=where, found=parts, remedy=AGAIN)
     for part in parts:
         if not isinstance(part, Mapping) or part.get("stage") not in STAGES or not is_good(part):
-            raise InputError(f"has {kind} of another form", where=where, found=part, remedy="measure the heads again")
+            raise InputError(f"has {kind} of another form", where=where, found=part, remedy=AGAIN)
     return parts
 
 
@@ -193,8 +195,8 @@ def _chart(measure: str, models: Sequence[Model]) -> str:
     axes.set_xlim(-0.5, len(stages) - 0.5)
     axes.set_xticks(range(len(stages)), [_stage_name(stage) for stage in stages])
     axes.set_ylabel(unit, loc="top", labelpad=2, color=PALETTE["muted"][0], fontsize=8.5)
-    label = "; ".join(f"{model.name}, {_stage_name(stage)}: {_mean(model, measure, stage)} {unit}"
-                      for model in models for stage in model.stages)  # fmt: skip
+    each = [(model, stage) for model in models for stage in model.stages]
+    label = "; ".join(f"{one.name}, {_stage_name(stage)}: {_mean(one, measure, stage)} {unit}" for one, stage in each)
     svg = inline_svg(figure, f"heads-{measure}", f"{title}. {label}")
     return page.chart(svg, title, remark, keys=_keys(measure, models))
 
@@ -202,9 +204,9 @@ def _chart(measure: str, models: Sequence[Model]) -> str:
 def _draw(axes: Axes, model: Model, measure: str, stage: int | str, x: float, slot: float) -> None:
     """A stage's dots and their mean ± SD in a slot of the horizontal axis; neighbours in the list stand apart."""
     values = model.values(measure, stage)
-    jitter = [(i * GOLDEN % 1 - 0.5) * 0.66 * slot for i in range(len(values))]
-    axes.plot([x + shift for shift in jitter], values, linestyle="", marker=model.shape[0], markersize=3.8, alpha=0.5,
-              color=PALETTE[model.colour][0], markeredgewidth=0)  # fmt: skip
+    places = [x + (i * GOLDEN % 1 - 0.5) * 0.66 * slot for i in range(len(values))]
+    colour = PALETTE[model.colour][0]
+    axes.plot(places, values, model.shape[0], markersize=3.8, alpha=0.5, color=colour, markeredgewidth=0)
     mean, sd = (model.stages[stage][measure].get(part) for part in ("mean", "sd"))
     if mean is not None:
         ink = PALETTE["ink"][0]

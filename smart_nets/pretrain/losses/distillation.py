@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from smart_nets.errors import ConfigError
 from smart_nets.pretrain.losses.sinkhorn import sinkhorn
 
+DISTILLED = ("ampd", "aitd", "gitd")
 Centring = Literal["mean", "sinkhorn"]
 
 

@@ -42,8 +42,8 @@ def one_grey(image: Tensor, hidden: Tensor) -> Tensor:
         ConfigError: a mask of other voxels.
     """
     if image.shape[2:] != hidden.shape[1:] or len(image) != len(hidden):
-        raise ConfigError("not a mask of these images", where="hidden", expected="(B, D, H, W) of (B, 1, D, H, W)",
-                          found=(tuple(hidden.shape), tuple(image.shape)))  # fmt: skip
+        expected, found = "(B, D, H, W) of (B, 1, D, H, W)", (tuple(hidden.shape), tuple(image.shape))
+        raise ConfigError("not a mask of these images", where="hidden", expected=expected, found=found)
     parts = [view[0][places].float() for view, places in zip(image, hidden, strict=True)]
     missed = torch.stack([(part - part.median()).abs().sum() if part.numel() else part.sum() for part in parts])
     return missed.sum() / hidden.sum().clamp(min=1)

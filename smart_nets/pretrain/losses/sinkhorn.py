@@ -30,8 +30,9 @@ def sinkhorn(logits: Tensor, temperature: float, iterations: int = 3) -> Tensor:
         ConfigError: other shapes, or a temperature or number of iterations that is not positive.
     """
     if logits.dim() != 2 or temperature <= 0 or iterations < 1:
-        raise ConfigError("cannot centre", where="sinkhorn", expected="(M, K) logits, temperature above 0, an iteration",
-                          found=(tuple(logits.shape), temperature, iterations))  # fmt: skip
+        expected = "(M, K) logits, temperature above 0, an iteration"
+        found = (tuple(logits.shape), temperature, iterations)
+        raise ConfigError("cannot centre", where="sinkhorn", expected=expected, found=found)
     scaled = logits.float() / temperature
     # A token's answer lies in the differences of its logits: a constant off each row keeps exp in range.
     q = (scaled - scaled.amax(1, keepdim=True)).exp()

@@ -15,15 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
 from smart_nets.phantom import make_phantom, organ_centres
 from smart_nets.pretrain.organs.probe import FIRST_SEED, crop_around
 from smart_nets.scans.window import window_hu
-from smart_nets.settings import ABOVE_0, FROM_1
+from smart_nets.settings import ABOVE_0, FROM_1, Rule
 from smart_nets.statistics.features import FAULTS, checked_arrays
 
 KEYS = ("x", "scan", "organ")
 SIDE, CROPS, SHIFT = 32, 6, 12.0  # voxels a side, crops a field, mm along each axis: 64 mm at 2 mm, where looks decide
+LENGTH = Rule("is no length", "mm above 0, such as 2", ABOVE_0.good)
 Names = NDArray[np.str_]
 
 
@@ -42,27 +43,25 @@ class Fields:
     spacing: float
 
     def __post_init__(self) -> None:
-        if not ABOVE_0.good(self.spacing):
-            raise ConfigError(
-                "is no length", where="fields_spacing", expected="mm above 0, such as 2", found=self.spacing
-            )
+        LENGTH.check("fields_spacing", self.spacing)
         n = len(self.hu)
         if self.hu.ndim != 4 or not self.hu.size or self.organs.shape != (n,) or self.scans.shape != (n,):
-            raise InputError("fields, organs and scans do not match", expected="x (n, D, H, W), organ (n,), scan (n,)",
-                             found=f"{self.hu.shape}, {self.organs.shape} and {self.scans.shape}")  # fmt: skip
+            expected = "x (n, D, H, W), organ (n,), scan (n,)"
+            found = f"{self.hu.shape}, {self.organs.shape} and {self.scans.shape}"
+            raise InputError("fields, organs and scans do not match", expected=expected, found=found)
         if self.hu.dtype.kind not in "iuf":
             raise InputError("fields are no numbers", expected="HU", found=self.hu.dtype)
         broken = int((~np.isfinite(self.hu)).any((1, 2, 3)).sum())
         if broken:
             raise InputError("voxels are not finite", expected="HU", found=f"{broken} of {n} fields")
         if len(np.unique(self.scans)) < 2:
-            raise InputError("fields of one scan judge nothing, for one scan is left out", expected="2 scans or more",
-                             found=str(self.scans[0]))  # fmt: skip
+            what = "fields of one scan judge nothing, for one scan is left out"
+            raise InputError(what, expected="2 scans or more", found=self.scans[0])
         for scan in np.unique(self.scans):
             others = np.unique(self.organs[self.scans != scan])
             if len(others) < 2:
-                raise InputError("without this scan there is one organ only", where=f"scan {scan}",
-                                 expected="2 organs or more in the others", found=str(others[0]))  # fmt: skip
+                what = "without this scan there is one organ only"
+                raise InputError(what, where=f"scan {scan}", expected="2 organs or more", found=others[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,25 +92,22 @@ def read_fields(path: str | Path, spacing: float) -> Fields:
     try:
         arrays = checked_arrays(path)
     except FAULTS as error:
-        raise InputError("is damaged, or no file of fields", where=path, expected="a .npz of arrays", found=error,
-                         remedy="copy or make it again") from error  # fmt: skip
+        what, remedy = "is damaged, or no file of fields", "copy or make it again"
+        raise InputError(what, where=path, expected="a .npz of arrays", found=error, remedy=remedy) from error
     if not set(KEYS) <= arrays.keys():
         raise InputError("lacks arrays", where=path, expected=", ".join(KEYS), found=", ".join(arrays) or "nothing")
     try:
         return Fields(arrays["x"], arrays["organ"].astype(np.str_), arrays["scan"].astype(np.str_), spacing)
     except InputError as error:
         where = f"{path}, {error.where}" if error.where else path
-        raise InputError(
-            error.what, where=where, expected=error.expected, found=error.found, remedy=error.remedy
-        ) from error
+        facts = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
+        raise InputError(error.what, where=where, **facts) from error
 
 
 def phantom_fields(patients: int, spacing: float, side: int = SIDE, shift: float = SHIFT, seed: int = 0) -> Fields:
     """Fields, just large enough, around the 11 organs of OrganMNIST3D in phantoms that no training run sees."""
-    if not ABOVE_0.good(spacing):
-        raise ConfigError("is no length", where="fields_spacing", expected="mm above 0, such as 2", found=spacing)
-    if not FROM_1.good(patients):
-        raise ConfigError(FROM_1.what, where="organ_patients", expected=FROM_1.expected, found=patients)
+    LENGTH.check("fields_spacing", spacing)
+    FROM_1.check("organ_patients", patients)
     size = (side + 2 * reach(spacing, shift),) * 3
     hu, organs, scans = [], [], []
     for number in range(patients):
@@ -140,13 +136,12 @@ def cut(fields: Fields, side: int = SIDE, crops: int = CROPS, shift: float = SHI
         ConfigError: a setting that cannot be. InputError: fields smaller than a crop that has been moved.
     """
     for name, value in (("fields_side", side), ("crops", crops)):
-        if not FROM_1.good(value):
-            raise ConfigError(FROM_1.what, where=name, expected=FROM_1.expected, found=value)
+        FROM_1.check(name, value)
     most, shape = reach(fields.spacing, shift), fields.hu.shape[1:]
     if min(shape) < side + 2 * most:
-        raise InputError("fields are smaller than a crop that has been moved",
-                         expected=f"{side + 2 * most} voxels a side or more ({side}, and {shift:g} mm on either side)",
-                         found=" x ".join(map(str, shape)), remedy="cut larger fields, or a smaller crop")  # fmt: skip
+        what, found = "fields are smaller than a crop that has been moved", " x ".join(map(str, shape))
+        expected = f"{side + 2 * most} voxels a side or more ({side}, and {shift:g} mm on either side)"
+        raise InputError(what, expected=expected, found=found, remedy="cut larger fields, or a smaller crop")
     moves = np.random.default_rng(seed).integers(-most, most + 1, (len(fields.hu), crops, 3))
     low = np.array(shape) // 2 - side // 2 + moves  # (n, crops, 3)
     cubes = [

@@ -70,20 +70,20 @@ class FieldJudge:
         """
         broken = int((~np.isfinite(features)).any(1).sum())
         if broken:
-            raise InputError("features are not finite", found=f"{broken} of {len(features)} crops",
-                             remedy="look at the encoder's weights")  # fmt: skip
+            found, remedy = f"{broken} of {len(features)} crops", "look at the encoder's weights"
+            raise InputError("features are not finite", found=found, remedy=remedy)
         x = standardised(features)
         unit = x if x.shape[1] == 1 else x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
         neighbours, linear = needed("sklearn.neighbors", KNN), needed("sklearn.linear_model", KNN)
-        found = {name: np.zeros((1, len(x))) for name in METHODS}
+        right = {name: np.zeros((1, len(x))) for name in METHODS}
         for scan in np.unique(self.crops.scans):
             test = self.crops.scans == scan
             train, truth = self.crops.organs[~test], self.crops.organs[test]
             nearest = neighbours.KNeighborsClassifier(min(NEIGHBOURS, len(train))).fit(unit[~test], train)
             logistic = linear.LogisticRegression(C=STRENGTH, max_iter=ITERATIONS).fit(x[~test], train)
-            found["knn"][0, test] = nearest.predict(unit[test]) == truth
-            found["logistic"][0, test] = logistic.predict(x[test]) == truth
-        return found
+            right["knn"][0, test] = nearest.predict(unit[test]) == truth
+            right["logistic"][0, test] = logistic.predict(x[test]) == truth
+        return right
 
     def encoder(self, encoder: Encoder) -> dict[str, Right]:
         """Of every feature that an encoder gives."""
@@ -124,10 +124,8 @@ class FieldJudge:
             change = paired({pair: scores[pair[0]] - scores[pair[1]] for pair in pairs}, self.crops.scans, rounds)
             for (name, floor), interval in change.items():
                 differences[name].setdefault(floor, {})[method] = interval
-        return {
-            "features": {name: told[name] for name in found}, "floors": {name: told[name] for name in floors},
-            "differences": differences,
-        }  # fmt: skip
+        parts = {"features": {name: told[name] for name in found}, "floors": {name: told[name] for name in floors}}
+        return {**parts, "differences": differences}
 
     def _facts(self, right: Floats) -> dict[str, Any]:
         scans = {str(scan): float(right[:, self.crops.scans == scan].mean()) for scan in np.unique(self.crops.scans)}
@@ -171,9 +169,17 @@ def _back(value: Any) -> Any:
 
 
 def evaluate_fields(
-    encoder: Encoder, card: Mapping[str, Any], fields: Fields, path: str | Path, side: int = SIDE, crops: int = CROPS,
-    shift: float = SHIFT, encoders: int = ENCODERS, rounds: int = ROUNDS, seed: int = 0,
-) -> dict[str, Any]:  # fmt: skip
+    encoder: Encoder,
+    card: Mapping[str, Any],
+    fields: Fields,
+    path: str | Path,
+    side: int = SIDE,
+    crops: int = CROPS,
+    shift: float = SHIFT,
+    encoders: int = ENCODERS,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+) -> dict[str, Any]:
     """Judge a trained encoder on fields, beside all floors; written to `path` as JSON, told in the log, and returned.
 
     Args:
@@ -191,13 +197,9 @@ def evaluate_fields(
         logger.warning("the encoder was trained at %s mm, the fields have %g mm", card["spacing"], fields.spacing)
     device = next(encoder.parameters()).device
     floors = {**judge.plain_floors(), **judge.random_floors(card["architecture"], device)}
-    found = {
-        "protocol": {
-            **facts(judge.crops), "fields_spacing": fields.spacing, "fields_side": side, "crops_a_field": crops,
-            "shift_mm": shift, "hu_window": list(window), "rounds": rounds, "seed": seed,
-        },
-        **judge.summary(judge.encoder(encoder), floors, rounds),
-    }  # fmt: skip
+    protocol = facts(judge.crops) | {"fields_spacing": fields.spacing, "fields_side": side, "crops_a_field": crops}
+    protocol |= {"shift_mm": shift, "hu_window": list(window), "rounds": rounds, "seed": seed}
+    found = {"protocol": protocol, **judge.summary(judge.encoder(encoder), floors, rounds)}
     write_json(path, found)
     for line in in_words(found):
         logger.info(line)
@@ -207,15 +209,15 @@ def evaluate_fields(
 def facts(crops: FieldCrops) -> dict[str, Any]:
     """How many crops, scans and organs there are, and what always naming the commonest organ would give."""
     organs, counts = np.unique(crops.organs, return_counts=True)
-    return {"crops": len(crops.organs), "scans": len(np.unique(crops.scans)), "organs": len(organs),
-            "chance": float(counts.max() / counts.sum())}  # fmt: skip
+    chance, scans = float(counts.max() / counts.sum()), len(np.unique(crops.scans))
+    return {"crops": len(crops.organs), "scans": scans, "organs": len(organs), "chance": chance}
 
 
 def in_words(found: Mapping[str, Any]) -> list[str]:
     """A line for what was judged, one for each feature and floor, and one for each difference."""
     about = found["protocol"]
-    lines = [f"{about['crops']} crops of {about['organs']} organs and {about['scans']} scans, each left out in turn; "
-             f"chance {about['chance']:.3f}; 95 % intervals over scans"]  # fmt: skip
+    head = f"{about['crops']} crops of {about['organs']} organs and {about['scans']} scans, each left out in turn"
+    lines = [f"{head}; chance {about['chance']:.3f}; 95 % intervals over scans"]
     for kind, table in (("feature", found["features"]), ("floor", found["floors"])):
         lines += [f"{kind} {name}: {_both(one, 'accuracy')}" for name, one in table.items()]
     for name, table in found["differences"].items():

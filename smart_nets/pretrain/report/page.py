@@ -69,8 +69,8 @@ def _what_ran(run: Run) -> Iterator[str]:
     source = f" from “{data['source']}”" if data.get("source") else ""
     time = f"in {page.duration(about['seconds'])}" if "seconds" in about else "so far"
     place = f" on {about['hardware']}" if about.get("hardware") else ""
-    yield (f"This run taught an encoder to read CT without any labels: {scans}{source}, {_epochs(run)}{run.steps:,} "
-           f"steps {time}{place}.")  # fmt: skip
+    made = "This run taught an encoder to read CT without any labels"
+    yield f"{made}: {scans}{source}, {_epochs(run)}{run.steps:,} steps {time}{place}."
     if data.get("rejected"):
         yield f"{data['rejected']:,} of {data['given']:,} given scans were turned away, each with its reason on record."
 
@@ -92,16 +92,20 @@ def _what_fell(run: Run) -> Iterator[str]:
     verb = "fell" if last < first else "rose"
     if relative >= 1:
         in_hu = f" ({last * width:.0f} HU)" if width else ""
-        yield (f"Asked to paint hidden parts of an image, one grey value would do better: the mean error {verb} to "
-               f"{page.number(last)} of the intensity window{in_hu}, {relative:.0%} of what the best single grey of each "
-               "crop would miss.")  # fmt: skip
+        yield (
+            f"Asked to paint hidden parts of an image, one grey value would do better: the mean error {verb} to "
+            f"{page.number(last)} of the intensity window{in_hu}, {relative:.0%} of what the best single grey of each "
+            "crop would miss."
+        )
         return
     in_hu = f" ({first * width:.0f} to {last * width:.0f} HU)" if width else ""
     than = f"{abs(last / first - 1):.0%} {'less' if last < first else 'more'}"
     if math.isfinite(relative):
         than = f"{1 - relative:.0%} less than one grey value would miss"
-    yield (f"Asked to paint hidden parts of an image, its mean error {verb} from {page.number(first)} to "
-           f"{page.number(last)} of the intensity window{in_hu}, {than}.")  # fmt: skip
+    yield (
+        f"Asked to paint hidden parts of an image, its mean error {verb} from {page.number(first)} to "
+        f"{page.number(last)} of the intensity window{in_hu}, {than}."
+    )
 
 
 def _what_was_learned(run: Run) -> Iterator[str]:
@@ -109,9 +113,9 @@ def _what_was_learned(run: Run) -> Iterator[str]:
     if not {"before", "after"} <= knn.keys():
         return
     before, after = knn["before"], knn["after"]
-    yield (f"Asked to sort {after['crops']:,} labelled crops into {after['classes']} classes by their nearest "
-           f"neighbours{_by(run)}, it was right in {_with_interval(before)} before and {_with_interval(after)} after training; "
-           f"chance is {_chance(after):.0%}.")  # fmt: skip
+    task = f"{after['crops']:,} labelled crops into {after['classes']} classes by their nearest neighbours{_by(run)}"
+    right = f"{_with_interval(before)} before and {_with_interval(after)} after training"
+    yield f"Asked to sort {task}, it was right in {right}; chance is {_chance(after):.0%}."
     if after["low"] <= _chance(after):
         yield "Even after training this is not clearly better than chance."
     elif after["low"] > before["high"]:
@@ -162,8 +166,10 @@ def _features(run: Run) -> str:
     )
     rows = [
         (f"{label}{when} training", test[when]["accuracy"], test[when]["low"], test[when]["high"])
-        for label, test in _tests(run) for when in ("before", "after") if when in test
-    ]  # fmt: skip
+        for label, test in _tests(run)
+        for when in ("before", "after")
+        if when in test
+    ]
     svg = knn_chart(rows, _chance(result), "Nearest-neighbour accuracy with intervals")
     chart = page.chart(svg, "Nearest-neighbour accuracy", "share of crops given their right label")
     only = "" if len(knn) == 2 else page.paragraph(f"Only the test {next(iter(knn))} training was made.", "quiet")

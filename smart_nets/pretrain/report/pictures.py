@@ -86,9 +86,8 @@ def _strip(run: Run, i: int, top: float) -> str:
         rebuilt = shots["reconstruction"][i]
         pictures.append(page.picture(crop.rebuilt(rebuilt, mask, "axial", index), "student's painting"))
         pictures.append(page.picture(crop.missed(rebuilt, mask, "axial", index, top), "absolute error"))
-        error, guess = hidden_error(shots["image"][i], rebuilt, mask)
-        head += (f" &ensp;mean error in hidden cells {page.escape(_in_hu(run, error))}; "
-                 f"one gray value everywhere would miss by {page.escape(_in_hu(run, guess))}")  # fmt: skip
+        missed, by_grey = (page.escape(_in_hu(run, value)) for value in hidden_error(shots["image"][i], rebuilt, mask))
+        head += f" &ensp;mean error in hidden cells {missed}; one gray value everywhere would miss by {by_grey}"
     return f'<div class="film"><p class="head">{head}</p><div class="strip">{"".join(pictures)}</div></div>'
 
 

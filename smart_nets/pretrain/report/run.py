@@ -82,15 +82,14 @@ def _read_snapshots(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
         return {}
     image = arrays.get("image")
     if image is None or image.ndim != 4 or 0 in image.shape:
-        raise InputError("has no probe crops", where=path, expected="image (n, D, H, W)",
-                         found="no image" if image is None else image.shape)  # fmt: skip
+        shape = "no image" if image is None else image.shape
+        raise InputError("has no probe crops", where=path, expected="image (n, D, H, W)", found=shape)
     shapes = {"reconstruction": image.shape, "spacing": (3,)}
     for name in arrays.keys() & {"mask", "dropped", "attention_before", "attention_after", *shapes}:
         found, wanted = arrays[name].shape, shapes.get(name)
         if found != wanted if wanted else (len(found) != 4 or found[0] != len(image)):
-            expected = wanted or (len(image), "g", "g", "g")
-            raise InputError(f"{name} does not fit the image", where=path, expected=expected, found=found,
-                             remedy="take the snapshots again")  # fmt: skip
+            what, expected = f"{name} does not fit the image", wanted or (len(image), "g", "g", "g")
+            raise InputError(what, where=path, expected=expected, found=found, remedy="take the snapshots again")
     return {name: _plain(name, array, notes) for name, array in arrays.items()}
 
 

@@ -21,8 +21,8 @@ Make = Callable[[Any], Any]
 
 
 def block(name: str, stage: int | str, entropy: list[float], divergence: float | None = 0.5) -> dict[str, Any]:
-    return {"name": name, "stage": stage, "entropy": entropy, "largest_entropy": math.log(64),
-            "distance_mm": [9 + value for value in entropy], "distance_entropy": entropy, "divergence": divergence}  # fmt: skip
+    heads = {"entropy": entropy, "distance_mm": [9 + value for value in entropy], "distance_entropy": entropy}
+    return {"name": name, "stage": stage, **heads, "largest_entropy": math.log(64), "divergence": divergence}
 
 
 def stage(name: int | str, mean: float | None, sd: float | None = None) -> dict[str, Any]:
@@ -30,13 +30,13 @@ def stage(name: int | str, mean: float | None, sd: float | None = None) -> dict[
     return {"stage": name, "entropy": part, "distance_mm": part, "distance_entropy": part, "divergence": part}
 
 
+FIRST = [block("stage 1 block 1", 1, [2.0, 3.0]), block("stage 1 block 2", 1, [4.0, 3.0])]
 RESULT: dict[str, Any] = {
-    "blocks": [block("stage 1 block 1", 1, [2.0, 3.0]), block("stage 1 block 2", 1, [4.0, 3.0]),
-               block("SA block 1", "SA", [1.5, 2.5])],
+    "blocks": [*FIRST, block("SA block 1", "SA", [1.5, 2.5])],
     "stages": [stage(1, 3.0, 0.8165), stage("SA", 2.0, 0.7071)],
-}  # fmt: skip
-HEADS: dict[str, Any] = {"models": {"SMART": RESULT, "from scratch": RESULT}, "crops": 16, "spacing": [2.0, 2.0, 2.0],
-                         "crop_size": [128, 128, 64]}  # fmt: skip
+}
+CROPS: dict[str, Any] = {"crops": 16, "spacing": [2.0, 2.0, 2.0], "crop_size": [128, 128, 64]}
+HEADS: dict[str, Any] = {"models": {"SMART": RESULT, "from scratch": RESULT}, **CROPS}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from smart_nets.pretrain.organs.judge import (
     in_words,
     paired,
     standardised,
-)  # fmt: skip
+)
 
 ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 CARD = {"architecture": ARCHITECTURE, "hu_window": [-200, 200], "spacing": [2, 2, 2]}
@@ -149,10 +149,10 @@ def test_the_mean_and_the_spread_of_the_fresh_encoders(evaluated):
 def test_every_line_says_which_feature_it_shows(evaluated):
     lines = in_words(evaluated[0])
     assert lines[0].startswith("24 crops of 3 organs and 4 scans, each left out in turn; chance 0.333")
-    assert [line.split(":")[0] for line in lines[1:9]] == [
-        "feature cls", "feature pooled", "feature stages", "floor raw voxels", "floor brightness", "floor random cls",
-        "floor random pooled", "floor random stages",
-    ]  # fmt: skip
+    names = ("cls", "pooled", "stages")
+    floors = ("raw voxels", "brightness", *(f"random {name}" for name in names))
+    told = [f"feature {name}" for name in names] + [f"floor {name}" for name in floors]
+    assert [line.split(":")[0] for line in lines[1:9]] == told
     assert lines[-1].startswith("stages less random stages: 3-NN ") and len(lines) == 18
     assert "sd 0." in lines[7] and "of 2)" in lines[7]
 
@@ -164,9 +164,12 @@ def test_features_that_are_no_numbers_are_refused():
 
 @pytest.mark.parametrize(
     ("options", "error", "says"),
-    [({"side": 40}, ConfigError, "multiples of 32"), ({"side": 64}, InputError, "smaller than a crop"),
-     ({"shift": 12}, InputError, "44 voxels a side")],
-)  # fmt: skip
+    [
+        ({"side": 40}, ConfigError, "multiples of 32"),
+        ({"side": 64}, InputError, "smaller than a crop"),
+        ({"shift": 12}, InputError, "44 voxels a side"),
+    ],
+)
 def test_settings_that_do_not_fit_are_refused_before_anything_is_written(tmp_path, options, error, says):
     with pytest.raises(error, match=says):
         evaluate_fields(fresh_encoder(ARCHITECTURE, 0), CARD, fields(), tmp_path / "knn.json", **options)

@@ -51,10 +51,9 @@ def test_the_whole_command(benchmark, steps, tmp_path, monkeypatch, capsys):
     monkeypatch.delenv("SMART_REAL_DATA", raising=False)
     monkeypatch.setattr(benchmark, "phantom_fields", lambda patients, spacing: fields())
     model, target, picture = weights(tmp_path / "model.pt", 5), tmp_path / "learning.json", tmp_path / "learning.png"
-    monkeypatch.setattr("sys.argv", [
-        "learning.py", "--models", f"ours={model}", "--curves", str(steps), "--encoders", "2", "--rounds", "100",
-        "--output", str(target), "--picture", str(picture),
-    ])  # fmt: skip
+    sizes, written = ["--encoders", "2", "--rounds", "100"], ["--output", str(target), "--picture", str(picture)]
+    given = ["--models", f"ours={model}", "--curves", str(steps)]
+    monkeypatch.setattr("sys.argv", ["learning.py", *given, *sizes, *written])
     benchmark.main()
     said = capsys.readouterr().out
     assert "real fields are left out" in said and "ours on phantoms:\n  24 crops of 2 organs and 2 scans" in said

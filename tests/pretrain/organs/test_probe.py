@@ -22,9 +22,11 @@ def crops(n: int = 6) -> OrganCrops:
 
 @pytest.mark.parametrize(
     ("has_attention", "asked", "given"),
-    [(True, "cls", "cls"), (True, "pooled", "pooled"), (True, "stages", "stages"),
-     (False, "cls", "pooled"), (False, "pooled", "pooled"), (False, "stages", "stages")],
-)  # fmt: skip
+    [
+        *((True, name, name) for name in ("cls", "pooled", "stages")),
+        *((False, asked, given) for asked, given in (("cls", "pooled"), ("pooled", "pooled"), ("stages", "stages"))),
+    ],
+)
 def test_the_feature_asked_for(has_attention, asked, given):
     assert choose_feature(SmartEncoder(**{**SAVED, "sa_stage": 2 if has_attention else None}), asked) == given
 
@@ -58,9 +60,8 @@ def test_the_record_tells_every_feature_by_name(tmp_path, caplog):
     written = json.loads((tmp_path / "knn.json").read_text())
     assert written["feature"] == "stages" and set(written) == {"feature", "cls", "pooled", "stages"}
     assert written["stages"]["accuracy"] == found["stages"].accuracy
-    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        "kNN of cls", "kNN of pooled", "kNN of stages",
-    ]  # fmt: skip
+    told = [record.getMessage().split(":")[0] for record in caplog.records]
+    assert told == ["kNN of cls", "kNN of pooled", "kNN of stages"]
 
 
 def test_without_a_file_there_are_crops_of_phantoms(tmp_path, monkeypatch):

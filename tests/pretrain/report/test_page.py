@@ -32,12 +32,21 @@ def test_a_whole_report(make_run: MakeRun, page_of: PageOf) -> None:
     path = write_report(make_run(steps=200, crops=1))
     html, page = path.read_text(), page_of(path)
     for told in (
-        "Does the method do what it says?", "How training went", "What the student saw", "Where the model looks",
-        "How good are the features", "How to reproduce", "120 CT scans from “chest_ct”",
-        "40 epochs, 200 steps in 1 h 23 min on 1 x NVIDIA A100", "10 of 130 given scans were turned away",
-        "41% (35%–47%) before and 63% (57%–69%) after", "chance is 9%", "intervals do not overlap",
-        "Good. Not collapsed", "Method not known",  # a run from before the instruments
-    ):  # fmt: skip
+        "Does the method do what it says?",
+        "How training went",
+        "What the student saw",
+        "Where the model looks",
+        "How good are the features",
+        "How to reproduce",
+        "120 CT scans from “chest_ct”",
+        "40 epochs, 200 steps in 1 h 23 min on 1 x NVIDIA A100",
+        "10 of 130 given scans were turned away",
+        "41% (35%–47%) before and 63% (57%–69%) after",
+        "chance is 9%",
+        "intervals do not overlap",
+        "Good. Not collapsed",
+        "Method not known",  # a run from before the instruments
+    ):
         assert told in page.text
     assert "The method does" not in page.text
     assert re.search(r"from 0\.2\d+ to 0\.07\d+ of the intensity window \(\d+ to 3\d HU\), 6\d% less", page.text)
@@ -62,10 +71,12 @@ def test_everything_written_by_others_is_escaped(make_run: MakeRun) -> None:
     for name in knn:
         knn[name] = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "crops": 10, "classes": 2}
     folder = make_run(
-        title=evil, preset=evil, hardware=evil, started=evil, knn=knn, settings={evil: evil}, versions={evil: evil},
+        **dict.fromkeys(("title", "preset", "hardware", "started"), evil),
+        **{key: {evil: evil} for key in ("settings", "versions", "model")},
         data={"source": f"/x/{evil.replace('/', '')}", "given": 1, "used": 1, "rejected": 0, "manifest_sha256": evil},
-        weights={"file": evil, evil: evil}, model={evil: evil},
-    )  # fmt: skip
+        weights={"file": evil, evil: evil},
+        knn=knn,
+    )
     html = write_report(folder).read_text()
     assert "<script" not in html and "&lt;script&gt;" in html
 
@@ -96,10 +107,17 @@ def test_what_is_missing_is_told(make_run: MakeRun, report: Report) -> None:
     lines = '{"step": 1, "loss": NaN, "amip": NaN}\n{"step": 2, "loss": 0.3, "amip": null}\n{"step": 3, "am'
     (folder / "metrics.jsonl").write_text(lines)
     page = report(folder)
-    for told in ("There is no run.json", "kept no pictures of probe crops", "kept no attention maps",
-                 "had no nearest-neighbour test", "its health cannot be judged", "Switched off in this run: AMPD, AITD, GITD.",
-                 "was cut off", "amip: no number at 2 steps (first: step 1), shown as a gap.",
-                 "error in hidden parts of the image has no number"):  # fmt: skip
+    for told in (
+        "There is no run.json",
+        "kept no pictures of probe crops",
+        "kept no attention maps",
+        "had no nearest-neighbour test",
+        "its health cannot be judged",
+        "Switched off in this run: AMPD, AITD, GITD.",
+        "was cut off",
+        "amip: no number at 2 steps (first: step 1), shown as a gap.",
+        "error in hidden parts of the image has no number",
+    ):
         assert told in page.text
 
 
@@ -182,9 +200,17 @@ def test_durations(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(8e-4, "0.0008"), (True, "yes"), (None, "–"), ([2, 2, 2], "2, 2, 2"), ({"amip": 1.0}, "amip 1"),
-     (31234567, "31,234,567"), (8192, "8192"), ("x", "x")],
-)  # fmt: skip
+    [
+        (8e-4, "0.0008"),
+        (True, "yes"),
+        (None, "–"),
+        ([2, 2, 2], "2, 2, 2"),
+        ({"amip": 1.0}, "amip 1"),
+        (31234567, "31,234,567"),
+        (8192, "8192"),
+        ("x", "x"),
+    ],
+)
 def test_settings_as_text(value: Any, text: str) -> None:
     assert plain(value) == text
 
