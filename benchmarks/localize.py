@@ -26,7 +26,7 @@ from smart_nets.files import write_json
 from smart_nets.lists.scan_names import with_names
 from smart_nets.localize.marking import Marking
 from smart_nets.localize.phantom_tumours import phantom_tumours
-from smart_nets.localize.report.files import OverlayWriter
+from smart_nets.localize.report.outputs import OverlayWriter
 from smart_nets.localize.report.page import write_localize_report
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.scans import LocalizeScans

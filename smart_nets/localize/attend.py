@@ -19,7 +19,7 @@ from smart_nets.lists.scan_names import with_names
 from smart_nets.localize.figures import consensus, measure
 from smart_nets.localize.floors import random_attention
 from smart_nets.localize.marking import Marking
-from smart_nets.localize.report.files import save_picture, save_record, save_seg
+from smart_nets.localize.report.outputs import save_picture, save_record, save_seg
 from smart_nets.localize.report.picture import Shown
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.tumours import read_tumours
@@ -91,9 +91,13 @@ def attend(
 
 
 def load_models(
-    models: Mapping[str, str | Path], spacing: Sequence[float] | None, crop_size: Sequence[int] | None, overlap: float,
-    head: int | None, block: int,
-) -> dict[str, ScanAttention]:  # fmt: skip
+    models: Mapping[str, str | Path],
+    spacing: Sequence[float] | None,
+    crop_size: Sequence[int] | None,
+    overlap: float,
+    head: int | None,
+    block: int,
+) -> dict[str, ScanAttention]:
     """Name -> a way of looking at scans, for trained encoders, classifiers and "random". Errors as `attend`."""
     looks: dict[str, ScanAttention] = {}
     first: Mapping[str, Any] | None = None
@@ -108,8 +112,8 @@ def load_models(
         steps = list(card["spacing"] if spacing is None else spacing)
         looks[name] = ScanAttention(AttentionNet(encoder, head, block), size, steps, card["hu_window"], overlap)
     if first is None:
-        raise ConfigError("needs a trained model", where="model", found=", ".join(models) or "none",
-                          remedy="fresh weights can only stand beside one")  # fmt: skip
+        found, remedy = ", ".join(models) or "none", "fresh weights can only stand beside one"
+        raise ConfigError("needs a trained model", where="model", found=found, remedy=remedy)
     trained = next(iter(looks.values()))
     fresh = {
         name: random_attention(trained, first["architecture"]) for name, path in models.items() if str(path) == RANDOM
@@ -122,8 +126,9 @@ def network_card(path: str | Path) -> dict[str, Any]:
     card = read_card(path)
     needed = ("architecture", "crop_size", "spacing", "hu_window")
     if not set(needed) <= card.keys():
-        raise CheckpointError("card does not tell how to feed the network", where=path, expected=", ".join(needed),
-                              found=", ".join(card) or "nothing", remedy="copy the card that was made with it")  # fmt: skip
+        what, remedy = "card does not tell how to feed the network", "copy the card that was made with it"
+        wanted, found = ", ".join(needed), ", ".join(card) or "nothing"
+        raise CheckpointError(what, where=path, expected=wanted, found=found, remedy=remedy)
     return card
 
 

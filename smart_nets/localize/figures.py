@@ -78,8 +78,9 @@ def oracle_dice(tumour_voxels_in_region: float, tumour_voxels: float, marked_vox
         InputError: a count is below 0, or more of the tumour lies in the region than there is.
     """
     if not (0 <= tumour_voxels_in_region <= tumour_voxels and marked_voxels >= 0):
-        raise InputError("counts of voxels make no sense", expected="0 <= tumour in region <= tumour and 0 <= marked",
-                         found=f"{tumour_voxels_in_region}, {tumour_voxels} and {marked_voxels}")  # fmt: skip
+        wanted = "0 <= tumour in region <= tumour and 0 <= marked"
+        found = f"{tumour_voxels_in_region}, {tumour_voxels} and {marked_voxels}"
+        raise InputError("counts of voxels make no sense", expected=wanted, found=found)
     total = tumour_voxels + marked_voxels
     return 2 * min(tumour_voxels_in_region, marked_voxels) / total if total else np.nan
 
@@ -185,15 +186,15 @@ def _box(mask: Mask, margin: Sequence[int] | int = 0) -> tuple[slice, ...]:
 def _check_masks(masks: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
     for name, mask in masks.items():
         if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != shape:
-            raise InputError("is no mask of the scan", where=name, expected=f"bool {shape}",
-                             found=f"{getattr(mask, 'dtype', type(mask).__name__)} {np.shape(mask)}",
-                             remedy="resample it to the scan, or compare labels with 0")  # fmt: skip
+            found = f"{getattr(mask, 'dtype', type(mask).__name__)} {np.shape(mask)}"
+            remedy = "resample it to the scan, or compare labels with 0"
+            raise InputError("is no mask of the scan", where=name, expected=f"bool {shape}", found=found, remedy=remedy)
 
 
 def _check_content(score: NDArray[Any], marked: Mask, tumour: Mask, region: Mask, spacing: Floats) -> None:
     if score.shape != tumour.shape or score.ndim != 3 or score.dtype.kind not in "iuf":
-        raise InputError("is no map of the scan", where="score", expected=f"3-D numbers {tumour.shape}",
-                         found=f"{score.dtype} {score.shape}", remedy="resample it to the scan")  # fmt: skip
+        wanted, found = f"3-D numbers {tumour.shape}", f"{score.dtype} {score.shape}"
+        raise InputError("is no map of the scan", where="score", expected=wanted, found=found, remedy="resample it")
     if spacing.shape != (3,) or not (np.isfinite(spacing) & (spacing > 0)).all():
         raise InputError("is no size of a voxel", where="spacing", expected="3 lengths above 0 mm", found=spacing)
     if not tumour.any():
@@ -203,5 +204,5 @@ def _check_content(score: NDArray[Any], marked: Mask, tumour: Mask, region: Mask
     if not region.any():
         raise InputError("is empty", where="region", expected="voxels that may be marked")
     if outside := _count(marked & ~region):
-        raise InputError("goes beyond the region", where="marked", expected="voxels of the region only",
-                         found=f"{outside:,} others", remedy="cut it to the region")  # fmt: skip
+        found = f"{outside:,} others"
+        raise InputError("goes beyond the region", where="marked", expected="its voxels", found=found, remedy="cut it")

@@ -12,9 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smart_nets.errors import ConfigError, GeometryError, InputError
+from smart_nets.errors import GeometryError, InputError
 from smart_nets.lists.find import Candidate
 from smart_nets.scans.dicom.files import UNNAMED, damage_told, is_dicom, read_file
+from smart_nets.settings import one_of
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -48,13 +49,13 @@ def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str 
         GeometryError: a structure set belongs to the frame of reference of no CT series.
         ConfigError: unknown kind.
     """
-    if kind not in KINDS:
-        raise ConfigError("unknown kind of drawing", where="kind", expected=" or ".join(KINDS), found=kind)
+    one_of("kind", kind, KINDS)
     scans = [candidate for candidate in candidates if candidate.series is not None and candidate.modality == "CT"]
     sets = [found for candidate in candidates if candidate.modality == "RTSTRUCT" for found in _headers(candidate)]
     if not sets:
-        raise InputError("holds no structure set", where=source, expected="RTSTRUCT files beside the CT series",
-                         found=f"{len(scans)} CT series", remedy="download them too")  # fmt: skip
+        wanted, only = "RTSTRUCT files beside the CT series", f"{len(scans)} CT series"
+        remedy = "download them too"
+        raise InputError("holds no structure set", where=source, expected=wanted, found=only, remedy=remedy)
     frames = [_frame(scan) for scan in scans]
     drawn: list[Drawings] = [{} for _ in scans]
     others = 0
@@ -67,8 +68,9 @@ def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str 
             place = _scan_of(dataset, path, scans, frames)
         _add(drawn[place], regions, path)
     if not any(drawn):
-        raise InputError("no region is a reader's drawing of a tumour", where=source, expected=f"GTV-1{kind}-1, ...",
-                         found=f"{others} structure sets without", remedy="give the other kind")  # fmt: skip
+        wanted, none = f"GTV-1{kind}-1, ...", f"{others} structure sets without"
+        what = "no region is a reader's drawing of a tumour"
+        raise InputError(what, where=source, expected=wanted, found=none, remedy="give the other kind")
     for count, what in ((drawn.count({}), "CT series without such a drawing"), (others, "structure sets without one")):
         if count:
             logger.info("left out, %s: %d", what, count)
@@ -101,15 +103,15 @@ def _scan_of(dataset: Dataset, path: Path, scans: list[Candidate], frames: list[
     own = {str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.StructureSetROISequence}
     fitting = [number for number, frame in enumerate(frames) if frame and frame in own]
     if not fitting:
-        raise GeometryError("belongs to the frame of reference of no CT series", where=path, expected="that of one",
-                            found=", ".join(sorted(own)), remedy="download the series it was drawn on")  # fmt: skip
+        what, frame = "belongs to the frame of reference of no CT series", ", ".join(sorted(own))
+        remedy = "download the series it was drawn on"
+        raise GeometryError(what, where=path, expected="that of one", found=frame, remedy=remedy)
     named = set(_named_series(dataset))
     chosen = [number for number in fitting if scans[number].series in named] or fitting
     if len(chosen) > 1:
-        raise InputError(
-            "several CT series fit this structure set", where=path, expected="one that it names",
-            found=", ".join(sorted(scans[number].name for number in chosen)), remedy="remove the others",
-        )  # fmt: skip
+        what, names = "several CT series fit this structure set", sorted(scans[number].name for number in chosen)
+        wanted, remedy = "one that it names", "remove the others"
+        raise InputError(what, where=path, expected=wanted, found=", ".join(names), remedy=remedy)
     return chosen[0]
 
 
@@ -125,8 +127,9 @@ def _add(drawn: Drawings, regions: list[tuple[int, int, str]], path: Path) -> No
         entry = {"file": str(path), "region": name}
         first = drawn.setdefault(tumour, {}).setdefault(reader, entry)
         if first is not entry:
-            raise InputError("a reader drew the same tumour twice", where=path, expected=f"one {name.strip()}",
-                             found=f"another in {first['file']}", remedy="remove one of them")  # fmt: skip
+            what, wanted = "a reader drew the same tumour twice", f"one {name.strip()}"
+            found = f"another in {first['file']}"
+            raise InputError(what, where=path, expected=wanted, found=found, remedy="remove one of them")
 
 
 def _by_number(drawn: Drawings) -> dict[str, list[dict[str, Any]]]:

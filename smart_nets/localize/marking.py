@@ -44,9 +44,11 @@ class Marking:
     smallest_ml: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (_is_number(self.percentile) and 0 < self.percentile < 100):
-            raise ConfigError("must lie between 0 and 100", where="percentile", expected="such as 90, without the ends",
-                              found=self.percentile)  # fmt: skip
+        share = self.percentile
+        if not (_is_number(share) and 0 < share < 100):
+            raise ConfigError(
+                "must lie between 0 and 100", where="percentile", expected="such as 90, without the ends", found=share
+            )
         check_region(self.region)
         if type(self.components) is not int or self.components < 0:
             raise ConfigError(

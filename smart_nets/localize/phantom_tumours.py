@@ -21,11 +21,13 @@ def phantom_tumours(folder: str | Path, patients: int) -> list[dict[str, Any]]:
     Raises:
         ConfigError: no patients. InputError: the folder holds something else.
     """
-    scans = make_dataset(Path(folder) / "scans", patients, SEED, SPACING_MM, region="chest", labels=True, task="response",
-                         workers=min(4, os.cpu_count() or 1))  # fmt: skip
+    folder, workers = Path(folder), min(4, os.cpu_count() or 1)
+    scans = make_dataset(
+        folder / "scans", patients, SEED, SPACING_MM, region="chest", labels=True, task="response", workers=workers
+    )
     items = []
     for scan in scans:
-        mask = Path(folder) / "masks" / f"{scan['patient_id']}.nii.gz"
+        mask = folder / "masks" / f"{scan['patient_id']}.nii.gz"
         labels = Path(scan["labels"])
         if not mask.is_file() or mask.stat().st_mtime < labels.stat().st_mtime:
             drawn = read_stored(labels)

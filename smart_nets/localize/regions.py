@@ -7,10 +7,11 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
 from smart_nets.optional import needed
 from smart_nets.scans.grid import network_grid, onto_grid
 from smart_nets.scans.volume import Volume
+from smart_nets.settings import one_of
 
 Region = Literal["image", "body", "lungs"]
 STEP_MM = 3.0  # regions are rough; a fine grid would only make them slow
@@ -39,8 +40,7 @@ def region_mask(scan: Volume, region: Region) -> np.ndarray:
 
 def check_region(region: str) -> None:
     """ConfigError unless there is a region of that name, and scipy to find it."""
-    if region not in get_args(Region):
-        raise ConfigError("is not known", where="region", expected=" or ".join(get_args(Region)), found=region)
+    one_of("region", region, get_args(Region))
     if region != "image":
         _ndimage()
 
@@ -55,9 +55,9 @@ def _body(coarse: Volume) -> np.ndarray:
     tissue = coarse.array > TISSUE_HU
     core = _largest(ndimage.distance_transform_edt(_framed(tissue), sampling=STEP_MM)[1:-1, 1:-1, 1:-1] > TABLE_MM)
     if not core.any():
-        raise InputError("shows no body", where=coarse.where, expected=f"tissue above {TISSUE_HU:g} HU",
-                         found=f"none that is {2 * TABLE_MM:g} mm thick",
-                         remedy="check that this is a CT of a patient, or take region image")  # fmt: skip
+        wanted, none = f"tissue above {TISSUE_HU:g} HU", f"none that is {2 * TABLE_MM:g} mm thick"
+        remedy = "check that this is a CT of a patient, or take region image"
+        raise InputError("shows no body", where=coarse.where, expected=wanted, found=none, remedy=remedy)
     grown = tissue & (ndimage.distance_transform_edt(~core, sampling=STEP_MM) <= 2 * TABLE_MM)
     # slice by slice: lungs and bowel that are open at the first or last slice are inside all the same
     return np.stack([ndimage.binary_fill_holes(grown[:, :, k]) for k in range(grown.shape[2])], axis=2)
@@ -73,8 +73,8 @@ def _lungs(coarse: Volume) -> np.ndarray:
     sums = np.bincount(pieces.ravel(), weights=coarse.array.ravel(), minlength=count + 1)[1:]
     lung = (ml >= LEAST_ML) & (sums * STEP_MM**3 / 1000 > GAS_HU * ml)
     if not lung.any():
-        raise InputError("shows no lungs", where=coarse.where, expected=f"air-filled tissue of {LEAST_ML:g} ml",
-                         found=f"{ml.max(initial=0):.0f} ml", remedy="take region body")  # fmt: skip
+        wanted, most = f"air-filled tissue of {LEAST_ML:g} ml", f"{ml.max(initial=0):.0f} ml"
+        raise InputError("shows no lungs", where=coarse.where, expected=wanted, found=most, remedy="take region body")
     kept = np.isin(pieces, numbers[lung & (ml >= LEAST_SHARE * ml[lung].max())])
     reach = int(np.ceil(BRIDGE_MM / STEP_MM)) + 1
     padded = np.pad(kept, reach)

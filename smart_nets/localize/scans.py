@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,9 +28,9 @@ from smart_nets.scans.volume import Volume
 from smart_nets.training.run_record import versions
 
 logger = logging.getLogger(__name__)
-Look = Callable[[Volume], tuple[NDArray[np.float32], Marked]]
-Found = Mapping[str, tuple[NDArray[np.float32], Marked]]
-Draw = Callable[[str, Volume, Found, NDArray[np.bool_]], None]
+Way = Callable[[Volume], tuple[NDArray[np.float32], Marked]]
+Maps = Mapping[str, tuple[NDArray[np.float32], Marked]]
+Draw = Callable[[str, Volume, Maps, NDArray[np.bool_]], None]
 ENCODER, RANDOM, DENSE = "encoder", "random encoder", "HU in the lungs"
 COMPARED = ("contrast", "dice", "pointing", "recall")
 
@@ -80,13 +80,13 @@ class LocalizeScans:
         if not self.rows and first is not None:
             raise first
         if not self.rows:
-            raise InputError("there is no tumour to find: all masks are empty", expected="one tumour or more",
-                             found=f"{self.empty} empty masks", remedy="check the masks")  # fmt: skip
+            what, masks = "there is no tumour to find: all masks are empty", f"{self.empty} empty masks"
+            raise InputError(what, expected="one tumour or more", found=masks, remedy="check the masks")
         found = {**self._table(), "settings": self._settings(), "versions": versions(), **(facts or {})}
         write_json(path, found)
         return found
 
-    def _looks(self) -> dict[str, list[Look]]:
+    def _looks(self) -> dict[str, list[Way]]:
         """Name of a method -> one way of looking, or several whose figures are averaged."""
         count = self.random_encoders
         if type(count) is not int or count < 0:
@@ -95,14 +95,14 @@ class LocalizeScans:
         looks = {ENCODER: [self._marked(self.attention)], RANDOM: [self._marked(one) for one in fresh]}
         return {name: ways for name, ways in looks.items() if ways}
 
-    def _marked(self, attention: ScanAttention) -> Look:
+    def _marked(self, attention: ScanAttention) -> Way:
         def look(scan: Volume) -> tuple[NDArray[np.float32], Marked]:
             score = attention(scan)
             return score, self.marking.mark(score, scan)
 
         return look
 
-    def _scan(self, item: Mapping[str, Any], looks: Mapping[str, Sequence[Look]]) -> None:
+    def _scan(self, item: Mapping[str, Any], looks: Mapping[str, Sequence[Way]]) -> None:
         scan = read_checked(item["image"], series=item.get("series"))
         drawn = read_tumours(dict(item), scan)
         names = list(drawn)
@@ -127,10 +127,8 @@ class LocalizeScans:
                 for score, marked in maps
             ]
             row = {key: float(np.mean([one[key] for one in figures])) for key in figures[0]}
-            self.rows[name].append(
-                {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour,
-                 "readers": len(tumours[tumour]), **row}
-            )  # fmt: skip
+            place = {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour}
+            self.rows[name].append({**place, "readers": len(tumours[tumour]), **row})
         if self.draw is not None and tumours:
             every = np.any([consensus(masks) for masks in tumours.values()], axis=0)
             self.draw(str(item["name"]), scan, {name: maps[0] for name, maps in found.items()}, every)
@@ -150,20 +148,26 @@ class LocalizeScans:
         # the encoder has looked at every tumour, so that a patient has one number in all methods
         people = dict.fromkeys(row["patient"] for row in self.rows[ENCODER])
         numbers = {patient: number for number, patient in enumerate(people, start=1)}
+        methods = {
+            name: {"summary": summarise(figures[name], patients[name]), "rows": _plain(rows, numbers)}
+            for name, rows in self.rows.items()
+        }
         return {
-            "tumours": len(self.rows[ENCODER]), "scans": len(self.items), "patients": len(numbers),
-            "left_out": list(self.left_out), "empty_masks": self.empty, "scans_without_lungs": self.no_lungs,
-            "methods": {name: {"summary": summarise(figures[name], patients[name]), "rows": _plain(rows, numbers)}
-                        for name, rows in self.rows.items()},
+            "tumours": len(self.rows[ENCODER]),
+            "scans": len(self.items),
+            "patients": len(numbers),
+            "left_out": list(self.left_out),
+            "empty_masks": self.empty,
+            "scans_without_lungs": self.no_lungs,
+            "methods": methods,
             "differences": differences,
-        }  # fmt: skip
+        }
 
     def _settings(self) -> dict[str, Any]:
-        shown: Any = self.attention.network
-        return {**asdict(self.marking), "crop_size": list(self.attention.crop_size),
-                "spacing": list(self.attention.spacing), "hu_window": list(self.attention.hu_window),
-                "overlap": self.attention.overlap, "head": shown.head, "block": shown.block,
-                "random_encoders": self.random_encoders}  # fmt: skip
+        one, shown = self.attention, cast(Any, self.attention.network)
+        crops = {"crop_size": list(one.crop_size), "spacing": list(one.spacing), "hu_window": list(one.hu_window)}
+        maps = {"overlap": one.overlap, "head": shown.head, "block": shown.block}
+        return {**asdict(self.marking), **crops, **maps, "random_encoders": self.random_encoders}
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:
@@ -176,4 +180,4 @@ def _plain(rows: Sequence[Mapping[str, Any]], numbers: Mapping[str, int]) -> lis
         {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in row.items()}
         | {"patient": numbers[row["patient"]]}
         for row in rows
-    ]  # fmt: skip
+    ]

@@ -106,8 +106,7 @@ def _check(rows: Sequence[Mapping[str, Any]], patients: Sequence[str]) -> None:
     if not rows:
         raise InputError("there are no tumours", where="rows", expected="one or more", found=0)
     if len(rows) != len(patients):
-        raise InputError("differ in number", where="rows and patients", expected="one patient for each row",
-                         found=f"{len(rows)} and {len(patients)}")  # fmt: skip
+        found = f"{len(rows)} and {len(patients)}"
+        raise InputError("differ in number", where="rows and patients", expected="one patient per row", found=found)
     if any(row.keys() != rows[0].keys() for row in rows):
-        raise InputError("have different figures", where="rows", expected="the same keys in each",
-                         remedy="measure all tumours alike")  # fmt: skip
+        raise InputError("have different figures", where="rows", expected="the same keys", remedy="measure all alike")

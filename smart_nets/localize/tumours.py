@@ -63,8 +63,9 @@ def tumour_list(source: str | Path, pattern: str = PATTERN, kind: str = "vis") -
         items = read_interobserver(path, candidates, kind)
         _tell_left_out("images that are no DICOM", sum(candidate.series is None for candidate in candidates))
     else:
-        raise InputError("no scan has a mask beside it", where=path, expected=f"names like scan{BETWEEN}tumour.nii.gz",
-                         found=f"{len(candidates)} images without", remedy="rename the masks, or give a JSON")  # fmt: skip
+        wanted, lone = f"names like scan{BETWEEN}tumour.nii.gz", f"{len(candidates)} images without"
+        remedy = "rename the masks, or give a JSON"
+        raise InputError("no scan has a mask beside it", where=path, expected=wanted, found=lone, remedy=remedy)
     readers = [masks for item in items for masks in item["readers"].values()]
     patients = len({item["patient_id"] for item in items})
     logger.info(
@@ -102,8 +103,8 @@ def _read_regions(path: Path, wanted: set[str | None], scan: Volume) -> dict[str
         labels = read_labels(path, scan.to_ras())
         values = np.unique(labels[labels > 0])
         if len(values) > 1:
-            raise InputError("holds several labels", where=path, expected="a mask of the tumour alone",
-                             found=", ".join(map(str, values[:5])), remedy="keep the tumour's label only")  # fmt: skip
+            several, remedy = ", ".join(map(str, values[:5])), "keep the tumour's label only"
+            raise InputError("holds several labels", where=path, expected="one", found=several, remedy=remedy)
         upright.array[...] = labels > 0
         return {None: mask}
     found = read_masks(path, scan)
@@ -113,10 +114,9 @@ def _read_regions(path: Path, wanted: set[str | None], scan: Volume) -> dict[str
 def _named(found: Masks, name: str | None, path: Path) -> np.ndarray:
     chosen = [region for region in found.masks if name is None or region == name]
     if len(chosen) != 1:
-        raise InputError(
-            "holds several regions" if chosen else "holds no such region", where=path, expected=name or "one region",
-            found=", ".join(found.masks), remedy="give a file of the tumour alone",
-        )  # fmt: skip
+        what, remedy = f"holds {'several regions' if chosen else 'no such region'}", "give a file of the tumour alone"
+        names = ", ".join(found.masks)
+        raise InputError(what, where=path, expected=name or "one region", found=names, remedy=remedy)
     for note in found.notes:  # a name that somebody gave to a region may hold that of a patient
         if note.startswith(f"{chosen[0]}: "):
             logger.warning("drawing of a tumour: %s", note.removeprefix(f"{chosen[0]}: "))
@@ -125,16 +125,16 @@ def _named(found: Masks, name: str | None, path: Path) -> np.ndarray:
 
 def _of_datalist(path: Path, candidates: list[Candidate]) -> list[dict[str, Any]]:
     if path.suffix.lower() != ".json":
-        raise InputError("is no source of tumours", where=path, expected="a folder, or a JSON datalist",
-                         found="another file", remedy="list scan and mask in a JSON")  # fmt: skip
+        wanted, remedy = "a folder, or a JSON datalist", "list scan and mask in a JSON"
+        raise InputError("is no source of tumours", where=path, expected=wanted, found="another file", remedy=remedy)
     items: list[dict[str, Any]] = []
     for number, candidate in enumerate(candidates, start=1):
         item = candidate.item()
         files = _label_files(path, item.pop("label", None), f"{path}, entry {number}")
         item["readers"] = {"tumour": [{"file": file, "region": None} for file in files]}
         if item in items:
-            raise InputError("is listed twice", where=f"{path}, entries {items.index(item) + 1} and {number}",
-                             expected="each tumour once", found=item["image"], remedy="remove one")  # fmt: skip
+            place = f"{path}, entries {items.index(item) + 1} and {number}"
+            raise InputError("is listed twice", where=place, expected="once", found=item["image"], remedy="remove one")
         items.append(item)
     return items
 
@@ -142,16 +142,16 @@ def _of_datalist(path: Path, candidates: list[Candidate]) -> list[dict[str, Any]
 def _label_files(path: Path, label: Any, place: str) -> list[str]:
     texts = label if isinstance(label, list) else [label]
     if not texts or not all(isinstance(text, str) and text for text in texts):
-        raise InputError("entry has no label", where=place, expected='"label": path, or one path per reader',
-                         found=label or "nothing", remedy="add the mask of the tumour")  # fmt: skip
+        wanted, found = '"label": path, or one path per reader', label or "nothing"
+        raise InputError("entry has no label", where=place, expected=wanted, found=found, remedy="add the mask")
     files = [existing(path.parent, text) for text in texts]
     for text, file in zip(texts, files, strict=True):
         if file is None or not file.is_file():
-            raise InputError("label does not exist", where=place, expected="an existing file", found=text,
-                             remedy="correct the path, or remove the entry")  # fmt: skip
+            remedy = "correct the path, or remove the entry"
+            raise InputError("label does not exist", where=place, expected="a file", found=text, remedy=remedy)
     if len(set(files)) < len(files):
-        raise InputError("two readers have the same mask", where=place, expected="one file each", found=label,
-                         remedy="remove one")  # fmt: skip
+        what = "two readers have the same mask"
+        raise InputError(what, where=place, expected="one file each", found=label, remedy="remove one")
     return [str(file) for file in files]
 
 
@@ -161,13 +161,14 @@ def _beside(source: Path, candidates: list[Candidate], pattern: re.Pattern[str])
     for candidate in (one for one in candidates if one.series is None):
         first = folders[candidate.path.parent].setdefault(_stem(candidate.path), candidate)
         if first is not candidate:
-            raise InputError("two images have the same name", where=candidate.path, expected="one of each name",
-                             found=first.path.name, remedy="remove one of them")  # fmt: skip
+            what, other = "two images have the same name", first.path.name
+            raise InputError(what, where=candidate.path, expected="one of each", found=other, remedy="remove one")
     every = [item for images in folders.values() for item in _items_of_folder(images, pattern)]
     items = [item for item in every if item["readers"]]
     if not items:
-        raise InputError("no scan has the mask of a tumour beside it", where=source, found=f"none in {len(every)} scans",
-                         expected=f"a region like {pattern.pattern}", remedy="give the pattern of its name")  # fmt: skip
+        what, remedy = "no scan has the mask of a tumour beside it", "give the pattern of its name"
+        wanted, none = f"a region like {pattern.pattern}", f"none in {len(every)} scans"
+        raise InputError(what, where=source, expected=wanted, found=none, remedy=remedy)
     _tell_left_out("scans without the mask of a tumour", len(every) - len(items))
     _tell_left_out("DICOM series", sum(candidate.series is not None for candidate in candidates))
     return items
@@ -187,8 +188,8 @@ def _items_of_folder(images: dict[str, Candidate], pattern: re.Pattern[str]) -> 
         if region and pattern.search(region):
             readers[stem.removesuffix(BETWEEN + region)][region] = [{"file": str(images[stem].path), "region": None}]
         elif not region and pattern.search(rest):
-            raise InputError("mask has no scan beside it", where=images[stem].path, expected=f"{scan}.nii.gz",
-                             found="no image of that name", remedy="copy the scan there")  # fmt: skip
+            path, wanted = images[stem].path, f"{scan}.nii.gz"
+            raise InputError("mask has no scan beside it", where=path, expected=wanted, found="none", remedy="add it")
     return [images[scan].item() | {"readers": found} for scan, found in readers.items()]
 
 

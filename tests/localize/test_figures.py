@@ -25,11 +25,8 @@ def line(*at: int | slice) -> np.ndarray:
 
 def scan(**changed):
     """A line of 2 mm voxels: the tumour is voxel 15, everything may be marked, the score is 1 in the tumour and 0 beside."""
-    given = {
-        "score": line(15).astype(np.float32), "marked": line(15), "readers": [line(15)], "region": line(slice(None)),
-        "spacing": (2.0, 1.0, 1.0),
-    }  # fmt: skip
-    return {**given, **changed}
+    masks = {"marked": line(15), "readers": [line(15)], "region": line(slice(None))}
+    return {"score": line(15).astype(np.float32), **masks, "spacing": (2.0, 1.0, 1.0), **changed}
 
 
 def box(shape, *sides: slice) -> np.ndarray:
@@ -39,11 +36,10 @@ def box(shape, *sides: slice) -> np.ndarray:
 
 
 def test_a_perfect_map():
-    assert measure(**scan()) == {
-        "dice": 1, "dice_readers": 1, "oracle": 1, "pointing": 1, "pointing_mm": 0, "contrast": 1,
-        "contrast_ratio": pytest.approx(np.nan, nan_ok=True), "recall": 1, "found": 1, "hd95": 0,
-        "tumour_ml": pytest.approx(0.002), "marked_ml": pytest.approx(0.002), "tumour_share": 1 / 31,
-    }  # fmt: skip
+    ones = dict.fromkeys(("dice", "dice_readers", "oracle", "pointing", "contrast", "recall", "found"), 1)
+    sizes = {"tumour_ml": pytest.approx(0.002), "marked_ml": pytest.approx(0.002), "tumour_share": 1 / 31}
+    nothing = {"pointing_mm": 0, "hd95": 0, "contrast_ratio": pytest.approx(np.nan, nan_ok=True)}
+    assert measure(**scan()) == {**ones, **sizes, **nothing}
 
 
 def test_dice_by_hand():
@@ -265,7 +261,10 @@ def test_the_oracle_is_reached(inside, outside, marked):
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: dice(line(0), line(0)[:9]), r"second mask: is no mask of the scan \(expected bool \(31, 1, 1\), found bool"),
+        (
+            lambda: dice(line(0), line(0)[:9]),
+            r"second mask: is no mask of the scan \(expected bool \(31, 1, 1\), found bool",
+        ),
         (lambda: dice(line(0).astype(int), line(0)), "first mask: is no mask of the scan .*found int64"),
         (lambda: dice([True], line(0)), "first mask: .*found list"),
         (lambda: consensus([]), "readers: there are no readers"),
@@ -277,7 +276,7 @@ def test_the_oracle_is_reached(inside, outside, marked):
         (lambda: oracle_dice(1, 2, -5), "make no sense"),
         (lambda: oracle_dice(np.nan, 2, 5), "make no sense"),
     ],
-)  # fmt: skip
+)
 def test_bad_masks_and_counts(call, says):
     with pytest.raises(InputError, match=says):
         call()

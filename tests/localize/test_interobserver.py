@@ -194,5 +194,5 @@ def test_what_cannot_be_matched_is_refused(download, make: Callable, error, mess
 
 
 def test_another_kind_is_refused(download):
-    with pytest.raises(ConfigError, match=r"unknown kind of drawing .expected vis or auto, found hand"):
+    with pytest.raises(ConfigError, match=r"kind: is not known .expected vis or auto, found hand"):
         read_interobserver(download.folder, [], "hand")

@@ -185,7 +185,7 @@ def test_both_lungs_of_a_real_patient_with_a_thin_chest_wall(real_ct: Path):
         (AIR, "lungs", InputError, "shows no body"),
         (TISSUE, "lungs", InputError, r"scan: shows no lungs .*tissue of 50 ml, found 0 ml.; take region body"),
     ],
-)  # fmt: skip
+)
 def test_what_has_no_such_region(image, region, error, says):
     with pytest.raises(error, match=says):
         region_mask(scan(np.full((30, 30, 30), image, np.int16)), region)

@@ -236,9 +236,8 @@ def test_fresh_encoders_are_averaged(cohort, monkeypatch):
     assert list(table["methods"]) == [ENCODER, RANDOM, DENSE]
     assert figures(table, RANDOM, "dice") == figures(table, RANDOM, "pointing") == pytest.approx([1 / 3])
     assert table["settings"]["random_encoders"] == 3
-    assert {one["b"]: one["difference"] for one in table["differences"] if one["key"] == "recall"} == {
-        RANDOM: pytest.approx(2 / 3), DENSE: 0,
-    }  # fmt: skip
+    recall = {one["b"]: one["difference"] for one in table["differences"] if one["key"] == "recall"}
+    assert recall == {RANDOM: pytest.approx(2 / 3), DENSE: 0}
 
 
 def test_figures_that_are_not_defined_are_null(cohort):
@@ -265,11 +264,10 @@ def test_settings_and_facts_stand_beside_the_figures(cohort, tmp_path):
     marking = Marking(95, "body", 3, 0.5)
     run = LocalizeScans(with_names(cohort.items), looking(Knowing), ARCHITECTURE, marking, random_encoders=0)
     table = run.write(tmp_path / "new" / "localize.json", {"data": {"source": "boxes"}})
-    assert table["settings"] == {
-        "percentile": 95, "region": "body", "components": 3, "smallest_ml": 0.5, "crop_size": [32, 32, 32],
-        "spacing": [8.0, 8.0, 8.0], "hu_window": [-1000.0, 400.0], "overlap": 0.5, "head": None, "block": -1,
-        "random_encoders": 0,
-    }  # fmt: skip
+    rule = {"percentile": 95, "region": "body", "components": 3, "smallest_ml": 0.5}
+    crops = {"crop_size": [32, 32, 32], "spacing": [8.0, 8.0, 8.0], "hu_window": [-1000.0, 400.0]}
+    maps = {"overlap": 0.5, "head": None, "block": -1, "random_encoders": 0}
+    assert table["settings"] == {**rule, **crops, **maps}
     assert table["data"] == {"source": "boxes"} and table["versions"]["torch"]
 
 

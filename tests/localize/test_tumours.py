@@ -263,7 +263,7 @@ def test_wrong_entries_of_a_datalist(save, hu, affine, mask, write_json, entry, 
 
 @pytest.mark.parametrize("change", [{"pattern": "("}, {"kind": "hand"}])
 def test_wrong_settings(series, change):
-    with pytest.raises(ConfigError, match=r"is no regular expression .*found \(|unknown kind of drawing"):
+    with pytest.raises(ConfigError, match=r"is no regular expression .*found \(|kind: is not known"):
         tumour_list(series.parents[2], **change)
 
 
@@ -281,7 +281,7 @@ def test_wrong_settings(series, change):
 )
 def test_masks_that_cannot_be_read(
     series, save, hu, affine, mask, drawing: ModuleType, tmp_path: Path, name, region, error, message
-):  # fmt: skip
+):
     scan = read_volume(series)
     save(mask, affine + np.diag([0.2, 0, 0, 0]), "moved.nii.gz")
     save(mask[1:], affine, "smaller.nii.gz")

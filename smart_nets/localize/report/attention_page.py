@@ -14,9 +14,13 @@ from smart_nets.pages.record import read_json
 
 FLAT = 0.05  # a map whose top is no further above its median says little
 FIGURES = {
-    "contrast": "inside against ring (0.5 = none)", "dice": "Dice", "oracle": "best Dice possible with this much marked",
-    "pointing": "peak in a tumour", "pointing_mm": "from the peak to the tumour, mm", "recall": "share of tumour marked",
-}  # fmt: skip
+    "contrast": "inside against ring (0.5 = none)",
+    "dice": "Dice",
+    "oracle": "best Dice possible with this much marked",
+    "pointing": "peak in a tumour",
+    "pointing_mm": "from the peak to the tumour, mm",
+    "recall": "share of tumour marked",
+}
 HOW = (
     "Colour grows from the region's median to its top half per cent, for each model on its own. The blue line surrounds "
     "what is marked: the voxels above a percentile of the region. Attention tells what the network used to sum a crop "
@@ -31,12 +35,13 @@ def write_attention_report(folder: str | Path) -> Path:
         InputError: the record or a picture is missing or damaged, or the report cannot be written.
     """
     folder = Path(folder)
-    record = read_json(folder / "attention.json")
+    path = folder / "attention.json"
+    record = read_json(path)
     try:
         html = _render(folder, record)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise InputError("is no record of attention maps", where=folder / "attention.json", found=repr(error),
-                         remedy="make it again") from error  # fmt: skip
+        found = repr(error)
+        raise InputError("is no record of attention maps", where=path, found=found, remedy="make it again") from error
     return page.save(html, folder / "report.html")
 
 
@@ -87,17 +92,17 @@ def _scan(folder: Path, scan: Mapping[str, Any]) -> str:
             image.load()  # half a picture is told here; a browser would show it
         picture = base64.b64encode(path.read_bytes()).decode()
     except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG an error of syntax
-        raise InputError("picture cannot be read", where=path, expected="a whole PNG",
-                         remedy="look at the scan again") from error  # fmt: skip
+        remedy = "look at the scan again"
+        raise InputError("picture cannot be read", where=path, expected="a whole PNG", remedy=remedy) from error
     voxels = " x ".join(map(str, scan["shape"]))
     size = " x ".join(f"{step:g}" for step in scan["spacing_mm"])
     shown = page.picture(f"data:image/png;base64,{picture}", f"{voxels} voxels of {size} mm")
     head = ["map", "top (1 = even)", "marked", "peak (R, A, S in mm)"]
-    rows = [
-        (one["model"], f"{one['top']:.3f}", f"{one['marked_ml']:,.0f} of {one['region_ml']:,.0f} ml",
-         ", ".join(f"{value:g}" for value in one["peak_mm"]))
-        for one in scan["maps"]
-    ]  # fmt: skip
+    rows = []
+    for one in scan["maps"]:
+        marked = f"{one['marked_ml']:,.0f} of {one['region_ml']:,.0f} ml"
+        peak = ", ".join(f"{value:g}" for value in one["peak_mm"])
+        rows.append((one["model"], f"{one['top']:.3f}", marked, peak))
     html = f'<div class="film">{shown}</div>' + page.grid(head, rows)
     measured = [one for one in scan["maps"] if one.get("figures")]
     return html + (_figures(measured) if measured else "")

@@ -12,8 +12,6 @@ from smart_nets.pages.curves import empty_chart, inline_svg
 from smart_nets.pages.style import GUIDE, GUIDE_KEY, PALETTE
 
 COLOURS = ("blue", "orange", "green", "pink", "plain")  # of the methods
-
-
 TICKS = (0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1)  # of Dice, on an axis of square roots
 
 
@@ -21,8 +19,10 @@ def charts(found: Localised) -> str:
     """Contrast from the smallest tumour to the largest, and Dice over the best one possible."""
     (left, contrast), (right, dice) = (empty_chart(wide=True, height=3.4, left=0.6) for _ in range(2))
     tumours = sorted(found.tumours, key=lambda one: one.ml)
-    values = {key: np.array([[one.of(name, key) for one in tumours] for name in found.methods])  # (methods, tumours)
-              for key in ("contrast", "dice", "oracle")}  # fmt: skip
+    values = {  # (methods, tumours)
+        key: np.array([[one.of(name, key) for one in tumours] for name in found.methods])
+        for key in ("contrast", "dice", "oracle")
+    }
     low, high = np.fmin.reduce(values["contrast"]), np.fmax.reduce(values["contrast"])
     contrast.axhline(NONE, **GUIDE)
     contrast.vlines(range(len(tumours)), low, high, color=PALETTE["muted"][0], linewidth=0.7, alpha=0.5)
@@ -40,10 +40,12 @@ def charts(found: Localised) -> str:
     dice.set(xticks=ticks, yticks=ticks, xticklabels=ticks, yticklabels=ticks, xlim=(0, top), ylim=(0, top))
     dice.set_xlabel("best Dice possible", loc="right", labelpad=1)
     names = [(name, colour, "none") for name, colour in zip(found.methods, COLOURS, strict=False)]
-    cards = ((left, "Contrast", "of the tumours from the smallest to the largest", "none"),
-             (right, "Dice", "over the best one possible", "as good as possible"))  # fmt: skip
-    return "".join(
-        page.chart(inline_svg(figure, f"localize-{title}", f"{title} {remark}"), title, remark,
-                   keys=page.keys([*names, (guide, *GUIDE_KEY)]))
-        for figure, title, remark, guide in cards
-    )  # fmt: skip
+    cards = (
+        (left, "Contrast", "of the tumours from the smallest to the largest", "none"),
+        (right, "Dice", "over the best one possible", "as good as possible"),
+    )
+    shown = ""
+    for figure, title, remark, guide in cards:
+        svg = inline_svg(figure, f"localize-{title}", f"{title} {remark}")
+        shown += page.chart(svg, title, remark, keys=page.keys([*names, (guide, *GUIDE_KEY)]))
+    return shown

@@ -47,26 +47,24 @@ def write_localize_report(folder: str | Path) -> Path:
         InputError: the record is missing, damaged or of another form, a picture is damaged, or the report cannot be written.
     """
     folder = Path(folder)
-    content = read_json(folder / "localize.json")
+    path = folder / "localize.json"
+    content = read_json(path)
     try:
         html = _render(Localised(folder, content, list(tumours_of(content["methods"]))))
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise InputError("is no record of localisation", where=folder / "localize.json", found=repr(error),
-                         remedy="evaluate again") from error  # fmt: skip
+        found = repr(error)
+        raise InputError("is no record of localisation", where=path, found=found, remedy="evaluate again") from error
     return page.save(html, folder / "report.html")
 
 
 def _render(found: Localised) -> str:
+    settings = page.table([*found.content["settings"].items(), *found.content["versions"].items()])
     sections = [
         ("pictures", "Where it looks", _pictures(found)),
         ("methods", "All methods", _methods(found) + _differences(found)),
         ("tumours", "Tumour by tumour", f'<div class="charts wide">{charts(found)}</div>{_table(found)}'),
         ("reading", "How to read it", "".join(map(page.paragraph, _reading(found)))),
-        (
-            "settings",
-            "Do it again",
-            page.table([*found.content["settings"].items(), *found.content["versions"].items()]),
-        ),
+        ("settings", "Do it again", settings),
     ]
     title, kicker = "How well attention localises tumours", "Zero-shot localisation · not for diagnostic use"
     return page.page(title, kicker, _summary(found), sections)
@@ -75,9 +73,11 @@ def _render(found: Localised) -> str:
 def _summary(found: Localised) -> str:
     contrast, patients = found.mean(ENCODER, "contrast"), found.patients(ENCODER)
     doubt = "" if not contrast.known or contrast.low > NONE else ", not clearly better than none"
-    lead = (f"{count(len(found.tumours), 'tumour')} in {count(max(one.scan for one in found.tumours), 'scan')} of "
-            f"{count(patients, 'patient')}, and an encoder that was never told of tumours. Its attention tells them from what "
-            f"is near with a contrast (95% interval) of {contrast.text()}{doubt}; {NONE:g} is none, 1 perfect.")  # fmt: skip
+    lead = (
+        f"{count(len(found.tumours), 'tumour')} in {count(max(one.scan for one in found.tumours), 'scan')} of "
+        f"{count(patients, 'patient')}, and an encoder that was never told of tumours. Its attention tells them from what "
+        f"is near with a contrast (95% interval) of {contrast.text()}{doubt}; {NONE:g} is none, 1 perfect."
+    )
     empty, airless, lost = (found.content[key] for key in ("empty_masks", "scans_without_lungs", "left_out"))
     notes = {
         f"Left out: {count(len(lost), 'scan')} that cannot be used; localize.json tells why.": bool(lost),
@@ -97,8 +97,10 @@ def _verdict(found: Localised) -> tuple[str, str]:
     gains = {name: gain for name, gain in every.items() if gain.known}
     if not gains:
         return "quiet", "There is nothing to compare the encoder with."
-    words = {name: "better" if gain.low > 0 else "worse" if gain.high < 0 else "not clearly better"
-             for name, gain in gains.items()}  # fmt: skip
+    words = {
+        name: "better" if gain.low > 0 else "worse" if gain.high < 0 else "not clearly better"
+        for name, gain in gains.items()
+    }
     parts = [f"{words[name]} than the {name}, contrast {_signed(gain)}" for name, gain in gains.items()]
     told = f"he encoder localises {', and '.join(parts)}."
     if (patients := min(map(found.patients, gains))) < LEAST:
@@ -108,9 +110,9 @@ def _verdict(found: Localised) -> tuple[str, str]:
 
 
 def _tiles(found: Localised) -> Iterator[tuple[str, str, str, str]]:
+    others = [name for name in found.methods if name != ENCODER]
     for key in ("contrast", "dice", "pointing", "found"):
-        beside = "; ".join(f"{name} {_text(key, found.mean(name, key).value)}"
-                           for name in found.methods if name != ENCODER)  # fmt: skip
+        beside = "; ".join(f"{name} {_text(key, found.mean(name, key).value)}" for name in others)
         if key == "dice":
             beside = f"at most {_text(key, found.mean(ENCODER, 'oracle').value)} with as much marked"
         yield FIGURES[key][0].capitalize(), _text(key, found.mean(ENCODER, key).value), beside, ""
@@ -124,17 +126,18 @@ def _pictures(found: Localised) -> str:
     ranked = sorted((scan for scan in scans if not math.isnan(contrast[scan])), key=lambda scan: -contrast[scan])
     places = {round(share * (len(ranked) - 1)): name for name, share in SHOWN.items()} if ranked else {}
     films = (_film(scans[ranked[place]], f"{name} of {len(ranked)}", found) for place, name in sorted(places.items()))
-    told = ("From the encoder's best contrast to its worst, in the planes through the tumour. Red surrounds the tumour, blue "
-            "what is marked; colour grows from the region's median to its top half per cent.")  # fmt: skip
+    told = (
+        "From the encoder's best contrast to its worst, in the planes through the tumour. Red surrounds the tumour, blue "
+        "what is marked; colour grows from the region's median to its top half per cent."
+    )
     return page.paragraph(told) + "".join(films)
 
 
 def _film(tumours: Sequence[Tumour], rank: str, found: Localised) -> str:
     """A scan's overlay as JPEG, which takes a fraction of the PNG's room."""
-    told = {name: [_text(key, mean_of(tumours, name, key)) for key in ("contrast", "dice", "oracle")]
-            for name in found.methods if name in tumours[0].rows}  # fmt: skip
-    caption = "; ".join(f"{name}: contrast {contrast}, Dice {dice} of at most {best}"
-                        for name, (contrast, dice, best) in told.items())  # fmt: skip
+    keys, methods = ("contrast", "dice", "oracle"), [name for name in found.methods if name in tumours[0].rows]
+    told = [(name, *(_text(key, mean_of(tumours, name, key)) for key in keys)) for name in methods]
+    caption = "; ".join(f"{name}: contrast {auc}, Dice {dice} of at most {best}" for name, auc, dice, best in told)
     path, stream = found.folder / "overlays" / f"{tumours[0].rows[ENCODER]['scan']}.png", io.BytesIO()
     try:
         with needed("PIL.Image", "report").open(path) as image:
@@ -163,8 +166,10 @@ def _cell(key: str, method: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _differences(found: Localised) -> str:
-    cells = {(one["key"], one["b"]): (_signed(measure_of(one, "difference")), f"greater in {one['better']} of {one['n']}")
-             for one in found.content["differences"]}  # fmt: skip
+    cells = {
+        (one["key"], one["b"]): (_signed(measure_of(one, "difference")), f"greater in {one['better']} of {one['n']}")
+        for one in found.content["differences"]
+    }
     others = list(dict.fromkeys(other for _, other in cells))
     rows: list[Row] = [[FIGURES[key][0], *(cells[key, other] for other in others)] for key in COMPARED]
     head = ["on the same tumours", *(f"{ENCODER} − {other}" for other in others)]
@@ -172,27 +177,34 @@ def _differences(found: Localised) -> str:
 
 
 def _table(found: Localised) -> str:
-    rows: list[Row] = [
-        [(f"scan {one.scan}", count(one.rows[ENCODER]["readers"], "reader")), page.number(one.ml),
-         *((_text("contrast", one.of(name, "contrast")), _text("dice", one.of(name, "dice"))) for name in found.methods)]
-        for one in found.tumours
-    ]  # fmt: skip
-    return page.paragraph("Contrast, and below it Dice.") + page.grid(["tumour", "ml", *found.methods], rows)
+    rows: list[Row] = []
+    names = found.methods
+    for one in found.tumours:
+        figures = [(_text("contrast", one.of(name, "contrast")), _text("dice", one.of(name, "dice"))) for name in names]
+        readers = count(one.rows[ENCODER]["readers"], "reader")
+        rows.append([(f"scan {one.scan}", readers), page.number(one.ml), *figures])
+    return page.paragraph("Contrast, and below it Dice.") + page.grid(["tumour", "ml", *names], rows)
 
 
 def _reading(found: Localised) -> Iterator[str]:
     percentile = found.content["settings"]["percentile"]
     share = (100 - percentile) / 100
     bounds = ", ".join(f"{oracle_dice(f, f, share):.2f} for {100 * f:g}%" for f in (0.001, 0.01, 0.05))
-    yield (f"Contrast is the chance that a voxel of the tumour scores higher than one of its ring, {RING_MM[0]:g} to "
-           f"{RING_MM[1]:g} mm away: {NONE:g} is none, below it the surroundings score higher. It needs no threshold, so "
-           "that methods compare by it. All methods have the same ring, in the region where the encoder may mark.")  # fmt: skip
-    yield (f"Dice is bounded. Percentile {percentile:g} marks {100 * share:.3g}% of the region whatever lies in it, and a "
-           f"tumour that fills its share f reaches at most 2 min(f, {share:.3g}) / (f + {share:.3g}): {bounds}. Here a tumour "
-           f"fills {100 * found.mean(ENCODER, 'tumour_share').value:.2g}% on average. The 0.62 ± 0.32 published for SMART at "
-           "percentile 90 needs tumours of 4.5 to 22% of what is looked at, as in crops cut close around them.")  # fmt: skip
-    yield ("Marks at random hit as large a share of a tumour as of the region: compare with the random encoder, the mean of "
-           f"several. HU in the lungs marks all that is denser than {DENSE_HU:g} HU, also vessels and walls.")  # fmt: skip
+    yield (
+        f"Contrast is the chance that a voxel of the tumour scores higher than one of its ring, {RING_MM[0]:g} to "
+        f"{RING_MM[1]:g} mm away: {NONE:g} is none, below it the surroundings score higher. It needs no threshold, so "
+        "that methods compare by it. All methods have the same ring, in the region where the encoder may mark."
+    )
+    yield (
+        f"Dice is bounded. Percentile {percentile:g} marks {100 * share:.3g}% of the region whatever lies in it, and a "
+        f"tumour that fills its share f reaches at most 2 min(f, {share:.3g}) / (f + {share:.3g}): {bounds}. Here a tumour "
+        f"fills {100 * found.mean(ENCODER, 'tumour_share').value:.2g}% on average. The 0.62 ± 0.32 published for SMART at "
+        "percentile 90 needs tumours of 4.5 to 22% of what is looked at, as in crops cut close around them."
+    )
+    yield (
+        "Marks at random hit as large a share of a tumour as of the region: compare with the random encoder, the mean of "
+        f"several. HU in the lungs marks all that is denser than {DENSE_HU:g} HU, also vessels and walls."
+    )
 
 
 def _text(key: str, value: float) -> str:

@@ -22,15 +22,14 @@ NAME = "MUELLER^HANS"  # a file may be called so; no page may tell it
 
 
 def a_map(model: str = "SMART", **changed: Any) -> dict[str, Any]:
-    return {
-        "model": model, "median": 1.0, "top": 1.2345, "largest": 1.5, "threshold": 1.1, "marked_ml": 345.6,
-        "region_ml": 12345.6, "peak_mm": [10.0, -20.5, 3.0], **changed,
-    }  # fmt: skip
+    scores = {"median": 1.0, "top": 1.2345, "largest": 1.5, "threshold": 1.1}
+    volumes = {"marked_ml": 345.6, "region_ml": 12345.6}
+    return {"model": model, **scores, **volumes, "peak_mm": [10.0, -20.5, 3.0], **changed}
 
 
 def a_scan(*maps: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    return {"name": NAME, "picture": f"{NAME}.png", "shape": [60, 40, 32], "spacing_mm": [6.0, 7.125, 8.0],
-            "maps": list(maps or [a_map()]), **changed}  # fmt: skip
+    grid = {"shape": [60, 40, 32], "spacing_mm": [6.0, 7.125, 8.0]}
+    return {"name": NAME, "picture": f"{NAME}.png", **grid, "maps": list(maps or [a_map()]), **changed}
 
 
 def record(*scans: dict[str, Any], **changed: Any) -> dict[str, Any]:
@@ -61,9 +60,15 @@ def report(tmp_path: Path, page_of: PageOf, picture: bytes) -> Make:
 
 def test_one_scan_and_one_model(report: Make, picture: bytes, tmp_path: Path) -> None:
     page = report(record())
-    for told in ("One scan, as one model sees it: SMART.", "The scan", "60 x 40 x 32 voxels of 6 x 7.125 x 8 mm",
-                 "SMART 1.234 346 of 12,346 ml 10, -20.5, 3", "not for diagnostic use", "not what is ill",
-                 "percentile 90 region body smallest_ml 0.5 head – torch 2.13.0"):  # fmt: skip
+    for told in (
+        "One scan, as one model sees it: SMART.",
+        "The scan",
+        "60 x 40 x 32 voxels of 6 x 7.125 x 8 mm",
+        "SMART 1.234 346 of 12,346 ml 10, -20.5, 3",
+        "not for diagnostic use",
+        "not what is ill",
+        "percentile 90 region body smallest_ml 0.5 head – torch 2.13.0",
+    ):
         assert told in page.text
     assert "Scan 1" not in page.text and "How well it localises" not in page.text
     assert page.images == [f"data:image/png;base64,{base64.b64encode(picture).decode()}"]
@@ -133,7 +138,10 @@ def test_how_well_it_localises_is_told_where_readers_drew_a_tumour(report: Make)
 @pytest.mark.parametrize(
     "content",
     [
-        [], {}, None, 3,
+        [],
+        {},
+        None,
+        3,
         {"scans": []},
         record(scans=[1]),
         record(scans={"a": 1}),
@@ -149,7 +157,7 @@ def test_how_well_it_localises_is_told_where_readers_drew_a_tumour(report: Make)
         record(a_scan(spacing_mm=["wide"])),
         record(a_scan(picture=None)),
     ],
-)  # fmt: skip
+)
 def test_another_form_is_refused(report: Make, tmp_path: Path, content: Any) -> None:
     with pytest.raises(InputError, match=r"attention.json: is no record of attention maps .*; make it again\.$"):
         report(content)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from PIL import Image
 
 from smart_nets.errors import InputError
 from smart_nets.localize.marking import Marking
-from smart_nets.localize.report.files import OverlayWriter
+from smart_nets.localize.report.outputs import OverlayWriter
 from smart_nets.localize.report.page import FIGURES, write_localize_report
 from smart_nets.localize.scans import COMPARED, DENSE, ENCODER, RANDOM, LocalizeScans
 from smart_nets.localize.summary import paired, summarise
@@ -29,11 +30,10 @@ SETTINGS = {"percentile": 90, "region": "body", "crop_size": [128, 128, 128], "h
 
 def row(scan: int, contrast: float | None, patients: int = 10, **changed: Any) -> dict[str, Any]:
     """One tumour as `LocalizeScans` writes it, of scan + 10 ml; what is not told is 0.25."""
-    return {
-        **dict.fromkeys(FIGURES, 0.25), "scan": NAME.format(scan), "patient": 1 + scan % patients, "tumour": TUMOUR,
-        "readers": 5, "contrast": contrast, "dice": 0.02, "oracle": 0.08, "found": 1.0, "pointing_mm": 80.0, "hd95": 120.0,
-        "tumour_ml": 10.0 + scan, "tumour_share": 0.004, **changed,
-    }  # fmt: skip
+    place = {"scan": NAME.format(scan), "patient": 1 + scan % patients, "tumour": TUMOUR, "readers": 5}
+    told = {"contrast": contrast, "dice": 0.02, "oracle": 0.08, "found": 1.0, "pointing_mm": 80.0, "hd95": 120.0}
+    sizes = {"tumour_ml": 10.0 + scan, "tumour_share": 0.004}
+    return {**dict.fromkeys(FIGURES, 0.25), **place, **told, **sizes, **changed}
 
 
 def record(rows: dict[str, list[dict[str, Any]]], **parts: Any) -> dict[str, Any]:
@@ -41,16 +41,14 @@ def record(rows: dict[str, list[dict[str, Any]]], **parts: Any) -> dict[str, Any
     plain = {"scan", "patient", "tumour", "readers"}
     told = {name: [{key: one[key] for key in one if key not in plain} for one in ones] for name, ones in rows.items()}
     people = {name: [str(one["patient"]) for one in ones] for name, ones in rows.items()}
-    return {
-        "methods": {name: {"summary": summarise(told[name], people[name]), "rows": rows[name]} for name in rows},
-        "differences": [
-            {"a": ENCODER, "b": name, "key": key,
-             **paired(told[ENCODER][: len(told[name])], told[name], key, people[name])}
-            for name in rows if name != ENCODER for key in COMPARED
-        ],
-        "empty_masks": 0, "left_out": [], "scans_without_lungs": 0,
-        "settings": SETTINGS, "versions": {"torch": "2.13.0"}, **parts,
-    }  # fmt: skip
+    methods = {name: {"summary": summarise(told[name], people[name]), "rows": rows[name]} for name in rows}
+    differences = []
+    for name, key in itertools.product([name for name in rows if name != ENCODER], COMPARED):
+        found = paired(told[ENCODER][: len(told[name])], told[name], key, people[name])
+        differences.append({"a": ENCODER, "b": name, "key": key, **found})
+    left_out = {"empty_masks": 0, "left_out": [], "scans_without_lungs": 0}
+    made = {"settings": SETTINGS, "versions": {"torch": "2.13.0"}}
+    return {"methods": methods, "differences": differences, **left_out, **made, **parts}
 
 
 def scans(middle: float, count: int = 10, **changed: Any) -> list[dict[str, Any]]:
@@ -88,14 +86,21 @@ def test_a_whole_comparison(report: Make, tmp_path: Path) -> None:
     2 min(f, 0.1) / (f + 0.1): 0.002 / 0.101, 0.02 / 0.11, 0.1 / 0.15."""
     text = report(three(empty_masks=1, scans_without_lungs=2)).text
     for told in (
-        "10 tumours in 10 scans of 10 patients", "1 tumour without a voxel that most readers agree on", "2 scans without lungs",
-        "Only 10 patients", "Contrast 0.750 random encoder 0.550; HU in the lungs 0.630",
-        "Dice (consensus) 0.020 at most 0.080", "Found 100% random encoder 100%; HU in the lungs 100%",
-        "the nearest tumour 80 80–80 80", "greater in 8 of 8",
-        "scan 3 5 readers 12.0 0.700 0.020 0.600 0.020 0.600 0.020", "scan 9 5 readers 18.0 0.820 0.020 0.480 0.020 – –",
+        "10 tumours in 10 scans of 10 patients",
+        "1 tumour without a voxel that most readers agree on",
+        "2 scans without lungs",
+        "Only 10 patients",
+        "Contrast 0.750 random encoder 0.550; HU in the lungs 0.630",
+        "Dice (consensus) 0.020 at most 0.080",
+        "Found 100% random encoder 100%; HU in the lungs 100%",
+        "the nearest tumour 80 80–80 80",
+        "greater in 8 of 8",
+        "scan 3 5 readers 12.0 0.700 0.020 0.600 0.020 0.600 0.020",
+        "scan 9 5 readers 18.0 0.820 0.020 0.480 0.020 – –",
         "percentile 90 region body crop_size 128, 128, 128 head – torch 2.13.0",
-        "0.02 for 0.1%, 0.18 for 1%, 0.67 for 5%. Here a tumour fills 0.4% on average.", "tumours of 4.5 to 22%",
-    ):  # fmt: skip
+        "0.02 for 0.1%, 0.18 for 1%, 0.67 for 5%. Here a tumour fills 0.4% on average.",
+        "tumours of 4.5 to 22%",
+    ):
         assert told in text
     assert re.search(r"0\.750 \(0\.7\d\d–0\.7\d\d\); 0\.5 is none", text)
     better = r"better than the random encoder, contrast \+0\.200 \(0\.1\d\d–0\.2\d\d\), and better than the HU in"
@@ -117,20 +122,37 @@ def test_another_percentile_bounds_dice_otherwise_and_nobody_is_named(report: Ma
     ("encoder", "others", "kind", "sentence"),
     [
         (scans(0.75), {RANDOM: 0.6}, "good", "The encoder localises better than the random encoder, contrast +0.150."),
-        (scans(0.75), {RANDOM: 0.6, DENSE: 0.95}, "bad", "better than the random encoder, contrast +0.150, and worse than the "
-                                                        "HU in the lungs, contrast −0.200."),
+        (
+            scans(0.75),
+            {RANDOM: 0.6, DENSE: 0.95},
+            "bad",
+            "encoder, contrast +0.150, and worse than the HU in the lungs, contr",
+        ),
         (scans(0.75), {RANDOM: 0.75}, "watch", "not clearly better than the random encoder, contrast +0.000."),
         (scans(0.5), {RANDOM: 0.4}, "watch", "better than the random encoder, contrast +0.100."),
-        (scans(0.75, 5), {RANDOM: 0.6}, "watch", "5 patients can prove nothing. On these, the encoder localises better than"),
-        (scans(0.75, patients=1), {RANDOM: 0.6}, "watch", "1 patient can prove nothing. On these, the encoder localises not"),
+        (
+            scans(0.75, 5),
+            {RANDOM: 0.6},
+            "watch",
+            "5 patients can prove nothing. On these, the encoder localises better than",
+        ),
+        (
+            scans(0.75, patients=1),
+            {RANDOM: 0.6},
+            "watch",
+            "1 patient can prove nothing. On these, the encoder localises not",
+        ),
         (scans(0.75), {}, "quiet", "There is nothing to compare the encoder with."),
     ],
-)  # fmt: skip
+)
 def test_verdicts(
     report: Make, tmp_path: Path, encoder: list[Any], others: dict[str, float], kind: str, sentence: str
 ) -> None:
-    rows = {name: [{**one, "contrast": one["contrast"] + middle - (0.5 if encoder[0]["contrast"] < 0.5 else 0.75)}
-                   for one in encoder] for name, middle in others.items()}  # fmt: skip
+    below = 0.5 if encoder[0]["contrast"] < 0.5 else 0.75
+    rows = {
+        name: [{**one, "contrast": one["contrast"] + middle - below} for one in encoder]
+        for name, middle in others.items()
+    }
     assert sentence in report(record({ENCODER: encoder, **rows})).text
     assert f'class="verdict {kind}"' in (tmp_path / "report.html").read_text()
 
@@ -145,15 +167,22 @@ def test_best_median_and_worst_are_shown(report: Make) -> None:
     """Of 20 scans that grow better with their number, places 0, 4.75, 9.5, 14.25 and 19 from the best."""
     page = report(record({ENCODER: scans(0.5, 20)}))
     found = re.findall(r"Scan (\d+) : (\w+(?: quartile)?) of 20, ([\d.]+) ml", page.text)
-    assert found == [("20", "best", "29.0"), ("15", "upper quartile", "24.0"), ("10", "median", "19.0"),
-                     ("6", "lower quartile", "15.0"), ("1", "worst", "10.0")]  # fmt: skip
+    upper, lower = ("15", "upper quartile", "24.0"), ("6", "lower quartile", "15.0")
+    assert found == [("20", "best", "29.0"), upper, ("10", "median", "19.0"), lower, ("1", "worst", "10.0")]
     greys = [Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))).getpixel((5, 5))[0] for uri in page.images]
     assert greys == pytest.approx([190, 140, 90, 50, 0], abs=2)
     assert "encoder: contrast 0.690, Dice 0.020 of at most 0.080" in page.text
 
 
-@pytest.mark.parametrize(("count", "names"), [(1, ["best"]), (2, ["best", "worst"]), (3, ["best", "median", "worst"]),
-                                              (4, ["best", "upper quartile", "median", "worst"])])  # fmt: skip
+@pytest.mark.parametrize(
+    ("count", "names"),
+    [
+        (1, ["best"]),
+        (2, ["best", "worst"]),
+        (3, ["best", "median", "worst"]),
+        (4, ["best", "upper quartile", "median", "worst"]),
+    ],
+)
 def test_few_scans(report: Make, count: int, names: list[str]) -> None:
     page = report(record({ENCODER: scans(0.5, count)}))
     assert re.findall(rf": (\w+(?: quartile)?) of {count}", page.text) == names and len(page.images) == len(names)
@@ -217,8 +246,8 @@ def test_what_an_evaluation_writes_is_understood(tmp_path: Path, page_of: PageOf
         for name, values in (("scan", array), ("mask", drawn)):
             nib.save(nib.Nifti1Image(values, np.diag([2.0, 2.0, 2.0, 1.0])), tmp_path / f"{name}{i}.nii.gz")
         readers = {TUMOUR: [{"file": str(tmp_path / f"mask{i}.nii.gz"), "region": None}]}
-        items.append({"image": str(tmp_path / f"scan{i}.nii.gz"), "name": NAME.format(i), "patient_id": str(i),
-                      "readers": readers})  # fmt: skip
+        image = str(tmp_path / f"scan{i}.nii.gz")
+        items.append({"image": image, "name": NAME.format(i), "patient_id": str(i), "readers": readers})
     attention: Any = Bright()
     draw = OverlayWriter(tmp_path / "overlays")
     results = LocalizeScans(items, attention, {}, Marking(region="image"), random_encoders=0, draw=draw)

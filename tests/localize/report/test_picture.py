@@ -22,12 +22,17 @@ BRIGHT = 200  # HU of the tumour, and of nothing else
 # (left, right), (top, bottom) of its outline in pixels of a picture, patient's right at the left and row 0 at the top: half a
 # pixel around columns 13 - 11 to 13 - 9 and rows 11 - 4 to 11 - 2 of the axial one, and so on
 PLACES = {
-    "axial": ((1.5, 4.5), (6.5, 9.5)), "coronal": ((1.5, 4.5), (1.5, 3.5)), "sagittal": ((6.5, 9.5), (1.5, 3.5)),
-}  # fmt: skip
+    "axial": ((1.5, 4.5), (6.5, 9.5)),
+    "coronal": ((1.5, 4.5), (1.5, 3.5)),
+    "sagittal": ((6.5, 9.5), (1.5, 3.5)),
+}
 TURNS = [
-    ((0, 1, 2), (1, 1, 1)), ((0, 1, 2), (-1, -1, 1)), ((2, 0, 1), (1, -1, 1)), ((1, 0, 2), (-1, -1, -1)),
+    ((0, 1, 2), (1, 1, 1)),
+    ((0, 1, 2), (-1, -1, 1)),
+    ((2, 0, 1), (1, -1, 1)),
+    ((1, 0, 2), (-1, -1, -1)),
     ((0, 2, 1), (-1, 1, -1)),
-]  # fmt: skip
+]
 
 
 def turned(array: np.ndarray, order: tuple[int, ...], flips: tuple[int, ...]) -> np.ndarray:

@@ -18,7 +18,7 @@ from smart_nets.files import write_json
 from smart_nets.localize.marking import Marked
 from smart_nets.localize.report.attention_page import write_attention_report
 from smart_nets.localize.report.picture import Shown, attention_figure
-from smart_nets.localize.scans import Found
+from smart_nets.localize.scans import Maps
 from smart_nets.optional import absent
 from smart_nets.pages.planes import png
 from smart_nets.scans.transforms import volume_of
@@ -38,11 +38,15 @@ def describe(scan: Volume, shown: Shown) -> dict[str, Any]:
     peak = np.unravel_index(int(np.argmax(inside)), inside.shape)
     low, high = shown.span
     return {
-        "model": shown.name, "median": low, "top": high, "largest": float(inside.max()),
+        "model": shown.name,
+        "median": low,
+        "top": high,
+        "largest": float(inside.max()),
         "threshold": shown.marked.threshold,
-        "marked_ml": float(shown.marked.mask.sum()) * voxel_ml, "region_ml": float(shown.marked.region.sum()) * voxel_ml,
+        "marked_ml": float(shown.marked.mask.sum()) * voxel_ml,
+        "region_ml": float(shown.marked.region.sum()) * voxel_ml,
         "peak_mm": [round(float(value), 1) for value in (scan.affine @ [*peak, 1])[:3]],
-    }  # fmt: skip
+    }
 
 
 def save_picture(
@@ -57,10 +61,12 @@ def save_picture(
     if drawn:
         png(attention_figure(scan, shown, tumour), Path(folder) / f"{name}.png")
     return {
-        "name": name, "picture": f"{name}.png" if drawn else None,
-        "shape": list(scan.array.shape), "spacing_mm": [round(float(step), 3) for step in scan.spacing],
+        "name": name,
+        "picture": f"{name}.png" if drawn else None,
+        "shape": list(scan.array.shape),
+        "spacing_mm": [round(float(step), 3) for step in scan.spacing],
         "maps": [describe(scan, one) for one in shown],
-    }  # fmt: skip
+    }
 
 
 def save_seg(folder: Path, stem: str, shown: Shown, source: Path, series: str | None) -> None:
@@ -88,7 +94,7 @@ class OverlayWriter:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
-    def __call__(self, name: str, scan: Volume, found: Found, tumour: NDArray[np.bool_]) -> None:
+    def __call__(self, name: str, scan: Volume, found: Maps, tumour: NDArray[np.bool_]) -> None:
         shown = [Shown(method, score, marked) for method, (score, marked) in found.items()]
         save_picture(self.folder, name, scan, shown, tumour)
 

@@ -19,7 +19,7 @@ from PIL import Image
 
 from smart_nets.errors import InputError
 from smart_nets.localize.marking import Marked
-from smart_nets.localize.report.files import (
+from smart_nets.localize.report.outputs import (
     AttentionWriter,
     OverlayWriter,
     describe,
@@ -59,19 +59,17 @@ def shown() -> Shown:
 def test_the_facts_of_a_map(scan, shown):
     """The 99.5th percentile of 79 ones and a three lies 0.605 of the way from the last but one to the last."""
     facts = describe(scan, shown)
-    assert facts == {
-        "model": "SMART", "median": 1.0, "top": pytest.approx(1 + 2 * (0.995 * 79 - 78)), "largest": 3.0, "threshold": 1.0,
-        "marked_ml": pytest.approx(0.024), "region_ml": pytest.approx(80 * 0.024), "peak_mm": [9.0, 1.0, -15.0],
-    }  # fmt: skip
+    scores = {"median": 1.0, "top": pytest.approx(1 + 2 * (0.995 * 79 - 78)), "largest": 3.0, "threshold": 1.0}
+    volumes = {"marked_ml": pytest.approx(0.024), "region_ml": pytest.approx(80 * 0.024)}
+    assert facts == {"model": "SMART", **scores, **volumes, "peak_mm": [9.0, 1.0, -15.0]}
     assert json.loads(json.dumps(facts)) == facts
 
 
 def test_a_picture_and_its_entry_name_no_patient(scan, shown, tmp_path):
     entry = save_picture(tmp_path / "deep" / "out", "scan 7", scan, [shown, shown])
-    assert entry == {
-        "name": "scan 7", "picture": "scan 7.png", "shape": [10, 8, 6], "spacing_mm": [2.0, 3.0, 4.0],
-        "maps": [describe(scan, shown)] * 2,
-    }  # fmt: skip
+    grid = {"shape": [10, 8, 6], "spacing_mm": [2.0, 3.0, 4.0]}
+    maps = [describe(scan, shown)] * 2
+    assert entry == {"name": "scan 7", "picture": "scan 7.png", **grid, "maps": maps}
     data = (tmp_path / "deep" / "out" / "scan 7.png").read_bytes()
     with Image.open(io.BytesIO(data)) as picture:
         assert picture.size[0] > 500
@@ -145,8 +143,8 @@ def test_the_overlays_of_an_evaluation(scan, shown, tmp_path):
 
 def batch_of(name: str, volume: Volume, shown: Shown, **more: Any) -> tuple[list[Any], list[Any]]:
     """Batch and output of an evaluator, as its transforms leave them."""
-    image = MetaTensor(torch.from_numpy(volume.array.astype(np.float32))[None], affine=torch.from_numpy(volume.affine),
-                       meta={"filename_or_obj": volume.where})  # fmt: skip
+    voxels, affine = torch.from_numpy(volume.array.astype(np.float32))[None], torch.from_numpy(volume.affine)
+    image = MetaTensor(voxels, affine=affine, meta={"filename_or_obj": volume.where})
     output = {"attention": MetaTensor(torch.from_numpy(shown.score)[None]), "marked": shown.marked}
     return [{"name": name, "scan": image, **more}], [output]
 
@@ -165,9 +163,8 @@ def test_the_handler_writes_record_pictures_segs_and_report(scan, shown, series,
     writer = AttentionWriter(tmp_path / "out", "smart_zeroshot_seg", {"percentile": 90})
     with caplog.at_level(logging.INFO):
         run(writer, batch_of("one", scan, shown), batch_of("two", volume, looked_at(volume), series=series_uid(uid)))
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "one.png", "two.png", "two_seg.dcm", "attention.json", "report.html",
-    }  # fmt: skip
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"one.png", "two.png", "two_seg.dcm", "attention.json", "report.html"}
     record = json.loads((tmp_path / "out" / "attention.json").read_text())
     assert set(record) == {"scans", "settings", "versions"} and record["settings"] == {"percentile": 90}
     assert [entry["name"] for entry in record["scans"]] == ["one", "two"]
