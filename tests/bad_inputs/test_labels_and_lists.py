@@ -44,7 +44,7 @@ def test_row_46_empty_tumour_mask(made, tmp_path):
 
 
 def test_row_47_lidc_ratings(made, tmp_path):
-    builder = made.load(Path(__file__).parents[1] / "data/test_lidc.py")
+    builder = made.load(Path(__file__).parents[1] / "classify/lesions/test_lidc.py")
     tie, missing, few = (
         [builder.nodule("n", 100 * place, 100, -50, rating) for rating in ratings]
         for place, ratings in ((1, "3344"), (3, [None] * 4), (5, "55"))

@@ -68,9 +68,9 @@ def test_the_predictions_keep_the_order_of_the_lesions(probe):
 def test_a_patient_is_never_learnt_from_and_judged(probe):
     """Features that tell the patient and nothing else: whoever met the patient before knows the label."""
     rng = np.random.default_rng(3)
-    names = np.repeat([f"p{k:02d}" for k in range(30)], 4)
-    labels = np.repeat(rng.permutation(np.arange(30) % 2), 4)
-    features = np.repeat(rng.normal(size=(30, 64)), 4, axis=0)
+    names = np.repeat([f"p{k:02d}" for k in range(90)], 4)
+    labels = np.repeat(rng.permutation(np.arange(90) % 2), 4)
+    features = np.repeat(rng.normal(size=(90, 64)), 4, axis=0)
     honest = probe(features, labels, names)
     assert all(len(np.unique(honest.folds[names == name])) == 1 for name in names)
     folds = [honest.where(honest.folds == fold) for fold in range(3)]
