@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from smart_nets.pages.words import p_text
 def results(auc: float | None = 0.8, size: float | None = 0.7, p: float | None = 0.01, **parts: Any) -> Any:
     alone = None if size is None else {"auc": size, "delong_p": p, "cases": 100}
     content = {"cases": 100, "patients": 90, "positives": 25, "metrics": {"auc": auc}, "size_only": alone, **parts}
-    return read_results(content, Path("metrics.json"))
+    return read_results(content)
 
 
 @pytest.mark.parametrize(
