@@ -73,7 +73,7 @@ def test_a_dot_for_every_head_in_the_colour_of_its_model(heads: Make, tmp_path: 
     heads(HEADS)
     entropy, distance, _, divergence = svgs(tmp_path / "heads.html")
     for chart, dots in ((entropy, 6), (distance, 6), (divergence, 3)):
-        for colour in ("amip", "ampd"):
+        for colour in ("blue", "orange"):
             assert len(re.findall(rf"<use [^>]*fill: var\(--{colour}\)", chart)) == dots
 
 
