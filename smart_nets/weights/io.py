@@ -141,10 +141,9 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
-        said = (str(error) or type(error).__name__).splitlines()[0][:120]  # an empty file says nothing
-        raise CheckpointError(
-            "cannot be read as weights", where=path, found=said, remedy="copy the file again"
-        ) from error
+        said = (str(error) or type(error).__name__).splitlines()[0][:90]  # an empty file says nothing
+        expected = "a torch state dict of tensors only"
+        raise CheckpointError("cannot be read as weights", where=path, expected=expected, found=said) from error
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):

@@ -69,7 +69,7 @@ def refused(train, output: Path, **options) -> str:
         ({"max_epochs": 0}, "total_epochs: cannot be (expected a number from 1"),
         ({"pretrained": "/no/such/model.pt"}, "/no/such/model.pt: there are no weights here"),
         ({"dataset_dir": "/no/such/folder"}, "/no/such/folder: is no source of lesions"),
-        ({"dataset_dir": None, "phantom_task": "cancer"}, "task: unknown task (expected malignancy or response"),
+        ({"dataset_dir": None, "phantom_task": "cancer"}, "task: is not known (expected malignancy or response"),
         ({"dataset_dir": None, "phantoms": 0}, "count: cannot make that many phantoms"),
     ],
 )

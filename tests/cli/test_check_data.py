@@ -38,6 +38,5 @@ def test_an_error_is_one_sentence(tmp_path: Path):
     done = run(str(tmp_path / "none"), "--output_dir", str(tmp_path / "out"))
     assert done.returncode == 1
     assert done.stderr.strip() == (
-        f"InputError: {tmp_path}/none: does not exist (expected a folder, image or JSON, found nothing); "
-        "check the path and that the disk is mounted."
+        f"InputError: {tmp_path}/none: does not exist; check the path and that the disk is mounted."
     )

@@ -79,8 +79,8 @@ def test_three_steps_equal_the_single_process(ranks, batches, name):
     options, rounding = CASES[name]
     single = train(batches, wrap=False, options=options)
     for state in (torch.load(ranks / f"{name}{rank}.pt") for rank in (0, 1)):
-        for name, value in single.items():
-            assert torch.allclose(state[name].float(), value.float(), rtol=0, atol=rounding), name
+        for part, value in single.items():
+            assert torch.allclose(state[part].float(), value.float(), rtol=0, atol=rounding), part
     moved = torch.nn.utils.parameters_to_vector(
         [v.float() for n, v in single.items() if n.startswith("student.encoder.swin")]
     )

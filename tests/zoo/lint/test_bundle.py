@@ -121,7 +121,7 @@ def test_vendored_package(copy, edit):
     package = folder / "smart_nets"
     shutil.copytree(BUNDLES.parent / "smart_nets", package, ignore=shutil.ignore_patterns("__pycache__"))
     assert lint(folder) == []
-    source = package / "evaluation" / "marking.py"
+    source = package / "localize" / "marking.py"
     source.write_text(source.read_text().replace("class Marking", "class Marker"))
     keys = [(fault.file.name, fault.key) for fault in lint(folder)]
     assert keys == [("evaluate.json", "marking#_target_"), ("inference.json", "marking#_target_")]

@@ -29,7 +29,13 @@ TARGETS = [
     (ZERO_SHOT, "inference", "inferer#_target_", "scripts.inferer.Inferer", BUILDS),
     (ZERO_SHOT, "inference", "inferer#_target_", "canary.SimpleInferer", BUILDS),
     (ZERO_SHOT, "evaluate", "marking#_target_", "$@network.to", BUILDS),
-    (ZERO_SHOT, "evaluate", "marking#_target_", "smart_nets.localize.marking.Markin", "perhaps smart_nets.evaluation"),
+    (
+        ZERO_SHOT,
+        "evaluate",
+        "marking#_target_",
+        "smart_nets.localize.marking.Markin",
+        "perhaps smart_nets.localize.marking.Marking",
+    ),
     (PRETRAIN, "train", "volume_cache#_target_", "smart_nets.data.caches.VolumeCache", "does not exist"),
     (PRETRAIN, "train", "volume_cache#_target_", "smart_nets.lists.cache.Path", "does not exist"),  # imported there
     (PRETRAIN, "train", "volume_cache#_target_", "smart_nets.lists.cache.os.system", "does not exist"),
@@ -79,7 +85,7 @@ EXPRESSIONS = [
     (PRETRAIN, "train", "imports#+", "$import os, subprocess", "imports more than one name"),
     (PRETRAIN, "train", "imports#+", "$import os; import subprocess", "imports more than one name"),
     (PRETRAIN, "train", "imports#+", "$len([1])", "is no import statement"),
-    (PRETRAIN, "train", "imports#+", "$from smart_nets.files import check_outputs", "paths.check_output is meant"),
+    (PRETRAIN, "train", "imports#+", "$from smart_nets.files import check_outputs", "files.check_output is meant"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.files import os", "imports what does not exist"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.lists.check import find", "imports what does not exist"),
     (PRETRAIN, "train", "imports#+", "$from smart_nets.nothing import check_output", "imports what does not exist"),
@@ -182,12 +188,14 @@ def test_overlay_key_that_leads_nowhere(key, copy):
     assert [(fault.file, fault.key, fault.what) for fault in lint(folder)] == [(path, key, "leads nowhere")]
 
 
-def test_overlay_that_breaks_what_lies_below(copy, edit):
-    """multi_gpu_train.json replaces the imports of train.json, so it must bring all of them."""
+def test_overlay_that_breaks_what_lies_below(copy):
+    """An overlay that replaces the imports of train.json, instead of adding to them, must bring all of them."""
     folder = copy(CLASSIFY)
     path = folder / "configs" / "multi_gpu_train.json"
-    imports = json.loads(path.read_text())["imports"]
-    edit(path, "imports", [line for line in imports if line != "$import collections"])
+    overlay = json.loads(path.read_text())
+    base = json.loads((folder / "configs" / "train.json").read_text())["imports"]
+    overlay["imports"] = [line for line in base if line != "$import collections"] + overlay.pop("+imports")
+    path.write_text(json.dumps(overlay))
     (fault,) = lint(folder)
     assert (fault.file, fault.key) == (path, "left_out")
     assert "once this file is laid over train.json" in str(fault) and 'add "$import collections"' in str(fault)
