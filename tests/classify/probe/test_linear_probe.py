@@ -76,7 +76,8 @@ def test_a_patient_is_never_learnt_from_and_judged(probe):
     folds = [honest.where(honest.folds == fold) for fold in range(3)]
     assert np.mean([roc_auc_score(one.labels, one.probabilities) for one in folds]) < 0.7
     leaking = probe(features, labels, [f"{name}-{k}" for k, name in enumerate(names)])  # each lesion its own patient
-    assert roc_auc_score(leaking.labels, leaking.probabilities) > 0.99
+    # a lesion whose three twins fell into its own fold has met nobody
+    assert roc_auc_score(leaking.labels, leaking.probabilities) > 0.95
 
 
 def test_the_setting_too_is_chosen_without_meeting_a_patient_twice():
