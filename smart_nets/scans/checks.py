@@ -95,7 +95,7 @@ def check_hu(volume: Volume) -> Volume:
     if high > 32767:
         found = f"range {low:g} to {high:g}"
         raise InputError(
-            "values are too high", where=where, expected="HU up to 32,767", found=found, remedy="check the slope"
+            "values are too high for HU", where=where, expected="at most 32,767", found=found, remedy="check the slope"
         )
     if low < AIR:
         notes.append(f"padding set to air ({int((array < AIR).sum()):,} voxels, down to {low:g} HU)")
