@@ -45,7 +45,8 @@ def load_encoder(weights: str | Path) -> Encoder:
         return cast(Encoder, classifier.encoder.eval())
     if "architecture" not in card:
         found, remedy = ", ".join(card) or "nothing", "copy the card of these weights"
-        raise CheckpointError("tells of no architecture", where=card_path(weights), found=found, remedy=remedy)
+        what, expected = "tells of no architecture", "a card of smart_pretrain"
+        raise CheckpointError(what, where=card_path(weights), expected=expected, found=found, remedy=remedy)
     encoder = build_encoder(card["architecture"])
     load_weights(encoder, weights)
     return encoder.eval()
@@ -81,8 +82,9 @@ def _check_encoder_card(weights: str | Path) -> None:
     card = read_card(weights)
     if "architecture" not in card or kind_of(card) != "encoder":
         found = f"a {kind_of(card)}" if "architecture" in card else ", ".join(card) or "nothing"
+        what, expected, place = "is no encoder's card", "an architecture, no classes", card_path(weights)
         remedy = "give the weights of smart_pretrain"
-        raise CheckpointError("is no encoder's card", where=card_path(weights), found=found, remedy=remedy)
+        raise CheckpointError(what, where=place, expected=expected, found=found, remedy=remedy)
 
 
 def start_encoder(encoder: Encoder, weights: str | Path | None, restart_attention: bool = False) -> str:

@@ -137,7 +137,8 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     head = path.open("rb").read(64).lstrip().lower()
     if head.startswith((b"<!doctype", b"<html", b"version https://git-lfs")):
         found = "a Git-LFS pointer" if head.startswith(b"version") else "an HTML page"
-        raise CheckpointError("is no weights file", where=path, found=found, remedy="download the file itself")
+        expected, remedy = "a torch state dict", "download the file itself"
+        raise CheckpointError("is no weights file", where=path, expected=expected, found=found, remedy=remedy)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
@@ -147,6 +148,6 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):
-        found = type(state).__name__
-        raise CheckpointError("holds no state dict", where=path, found=found, remedy="save module.state_dict()")
+        expected, found, remedy = "names and tensors", type(state).__name__, "save module.state_dict()"
+        raise CheckpointError("holds no state dict", where=path, expected=expected, found=found, remedy=remedy)
     return state

@@ -86,7 +86,10 @@ def installed_version(target: Path) -> str | None:
         version = json.loads((target / "configs" / "metadata.json").read_text(encoding="utf-8"))["version"]
         numeric(version)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError("is there, but no bundle", where=target, found=error, remedy="move it away") from error
+        expected, remedy = "configs/metadata.json with a version", "move it away"
+        raise InputError(
+            "is there, but no bundle", where=target, expected=expected, found=error, remedy=remedy
+        ) from error
     return str(version)
 
 

@@ -90,6 +90,6 @@ def _make_room(folder: Path) -> None:
     foreign = [one.name for one in sorted(folder.iterdir()) if not (one.is_file() and OWN.fullmatch(one.name))]
     if foreign:
         found, remedy = ", ".join(foreign[:3]), "give another output_dir; nothing was deleted"
-        raise InputError("holds other files", where=folder, found=found, remedy=remedy)
+        raise InputError("holds other files", where=folder, expected="an empty folder", found=found, remedy=remedy)
     for path in folder.iterdir():
         path.unlink()

@@ -171,8 +171,9 @@ def _check_slices(slices: list[Dataset], where: str, target: Path) -> None:
     """Raise InputError unless each slice can be referred to, and none would be overwritten."""
     missing = [tag for tag in NEEDED if any(not header.get(tag) for header in slices)]
     if missing:
-        found, remedy = f"no {', '.join(missing)}", "export the series again with them"
-        raise InputError("lost the identifiers that a SEG refers to", where=where, found=found, remedy=remedy)
+        what, remedy = "lost the identifiers that a SEG refers to", "export the series again with them"
+        expected, found = ", ".join(NEEDED), f"no {', '.join(missing)}"
+        raise InputError(what, where=where, expected=expected, found=found, remedy=remedy)
     if len({str(header.SOPInstanceUID) for header in slices}) < len(slices):
         raise InputError("slices share a SOPInstanceUID", where=where, remedy="export the series again")
     if target.resolve() in {Path(str(header.filename)).resolve() for header in slices}:
