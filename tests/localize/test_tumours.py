@@ -276,7 +276,12 @@ def test_wrong_settings(series, change):
         ("fractions.nii.gz", None, InputError, "label map holds fractions"),
         ("tcia/p1/study/ct/rtstruct.dcm", None, InputError, "holds several regions .expected one region, found a, b"),
         ("tcia/p1/study/ct/rtstruct.dcm", "c", InputError, "holds no such region .expected c, found a, b"),
-        ("tcia/p1/study/ct/p1/0001.dcm", None, InputError, "is no RTSTRUCT and no SEG .expected RTSTRUCT or SEG, found CT"),
+        (
+            "tcia/p1/study/ct/p1/0001.dcm",
+            None,
+            InputError,
+            "is no RTSTRUCT and no SEG .expected RTSTRUCT or SEG, found CT",
+        ),
     ],
 )
 def test_masks_that_cannot_be_read(
