@@ -34,7 +34,10 @@ def whole(path: str | Path, remedy: str = "make room or choose another place") -
         InputError: the file cannot be written, or the block raises an OSError.
     """
     path = Path(path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
+    start = os.fsdecode(
+        os.fsencode(path.name)[:150]
+    )  # with all of a long name the draft's would be too long for a disk
+    draft = path.with_name(f".{start}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
@@ -78,12 +81,21 @@ def check_output(folder: str | Path) -> None:
     try:
         nearest = next(place for place in (path, *path.parents) if place.exists())
     except OSError as error:  # a name too long for the disk
+        expected = "a path that the disk takes"
         raise InputError(
-            "cannot hold results", where=folder, found=error.strerror, remedy="give a shorter name"
+            "cannot hold results", where=folder, found=error.strerror, remedy="give a shorter name", expected=expected
         ) from error
     if not nearest.is_dir():
-        raise InputError("cannot hold results", where=folder, expected="a folder", found=f"{nearest} is a file")
-    if not os.access(nearest, os.W_OK | os.X_OK):
+        remedy = "give another folder to write to"
         raise InputError(
-            "cannot hold results", where=folder, expected="permission to write", found=f"none in {nearest}"
+            "cannot hold results", where=folder, expected="a folder", found=f"{nearest} is a file", remedy=remedy
+        )
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        remedy = "give another folder to write to"
+        raise InputError(
+            "cannot hold results",
+            where=folder,
+            expected="permission to write",
+            found=f"none in {nearest}",
+            remedy=remedy,
         )

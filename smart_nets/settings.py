@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -24,11 +25,11 @@ class Rule(NamedTuple):
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def _pair(value: Any, good: Callable[[Any], bool]) -> bool:
@@ -50,6 +51,8 @@ INSIDE_0_1 = Rule("is no share", "a number between 0 and 1", lambda value: _numb
 BELOW_1 = Rule("is no share", "a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1)
 UP_TO_1 = Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1)
 
+NAME = Rule("is no name", "a text", lambda value: isinstance(value, str) and bool(value.strip()))
+
 RULES = {
     # how many: where they are used
     **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),
@@ -65,7 +68,7 @@ RULES = {
     "train_fraction": UP_TO_1,
     "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
     "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),
-    "name": Rule("is no name", "a text", lambda value: isinstance(value, str) and bool(value.strip())),
+    "name": NAME,
     "class_weights": Rule(
         "cannot be",
         "balanced, None, or a number above 0 for each of the two classes",

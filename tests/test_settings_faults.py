@@ -2,10 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from smart_nets.errors import ConfigError
-from smart_nets.settings import check_setting, check_settings
+from smart_nets.settings import between, check_setting, check_settings, one_of
 
 
 def test_good_settings_pass():
@@ -57,3 +58,23 @@ def test_bad_settings_are_refused(name, value, says):
     with pytest.raises(ConfigError) as caught:
         check_settings({name: value})
     assert says in str(caught.value)
+
+
+def test_one_of():
+    one_of("tilt", "refuse", ("refuse", "correct"))
+    with pytest.raises(ConfigError) as caught:
+        one_of("tilt", ["refuse"], ("refuse", "correct"))
+    assert str(caught.value) == "tilt: is not known (expected refuse or correct, found ['refuse']); choose one of them."
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(0.5), np.int64(1)])
+def test_between_takes_both_ends_and_any_kind_of_number(value):
+    between("share", value, 0, 1)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf, True, "0.5", None, [0.5]])
+def test_between_refuses_the_rest(value):
+    with pytest.raises(ConfigError, match=r"share: cannot be .expected a number from 0 to 1, found "):
+        between("share", value, 0, 1)
+    with pytest.raises(ConfigError, match=r"expected a number from 2, found "):
+        between("share", value, 2)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.settings import NAME, UP_TO_1, WHOLE
 from smart_nets.statistics.metrics import check_both_classes
 from smart_nets.statistics.predictions import Predictions
 
 Cell = tuple[int, int]  # fold and subset seed: one trained model
 Group = tuple[str, float]  # name and share of the training set
 SAME = "split the same list of lesions in the same way for all runs"
-FACTS: dict[str, Callable[[Any], Any]] = {"name": str, "train_fraction": float, "fold": int, "subset_seed": int}
+FACTS = {"name": NAME, "train_fraction": UP_TO_1, "fold": WHOLE, "subset_seed": WHOLE}
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,21 @@ def read_finished_run(folder: str | Path) -> FinishedRun:
         raise InputError("there is no such file", where=record, remedy="give the folder of a finished run")
     try:
         facts = json.loads(record.read_text(encoding="utf-8"))["classify"]
-        name, fraction, fold, subset_seed = (kind(facts[key]) for key, kind in FACTS.items())
+        name, fraction, fold, subset_seed = (facts[key] for key in FACTS)
     except ValueError as error:
         raise InputError(f"is damaged ({error})", where=record, remedy="repeat the run") from error
     except (KeyError, TypeError) as error:
         what, expected = f"does not tell what was run ({error})", f'"classify" with {", ".join(FACTS)}'
-        raise ConfigError(what, where=record, expected=expected) from error
+        raise ConfigError(what, where=record, expected=expected, remedy="give finished runs") from error
+    for key, rule in FACTS.items():
+        rule.check(f"{record}, {key}", facts[key])
     predictions = Predictions.read(inside / "predictions.csv")
     others = np.setdiff1d(predictions.folds, [fold])
     if len(others):
         what = "predictions are of another fold than run.json says"
         raise ConfigError(what, where=given, expected=fold, found=others.tolist())
     check_both_classes(predictions.labels, given)
-    return FinishedRun(given, name, fraction, fold, subset_seed, predictions)
+    return FinishedRun(given, name, float(fraction), fold, subset_seed, predictions)
 
 
 def check_same_lesions(runs: Sequence[FinishedRun]) -> None:
@@ -65,10 +67,8 @@ def check_same_lesions(runs: Sequence[FinishedRun]) -> None:
         lesions = set(zip(said.rows.tolist(), said.patients.tolist(), said.labels.tolist(), strict=True))
         other, expected = first.setdefault(run.fold, (run, lesions))
         if lesions != expected:
-            what, found = (
-                f"has other lesions in fold {run.fold} than {other.folder}",
-                f"{len(lesions & expected)} of them",
-            )
+            what = f"has other lesions in fold {run.fold} than {other.folder}"
+            found = f"{len(lesions & expected)} of them"
             raise ConfigError(what, where=run.folder, expected=f"{len(expected)} lesions", found=found, remedy=SAME)
         for lesion in sorted(lesions):
             other, known = owner.setdefault(lesion[0], (run, lesion))

@@ -126,7 +126,8 @@ class LesionResults:
         patients = len({str(item["patient_id"]) for item in items})
         if patients < 2:
             what = "too few patients for an interval"
-            raise ConfigError(what, where="held-out lesions", expected="2 or more", found=patients)
+            remedy = "hold out more patients"
+            raise ConfigError(what, where="held-out lesions", expected="2 or more", found=patients, remedy=remedy)
         self.network, self.items, self.dataset, self.crops = network, items, dataset, crops
         self.crop_size, self.window, self.folder, self.fold, self.rank = crop_size, window, Path(folder), fold, rank
 

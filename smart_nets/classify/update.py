@@ -44,10 +44,8 @@ class ClassifierUpdate:
         loss = F.cross_entropy(scores.float(), labels, self._weights_on(scores))
         value = float(loss.detach())
         if not math.isfinite(value):
-            where, remedy = (
-                f"step {engine.state.iteration}",
-                "lower the learning rate, and check the data for broken scans",
-            )
+            where = f"step {engine.state.iteration}"
+            remedy = "lower the learning rate, and check the data for broken scans"
             raise TrainingHealthError("loss is not finite", where=where, found=value, remedy=remedy)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

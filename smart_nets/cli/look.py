@@ -117,7 +117,10 @@ def _models(model: str) -> dict[str, str]:
     named = [_named(text) for text in _listed(model)]
     for name, count in Counter(name.lower() for name, _ in named).items():  # they become file names, on any disk
         if not re.fullmatch(NAME, name):
-            raise ConfigError("cannot be the name of a model", where="model", expected=NAME_IN_WORDS, found=name)
+            remedy = "give name=PATH"
+            raise ConfigError(
+                "cannot be the name of a model", where="model", expected=NAME_IN_WORDS, found=name, remedy=remedy
+            )
         if count > 1:
             found, remedy = f"{count} x {name}", "name them: first=PATH,second=PATH"
             what, expected = "models have the same name", "one of each name"

@@ -111,7 +111,10 @@ def _may_be_dicom(path: Path) -> bool:
 
 
 def _unreadable(error: OSError) -> InputError:
-    return InputError("cannot be read", where=error.filename, found=error.strerror, remedy="check its permissions")
+    expected = "a readable folder"
+    return InputError(
+        "cannot be read", where=error.filename, found=error.strerror, remedy="check its permissions", expected=expected
+    )
 
 
 def _series(folder: Path) -> Iterator[Candidate]:

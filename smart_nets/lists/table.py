@@ -93,7 +93,10 @@ def read_table(path: str | Path, needed: Sequence[str]) -> list[Row]:
     doubled = sorted({name for name in header if header.count(name) > 1})
     if missing or doubled:
         fault = f"column {missing[0]} is missing" if missing else f"column {doubled[0]} occurs twice"
-        raise InputError(fault, where=f"{where}, line {first}", expected=", ".join(needed), found=", ".join(header))
+        remedy = "correct the first line"
+        raise InputError(
+            fault, where=f"{where}, line {first}", expected=", ".join(needed), found=", ".join(header), remedy=remedy
+        )
     for line, cells in rows:
         if len(cells) != len(header):
             place, remedy = f"{where}, line {line}", "quote cells that hold separators"

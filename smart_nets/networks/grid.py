@@ -19,8 +19,12 @@ def grid_of(size: Sequence[int], cell: int) -> Grid:
         ConfigError: `size` has not three sides, or the cell does not divide every side.
     """
     if len(size) != 3 or cell < 1 or any(side < 1 or side % cell for side in size):
+        remedy = "choose a crop size that is a multiple of the cell"
         raise ConfigError(
-            "cells do not tile the volume", expected=f"three sides divisible by {cell}", found=tuple(size)
+            "cells do not tile the volume",
+            expected=f"three sides divisible by {cell}",
+            found=tuple(size),
+            remedy=remedy,
         )
     depth, height, width = [int(side) // cell for side in size]
     return depth, height, width
@@ -49,8 +53,12 @@ def expand(mask: Tensor, shape: Sequence[int]) -> Tensor:
     cells = int(mask.shape[1])
     cell = round((math.prod(shape) / cells) ** (1 / 3)) if cells else 0
     if cell < 1 or any(side % cell for side in shape) or math.prod(side // cell for side in shape) != cells:
+        remedy = "draw the mask on the encoder's own grid (Encoding.grid)"
         raise ConfigError(
-            "the mask does not fit the grid", expected=f"a value per cubic cell of {tuple(shape)}", found=f"{cells}"
+            "the mask does not fit the grid",
+            expected=f"a value per cubic cell of {tuple(shape)}",
+            found=f"{cells}",
+            remedy=remedy,
         )
     depth, height, width = grid_of(shape, cell)
     coarse = mask.reshape(-1, depth, height, width)  # (B, N) -> (B, d, h, w)

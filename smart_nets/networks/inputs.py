@@ -29,7 +29,10 @@ def check_size(sides: Sequence[int], stride: int) -> None:
     if any(side < 1 or side % stride for side in sides):
         nearest = sorted({size for side in sides for size in (side // stride * stride, -(-side // stride) * stride)})
         expected = f"multiples of {stride}, such as {' or '.join(str(size) for size in nearest if size) or stride}"
-        raise ConfigError("crop sides do not fit the encoder", expected=expected, found=" x ".join(map(str, sides)))
+        remedy = "change the crop size"
+        raise ConfigError(
+            "crop sides do not fit the encoder", expected=expected, found=" x ".join(map(str, sides)), remedy=remedy
+        )
 
 
 def expand_mask(mask: Tensor, x: Tensor, cell: int) -> Tensor:

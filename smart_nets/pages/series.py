@@ -57,7 +57,8 @@ def read_metrics(path: Path, notes: list[str], counter: str = "step") -> dict[st
         repeated += step in records
         records[step] = record  # a resumed run writes some steps again: the later value belongs to the weights
     if not records:
-        raise InputError("has no readable line", where=path, found=f"{len(lines)} lines")
+        remedy = f"log one {counter} first"
+        raise InputError("has no readable line", where=path, found=f"{len(lines)} lines", remedy=remedy)
     if broken == [len(lines)]:
         notes.append("The last line of metrics.jsonl was cut off, as happens when a run is killed; it is left out.")
     elif broken:

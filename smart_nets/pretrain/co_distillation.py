@@ -22,7 +22,7 @@ from smart_nets.pretrain.losses.distillation import DISTILLED, Centring, Distill
 from smart_nets.pretrain.losses.image import masked_l1, one_grey
 from smart_nets.pretrain.losses.koleo import koleo_of_views
 from smart_nets.pretrain.masking import StudentMask, patch_dropout, resample_mask
-from smart_nets.pretrain.step_checks import check_heads, check_shared, check_step
+from smart_nets.pretrain.step_checks import check_heads, check_more, check_shared, check_step
 from smart_nets.pretrain.taps import Taps
 
 
@@ -111,6 +111,7 @@ class CoDistillation(nn.Module):
         drop_path_off(self.teacher)
         painted = self.taps.image_map(encoder)
         self.image_head = ImageHead(*painted, start=image_start) if "amip" in self.weights else None
+        check_more(more or {})
         self.more = nn.ModuleDict(more or {})
         self.distil = nn.ModuleDict(
             {name: DistillationLoss(out_dim, student_temperature, centre_momentum, centring) for name in distilled}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from torch import nn
+
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import Encoder
 from smart_nets.pretrain.losses.distillation import DISTILLED
 from smart_nets.pretrain.masking import MASK_CELL, StudentMask
-from smart_nets.settings import BELOW_1, one_of
+from smart_nets.settings import ABOVE_0, BELOW_1, one_of
 
 LOSSES = ("amip", *DISTILLED, "koleo")
+LOGGED = ("loss", *LOSSES, "amip_relative", "mask_lost", "lost", "mask_overlap")  # what a step gives beside `Distilled`
 CHOICES = {
     "teacher_drop_grid": ("patch", "sa"),
     "teacher_fill": ("mask_token", "zero"),
@@ -45,6 +48,15 @@ def check_heads(names: Sequence[str], heads: Sequence[str], shared: bool = False
     if shared and len({"ampd", "aitd"} & set(names)) == 1:
         where = "standardised_heads, shared_head"
         raise ConfigError("takes half of a shared head", where=where, expected="ampd and aitd, or neither", found=names)
+
+
+def check_more(more: Mapping[str, nn.Module]) -> None:
+    """ConfigError for a loss of one's own that has the name of another number of the step, or no weight."""
+    for name, loss in more.items():
+        if name in LOGGED or name.partition("_")[0] in DISTILLED:
+            expected = f"none of {', '.join(LOGGED)}"
+            raise ConfigError("is the name of another number", where="more_losses", expected=expected, found=name)
+        ABOVE_0.check(f"more_losses {name} weight", getattr(loss, "weight", None), "give the loss an attribute weight")
 
 
 def check_shared(dims: Mapping[str, int]) -> None:

@@ -18,12 +18,11 @@ from torch import Tensor
 from smart_nets.errors import TrainingHealthError
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.schedules import Schedules
-from smart_nets.pretrain.step_checks import LOSSES
+from smart_nets.pretrain.step_checks import LOGGED
 from smart_nets.scans.window import WINDOW, window_hu
 from smart_nets.settings import between, one_of
 from smart_nets.training.optimisation import clip_each, freeze_last_layers, set_rates
 
-LOGGED = ("loss", *LOSSES, "amip_relative", "mask_lost", "lost", "mask_overlap")
 # of `Distilled`: its field, and the name in the log
 OF_DISTILLATION = {"entropy": "teacher_entropy", "information": "teacher_information", "gain": "gain"}
 

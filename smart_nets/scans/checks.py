@@ -143,5 +143,6 @@ def _refuse_non_hu(array: np.ndarray, low: float, high: float, where: str) -> No
         what, remedy = f"not in HU: range {low:g}..{high:g}", "export the CT in HU, not as a picture"
     else:
         guess = "offset -1024" if _is_shifted(array) else "no CT at all, perhaps MR"
-        what, remedy = f"not in HU: no voxel below water, looks like {guess}", "apply the rescale slope and intercept"
+        what = f"not in HU: no voxel below water, looks like {guess}"
+        remedy = "apply the rescale slope and intercept, or give the CT"
     raise InputError(what, where=where, expected="air near -1000", found=span, remedy=remedy)

@@ -112,6 +112,7 @@ def _variance(positive: NDArray[np.bool_], added: Floats, owner: NDArray[np.intp
         m, n, count = int(has_positive[stratum].sum()), int(has_negative[stratum].sum()), len(stratum)
         if min(m, n) < 2:
             expected, found = "2 or more of each class in each fold", f"{m} of class 1, {n} of class 0"
-            raise InputError("too few patients for a test", expected=expected, found=found)
+            remedy = "test on more patients"
+            raise InputError("too few patients for a test", expected=expected, found=found, remedy=remedy)
         variance += m / (m - 1) * (x @ x) + n / (n - 1) * (y @ y) + 2 * count / (count - 1) * (x @ y)
     return float(variance)

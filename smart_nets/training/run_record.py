@@ -93,8 +93,13 @@ def evaluation_record(path: str | Path, card: Mapping[str, Any], lesions: Items,
         CheckpointError: the card does not tell which lesions the model was trained on.
     """
     if "split" not in card or "margin" not in card:
+        remedy = "train with smart_lidc_classify"
         raise CheckpointError(
-            "does not tell the model's training data", where="card", expected="split and margin", found=", ".join(card)
+            "does not tell the model's training data",
+            where="card",
+            expected="split and margin",
+            found=", ".join(card),
+            remedy=remedy,
         )
     model = ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")
     facts = {

@@ -171,5 +171,6 @@ def build_classifier(card: Mapping[str, Any]) -> Classifier:
     needed = ("architecture", "feature", "classes", "crop_size", "spacing", "hu_window")
     if not set(needed) <= card.keys():
         expected, found = ", ".join(needed), ", ".join(card) or "nothing"
-        raise CheckpointError("is no classifier", where="card", expected=expected, found=found)
+        remedy = "train one with smart_lidc_classify"
+        raise CheckpointError("is no classifier", where="card", expected=expected, found=found, remedy=remedy)
     return Classifier(build_encoder(card["architecture"]), card["feature"], len(card["classes"]))

@@ -22,7 +22,8 @@ def shipped_model(bundles: str | Path | None = None) -> Path:
     folder = Path(smart_nets.__file__).parents[1] / "bundles" if bundles is None else Path(bundles)
     if not (folder / SHIPPED).is_file():
         what, remedy = "the shipped encoder is not there", "give the path of a pretrained encoder"
-        raise CheckpointError(what, where=folder / SHIPPED, remedy=remedy)
+        expected = "weights and their card"
+        raise CheckpointError(what, where=folder / SHIPPED, remedy=remedy, expected=expected)
     return folder / SHIPPED
 
 

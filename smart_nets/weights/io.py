@@ -144,7 +144,10 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
         said = (str(error) or type(error).__name__).splitlines()[0][:90]  # an empty file says nothing
         expected = "a torch state dict of tensors only"
-        raise CheckpointError("cannot be read as weights", where=path, expected=expected, found=said) from error
+        remedy = "copy the file again"
+        raise CheckpointError(
+            "cannot be read as weights", where=path, expected=expected, found=said, remedy=remedy
+        ) from error
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):

@@ -55,7 +55,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], name: str) -> Non
     total = sum(member.file_size for member in members)
     if total > MOST_BYTES or len(members) > MOST_FILES:
         expected, found = f"at most {MOST_BYTES:,} bytes", f"{total:,} bytes in {len(members):,} files"
-        raise InputError("zip is too large for a bundle", where=path, expected=expected, found=found)
+        remedy = "do not install it"
+        raise InputError("zip is too large for a bundle", where=path, expected=expected, found=found, remedy=remedy)
     seen: set[str] = set()
     for member in members:
         parts = PurePosixPath(member.filename).parts
@@ -76,7 +77,10 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], name: str) -> Non
         )
         if fault:
             found = f"{fault}: {member.filename[:80]!r}"
-            raise InputError("zip is not safe", where=path, expected=f"plain files in {name}/", found=found)
+            remedy = "do not install it"
+            raise InputError(
+                "zip is not safe", where=path, expected=f"plain files in {name}/", found=found, remedy=remedy
+            )
         seen.add("/".join(parts).lower())
 
 

@@ -109,7 +109,10 @@ def weights(bundle: Path) -> dict[str, bytes]:
 
     load_encoder(path)  # it is whole, and its tensors fit what the card describes, name by name
     if kind_of(read_card(path)) != kind:
-        raise CheckpointError("has weights of another kind", where=path, expected=kind, found=kind_of(read_card(path)))
+        remedy = "copy the weights that were made for this bundle"
+        raise CheckpointError(
+            "has weights of another kind", where=path, expected=kind, found=kind_of(read_card(path)), remedy=remedy
+        )
     return {MODEL.as_posix(): path.read_bytes(), card_path(MODEL).as_posix(): card_path(path).read_bytes()}
 
 

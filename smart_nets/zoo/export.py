@@ -67,7 +67,10 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
         difference = float((found - expected).abs().max() / expected.abs().max())
         if not (math.isfinite(difference) and difference <= TOLERANCE):
             limit, told = f"at most {TOLERANCE:g}", f"{difference:.2g}"
-            raise CheckpointError("exported network differs from its own", where=path, expected=limit, found=told)
+            remedy = "use another format"
+            raise CheckpointError(
+                "exported network differs from its own", where=path, expected=limit, found=told, remedy=remedy
+            )
         made.append(Export(name, path, difference))
     return made
 

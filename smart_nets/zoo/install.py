@@ -59,7 +59,10 @@ def install(
     origin = Source(source, key)
     found = origin.versions(name)
     if not found:
-        raise InputError("is not offered", where=name, expected=", ".join(sorted(origin.sums)))
+        remedy = "check the name"
+        raise InputError(
+            "is not offered", where=name, expected=", ".join(sorted(origin.sums)), found="no archive", remedy=remedy
+        )
     wanted = max(found) if version is None else numeric(version)
     if wanted not in found:
         expected = ", ".join(".".join(map(str, one)) for one in sorted(found))

@@ -69,7 +69,8 @@ class Source:
         status = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else ""
         found = status or getattr(error, "strerror", "") or error
         remedy = "check the address, and that the server runs"
-        return InputError("cannot be had", where=f"{self.place}/{file}", found=found, remedy=remedy)
+        expected = "what `zoo package` wrote"
+        return InputError("cannot be had", where=f"{self.place}/{file}", found=found, remedy=remedy, expected=expected)
 
 
 def numeric(version: str) -> tuple[int, ...]:

@@ -37,7 +37,10 @@ def read_sums(content: bytes, where: object) -> dict[str, str]:
         match = LINE.fullmatch(line)
         if match is None or match[2] in found:
             place = f"{where}, line {number}"
-            raise InputError("is no list of hashes", where=place, expected="<sha256>  <file>", found=line[:80])
+            remedy = "download it again"
+            raise InputError(
+                "is no list of hashes", where=place, expected="<sha256>  <file>", found=line[:80], remedy=remedy
+            )
         found[match[2]] = match[1]
     if not found:
         raise InputError("is empty", where=where, expected="hashes of the archives", remedy="package the bundles again")
@@ -49,7 +52,10 @@ def check_sum(path: str | Path, sums: Mapping[str, str], name: str | None = None
     path = Path(path)
     expected, found = sums.get(name or path.name), sha256_of(path)
     if expected != found:
-        told, remedy = f"sha256 {expected or 'listed there'}", "download it again, or ask who made it"
+        told, remedy = (
+            f"sha256 {expected or 'listed there'}",
+            "do not install it; download it again, or ask who made it",
+        )
         raise InputError("differs from SHA256SUMS", where=name or path, expected=told, found=found, remedy=remedy)
 
 
@@ -86,7 +92,11 @@ def load_key(key: str | Path, private: bool) -> Any:
         pem = serialization
         loaded: Any = pem.load_pem_private_key(content, None) if private else pem.load_pem_public_key(content)
     except (OSError, ValueError, TypeError) as error:
-        raise InputError(f"is no {kind} key", where=key, expected="Ed25519 in PEM, no password", found=error) from error
+        remedy = "see docs/deploy.md"
+        raise InputError(
+            f"is no {kind} key", where=key, expected="Ed25519 in PEM, no password", found=error, remedy=remedy
+        ) from error
     if not isinstance(loaded, ed25519.Ed25519PrivateKey if private else ed25519.Ed25519PublicKey):
-        raise InputError(f"is no {kind} key", where=key, expected="Ed25519", found=type(loaded).__name__)
+        remedy = "see docs/deploy.md"
+        raise InputError(f"is no {kind} key", where=key, expected="Ed25519", found=type(loaded).__name__, remedy=remedy)
     return loaded

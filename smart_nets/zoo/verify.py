@@ -65,12 +65,21 @@ def check_archive(path: Path, work: Path) -> tuple[Path, str]:
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     stated = metadata.get("version")
     if stated != version:
-        raise InputError("is of another version than its name says", where=path, expected=version, found=stated)
+        remedy = "package it again"
+        raise InputError(
+            "is of another version than its name says", where=path, expected=version, found=stated, remedy=remedy
+        )
     if not (bundle / "smart_nets" / "__init__.py").is_file():
-        raise InputError("has no code: it is not self-contained", where=path, expected="smart_nets/ in it")
+        remedy = "package it again"
+        raise InputError(
+            "has no code: it is not self-contained", where=path, expected="smart_nets/ in it", remedy=remedy
+        )
     forms = metadata.get("exports", {})
     if not isinstance(forms, dict):
-        raise InputError("tells of no exports", where=path, expected="a table", found=type(forms).__name__)
+        remedy = "package it again"
+        raise InputError(
+            "tells of no exports", where=path, expected="a table", found=type(forms).__name__, remedy=remedy
+        )
     exports = "; ".join(f"{name} {how}" for name, how in forms.items())
     exports = "".join(letter if letter.isprintable() else " " for letter in exports)
     return bundle, _check_weights(path, bundle) + (f"; exports: {exports}" if exports else "")
@@ -82,10 +91,12 @@ def _check_weights(path: Path, bundle: Path) -> str:
         return "sound, without weights"
     if models != ["model.json", "model.pt"]:
         expected, found = "models/model.pt and its card", ", ".join(models)
-        raise InputError("has other models than one", where=path, expected=expected, found=found)
+        remedy = "package it again"
+        raise InputError("has other models than one", where=path, expected=expected, found=found, remedy=remedy)
     card = read_card(bundle / "models" / "model.pt")
     found = sha256_of(bundle / "models" / "model.pt")
     if card.get("sha256") != found:
         expected = f"sha256 {card.get('sha256')}"
-        raise InputError("weights differ from their card", where=path, expected=expected, found=found)
+        remedy = "package it again"
+        raise InputError("weights differ from their card", where=path, expected=expected, found=found, remedy=remedy)
     return f"sound, weights {found[:12]}"

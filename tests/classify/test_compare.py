@@ -140,7 +140,14 @@ def test_runs_must_have_the_same_lesions(make_run):
 @pytest.mark.parametrize(
     ("facts", "says"),
     [
-        ({"subset_seed": None}, "does not tell what was run .*expected .classify. with name, train_fraction, fold"),
+        ({"name": None}, "run.json, name: is no name .expected a text, found None"),
+        ({"name": ""}, "name: is no name"),
+        ({"train_fraction": 0}, "train_fraction: is no share"),
+        ({"train_fraction": 25}, "train_fraction: is no share .expected above 0, up to 1, found 25"),
+        ({"train_fraction": "all"}, "train_fraction: is no share"),
+        ({"fold": 0.5}, "fold: is no whole number"),
+        ({"fold": True}, "fold: is no whole number"),
+        ({"subset_seed": None}, "subset_seed: is no whole number"),
         ({"fold": 3}, "predictions are of another fold than run.json says .expected 3, found .0."),
     ],
 )

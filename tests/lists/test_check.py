@@ -179,8 +179,8 @@ def test_1000_tiny_scans_with_5_percent_bad_are_counted_exactly(tmp_path):
     assert (checked.given, len(checked.used), len(checked.rejected)) == (1000, 950, 50)
 
 
-def test_all_real_data_is_accounted_for(real: Path, tmp_path):
-    checked = check_data(real, tmp_path / "out")
+def test_all_real_data_is_accounted_for(real_ct: Path, tmp_path):
+    checked = check_data(real_ct, tmp_path / "out")
     faults = [case["fault"] for case in checked.rejected]
     assert checked.given == 1216
     # 582 nodules and 35 scans; the masks are no CT, and one scan is there as DICOM and as NRRD

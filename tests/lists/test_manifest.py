@@ -104,8 +104,8 @@ def test_a_pattern_that_is_none(tmp_path: Path):
         datalist(tmp_path, patient_pattern="(")
 
 
-def test_all_real_files_are_sorted_into_ct_and_label_maps(real: Path, caplog):
-    items = datalist(real / "chest_2mm") + datalist(real / "sts") + datalist(real / "totalseg")
+def test_all_real_files_are_sorted_into_ct_and_label_maps(real_ct: Path, caplog):
+    items = datalist(real_ct / "chest_2mm") + datalist(real_ct / "sts") + datalist(real_ct / "totalseg")
     names = [Path(item["image"]).name.split(".")[0] for item in items]
     tumours = ["STS_008", "STS_019", "STS_025", "STS_042"]
     chests = ["4dlung113", "c3n00247", "lungfcp01", "pyrad_lung1"]

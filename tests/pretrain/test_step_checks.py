@@ -1,6 +1,7 @@
 """Settings that cannot work are told in a sentence before anything is built."""
 
 import pytest
+import torch
 from fixtures.small import HEADS, SMALL
 
 from smart_nets.errors import ConfigError
@@ -48,6 +49,23 @@ def model(encoder: dict | None = None, **options) -> CoDistillation:
 def test_impossible_settings(options, says):
     with pytest.raises(ConfigError, match=says):
         model(**options)
+
+
+@pytest.mark.parametrize(
+    ("name", "weight", "says"),
+    [
+        ("amip", 1.0, "more_losses: is the name of another number .*found amip"),
+        ("loss", 1.0, "is the name of another number"),
+        ("gitd_gain", 1.0, "is the name of another number"),
+        ("mine", 0.0, "more_losses mine weight: cannot be"),
+        ("mine", None, "more_losses mine weight: cannot be .*give the loss an attribute weight"),
+    ],
+)
+def test_a_loss_of_ones_own_has_its_own_name_and_a_weight(name, weight, says):
+    loss = torch.nn.Identity()
+    loss.weight = weight
+    with pytest.raises(ConfigError, match=says):
+        model(more={name: loss})
 
 
 def test_vit_merges_nothing():

@@ -53,18 +53,18 @@ def test_empty_masks_are_counted_apart():
     assert with_target([tumour, empty, tumour]) == ([0, 2], 1)
 
 
-def test_real_masks_fit_their_scans(real: Path):
+def test_real_masks_fit_their_scans(real_ct: Path):
     for scan, mask in {
         "sts/STS_008.nii.gz": "sts/STS_008__GTV_Mass_CT.nii.gz",
         "chest_2mm/4dlung113.nii.gz": "chest_2mm/4dlung113__Tumor_c40.nii.gz",
         "totalseg/example_ct_dicom": "totalseg/example_seg_dicom.nii.gz",  # flipped in its header
         "tptbox/sub-ct_label-22_ct.nii.gz": "tptbox/sub-ct_seg-vert_label-22_msk.nii.gz",
     }.items():
-        volume = read_volume(real / scan)
-        inside = volume.array[read_labels(real / mask, volume) > 0]
+        volume = read_volume(real_ct / scan)
+        inside = volume.array[read_labels(real_ct / mask, volume) > 0]
         assert np.median(inside) > -60  # tumour, organs, bone: not air, not lung
 
 
-def test_a_mask_of_another_patient_is_refused(real: Path):
+def test_a_mask_of_another_patient_is_refused(real_ct: Path):
     with pytest.raises(GeometryError, match="another grid"):
-        read_labels(real / "sts/STS_008__GTV_Mass_CT.nii.gz", read_volume(real / "sts/STS_019.nii.gz"))
+        read_labels(real_ct / "sts/STS_008__GTV_Mass_CT.nii.gz", read_volume(real_ct / "sts/STS_019.nii.gz"))

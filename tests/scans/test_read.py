@@ -134,20 +134,20 @@ def test_damaged_files_of_other_formats_are_refused(save, hu, affine, tmp_path: 
             read_scan(path)
 
 
-def test_real_files_of_all_formats_are_read_in_ras(real: Path):
+def test_real_files_of_all_formats_are_read_in_ras(real_ct: Path):
     for name, shape in {
         "chest_2mm/pyrad_lung1.nii.gz": (146, 146, 48),
         "tptbox/sub-ct_label-22_ct.nii.gz": (73, 73, 47),  # stored PIR as (73, 47, 73)
         "slicerio/CTChest4.nrrd": (128, 128, 34),
         "elastix/3DCT_lung_baseline_small.mha": (57, 78, 64),
     }.items():
-        scan = read_scan(real / name)
+        scan = read_scan(real_ct / name)
         assert tuple(scan.shape[1:]) == shape
         assert nib.aff2axcodes(scan.affine.numpy()) == ("R", "A", "S")
         assert -1024 <= scan.min() < -900
 
 
-def test_dicom_and_nrrd_of_one_real_patient_agree(real: Path):
-    dicom, nrrd = read_scan(real / "cip/ct-64Dicom"), read_scan(real / "cip/ct-64.nrrd")
+def test_dicom_and_nrrd_of_one_real_patient_agree(real_ct: Path):
+    dicom, nrrd = read_scan(real_ct / "cip/ct-64Dicom"), read_scan(real_ct / "cip/ct-64.nrrd")
     np.testing.assert_array_equal(dicom.numpy(), nrrd.numpy())
     np.testing.assert_allclose(dicom.affine[:3, :3].numpy(), nrrd.affine[:3, :3].numpy(), atol=1e-3)

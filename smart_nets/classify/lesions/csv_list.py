@@ -36,7 +36,8 @@ def read_lesions(path: str | Path, classes: int | None = None) -> list[dict[str,
     rows = read_table(path, NEEDED)
     some = [name for name in CENTRE if name in rows[0].cells]
     if some and len(some) < len(CENTRE):
-        raise InputError("a centre needs the columns x, y and z", where=path, found=", ".join(some))
+        remedy = "add the others, or leave all out"
+        raise InputError("a centre needs the columns x, y and z", where=path, found=", ".join(some), remedy=remedy)
     return [_item(row, classes) for row in rows]
 
 

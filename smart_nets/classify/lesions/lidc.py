@@ -45,13 +45,19 @@ def reading_of(
         InputError: the rating is not from 1 to 5 or empty, or a coordinate is no number.
     """
     if rating not in ("", "1", "2", "3", "4", "5"):
-        raise InputError("rating is out of range", where=where, expected="malignancy from 1 to 5", found=rating)
+        remedy = "download the annotation again"
+        raise InputError(
+            "rating is out of range", where=where, expected="malignancy from 1 to 5", found=rating, remedy=remedy
+        )
     try:
         places = np.array(points, dtype=float)
     except (TypeError, ValueError):
         places = np.full((1, 3), np.nan)
     if places.ndim != 2 or places.shape[1] != 3 or not np.isfinite(places).all():
-        raise InputError("outline has a point that is no place", where=where, expected="column, row and z in mm")
+        remedy = "download the annotation again"
+        raise InputError(
+            "outline has a point that is no place", where=where, expected="column, row and z in mm", remedy=remedy
+        )
     places = places @ to_ras[:3, :3].T + to_ras[:3, 3]  # (n, 3)
     low, high = places.min(axis=0), places.max(axis=0)
     x, y, z = ((low + high) / 2).tolist()

@@ -120,7 +120,8 @@ def _annotations(folder: Path, given: Path | None) -> Annotations:
             continue
         if uid in found and found[uid].read_bytes() != path.read_bytes():
             what = "annotates a series that another file annotates too"
-            raise InputError(what, where=path, found=found[uid], remedy="remove one of them")
+            expected = "one each"
+            raise InputError(what, where=path, found=found[uid], remedy="remove one of them", expected=expected)
         found.setdefault(uid, path)
     if found:
         return {uid: partial(read_lidc_xml, path) for uid, path in found.items()}

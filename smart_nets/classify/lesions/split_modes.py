@@ -71,15 +71,20 @@ def _by_column(items: Items) -> Parts:
     names = Counter(str(item.get("split") or "").strip().lower() for item in items)
     if names[""]:
         what = f"{names['']} of {len(items)} lesions have no split"
-        raise ConfigError(what, where="column split", expected="train or validation")
+        remedy = "fill the column"
+        raise ConfigError(what, where="column split", expected="train or validation", remedy=remedy)
     unknown = sorted(set(names) - set(PART_OF))
     if unknown:
         expected, found = ", ".join(PART_OF), ", ".join(unknown)
-        raise ConfigError("unknown split", where="column split", expected=expected, found=found)
+        remedy = "rename it, or split by patient"
+        raise ConfigError("unknown split", where="column split", expected=expected, found=found, remedy=remedy)
     held_out = sorted(name for name in names if PART_OF[name] == "validation")
     if "test" in held_out and len(held_out) > 1:
         what, found = "there are two parts to validate on", " and ".join(held_out)
-        raise ConfigError(what, where="column split", found=found, remedy="give a table without the other")
+        expected = "one"
+        raise ConfigError(
+            what, where="column split", found=found, remedy="give a table without the other", expected=expected
+        )
     parts: Parts = {"training": [], "validation": []}
     for item in items:
         parts[PART_OF[str(item["split"]).strip().lower()]].append(dict(item))
@@ -120,7 +125,8 @@ def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str
     lost = sorted({item["label"] for item in items} - {item["label"] for item in taken})
     if lost:
         what, remedy = f"leaves no lesion with label {lost[0]}", "take a larger fraction"
-        raise ConfigError(what, where="fraction", found=fraction, remedy=remedy)
+        expected = "enough patients of each label"
+        raise ConfigError(what, where="fraction", found=fraction, remedy=remedy, expected=expected)
     logger.info("%g %% of the training data: %d lesions of %d patients", 100 * fraction, len(taken), len(chosen))
     return taken
 

@@ -25,8 +25,8 @@ def write_compare_report(path: str | Path) -> Path:
     source = Path(path)
     content = read_json(source)
     with record_of("a comparison", source):
-        comparison = read_comparison(content)
-    return page.save(render(comparison), source.with_suffix(".html"))
+        html = render(read_comparison(content))
+    return page.save(html, source.with_suffix(".html"))
 
 
 def render(comparison: Comparison) -> str:

@@ -14,6 +14,7 @@ from smart_nets.classify.report.sentences import headline, size_verdict, warning
 from smart_nets.classify.report.tables import numbers_table
 from smart_nets.pages import page
 from smart_nets.pages.measures import Measure
+from smart_nets.pages.record import record_of
 
 
 def write_classify_report(run_dir: str | Path) -> Path:
@@ -30,7 +31,9 @@ def write_classify_report(run_dir: str | Path) -> Path:
         InputError: metrics.json is missing, a file is damaged or of another form, or the report cannot be written.
     """
     run = read_classify_run(Path(run_dir))
-    return page.save(render(run), run.folder / "report.html")
+    with record_of("a classification run", run.folder):
+        html = render(run)
+    return page.save(html, run.folder / "report.html")
 
 
 def render(run: ClassifyRun) -> str:

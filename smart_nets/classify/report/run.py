@@ -5,6 +5,7 @@ Only metrics.json has to be there; of everything else that is missing the report
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ from smart_nets.pages.words import are, count
 from smart_nets.statistics.predictions import Predictions
 
 CLASSES = ("negative", "positive")  # of a run that does not name its classes
+VALUES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {  # of examples.npz: where they can be drawn
+    "label": lambda values: np.isin(values, (0, 1)),
+    "probability": lambda values: (values >= 0) & (values <= 1),
+    "spacing": lambda values: np.isfinite(values) & (values > 0),
+    "window": lambda values: np.isfinite(values) & (values[0] < values[1]),
+}
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ def read_classify_run(folder: Path) -> ClassifyRun:
     with record_of("a classification run", folder / "run.json"):
         about |= {name: dict(about[name]) for name in ("classify", "lesions") if about.get(name)}
         negative, positive = map(str, about.get("classes", CLASSES))
+        if isinstance(about.get("classes"), str):
+            raise ValueError("classes are no list of names")
     log, table = folder / "metrics.jsonl", folder / "predictions.csv"
     counter = _counter(log) if log.is_file() else "step"
     series = read_metrics(log, notes, counter) if log.is_file() else {}
@@ -90,11 +99,15 @@ def _examples(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
         return {}
     with record_of("examples", path):
         shape = arrays["crop"].shape  # (n, D, H, W)
+        if len(shape) != 4 or 0 in shape[1:]:
+            raise ValueError(f"crops {shape}, not (n, D, H, W)")
         shapes = {"attention": shape, "occlusion": shape, "spacing": (3,), "window": (2,)}
-        shapes |= dict.fromkeys(("label", "probability", "row"), shape[:1])
-        for name in {*arrays, "label", "probability", "row"}:
+        shapes |= dict.fromkeys(("label", "probability", "row", "size_mm"), shape[:1])
+        for name in sorted({*arrays, "label", "probability", "row"}):
             if arrays[name].shape != shapes.get(name, arrays[name].shape):
                 raise ValueError(f"{name} {arrays[name].shape} does not fit crops {shape}")
+            if arrays[name].dtype.kind not in "biuf" or not VALUES.get(name, np.ones_like)(arrays[name]).all():
+                raise ValueError(f"{name} holds values that cannot be: {arrays[name].ravel()[:5]}")
     for name in arrays.keys() & {"attention", "occlusion"}:
         bad = int((~np.isfinite(arrays[name])).sum())
         if bad:

@@ -10,7 +10,7 @@ from typing import Any
 
 from smart_nets.pages import page
 from smart_nets.pages.curves import knn_chart
-from smart_nets.pages.record import record_tables
+from smart_nets.pages.record import record_of, record_tables
 from smart_nets.pretrain.report.health import health_section, verdict_of
 from smart_nets.pretrain.report.pictures import looks_section, seen_section
 from smart_nets.pretrain.report.run import Run, read_run
@@ -35,7 +35,9 @@ def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
     """
     run = read_run(Path(run_dir))
     target = Path(path) if path is not None else Path(run_dir) / "report.html"
-    return page.save(render(run), target)
+    with record_of("a pretraining run", run.folder):
+        html = render(run)
+    return page.save(html, target)
 
 
 def render(run: Run) -> str:

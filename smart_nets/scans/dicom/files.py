@@ -48,8 +48,13 @@ def damage_told(where: object) -> Iterator[None]:
     try:
         yield
     except InvalidDicomError as error:
+        expected, found = "a DICOM header", "other content"
         raise InputError(
-            "is no DICOM file", where=where, remedy="copy it again, or take it out of the folder"
+            "is no DICOM file",
+            where=where,
+            remedy="copy it again, or take it out of the folder",
+            expected=expected,
+            found=found,
         ) from error
     except (BytesLengthException, *BROKEN) as error:
         raise InputError(

@@ -33,7 +33,10 @@ def slice_axes(header: Dataset, where: str) -> np.ndarray:
     row, column = np.array(orientation, dtype=float).reshape(2, 3)
     if not np.allclose([row @ row, column @ column], 1, atol=1e-3) or abs(row @ column) > 1e-3:
         expected = "two unit vectors at right angles"
-        raise GeometryError("ImageOrientationPatient is wrong", where=where, expected=expected, found=list(orientation))
+        remedy = "export the series again"
+        raise GeometryError(
+            "ImageOrientationPatient is wrong", where=where, expected=expected, found=list(orientation), remedy=remedy
+        )
     down, across = (float(value) for value in spacing)  # DICOM stores the distance of rows first
     return np.stack([row * across, column * down], axis=1)
 

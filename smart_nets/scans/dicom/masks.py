@@ -71,7 +71,10 @@ def _read_one(dataset: Dataset, where: str, scan: Volume, result: Masks) -> None
         for name, mask in paint_segments(dataset, where, scan):
             result.add(name, mask)
     else:
-        raise InputError("is no RTSTRUCT and no SEG", where=where, expected="RTSTRUCT or SEG", found=modality)
+        remedy = "give the file with the contours"
+        raise InputError(
+            "is no RTSTRUCT and no SEG", where=where, expected="RTSTRUCT or SEG", found=modality, remedy=remedy
+        )
 
 
 def check_frame(frames: Sequence[str], where: str, scan: Volume) -> None:

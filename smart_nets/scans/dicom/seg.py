@@ -143,9 +143,15 @@ def _segmentation(
 
 def _check_mask(mask: np.ndarray) -> None:
     if mask.dtype != bool or mask.ndim != 3:
-        raise InputError("is no mask", where="mask", expected="bool (X, Y, Z)", found=f"{mask.dtype} {mask.shape}")
+        remedy = "compare it with a threshold first"
+        raise InputError(
+            "is no mask", where="mask", expected="bool (X, Y, Z)", found=f"{mask.dtype} {mask.shape}", remedy=remedy
+        )
     if not mask.any():
-        raise InputError("mask is empty", where="mask", remedy="write no SEG: one without frames is not valid")
+        expected = "at least one voxel"
+        raise InputError(
+            "mask is empty", where="mask", remedy="write no SEG: one without frames is not valid", expected=expected
+        )
 
 
 def _check_names(names: dict[str, str]) -> None:
@@ -158,12 +164,20 @@ def _check_names(names: dict[str, str]) -> None:
 
 def _check_paths(folder: Path, target: Path) -> None:
     if folder.is_file():
+        expected = "the folder of a series"
         raise InputError(
-            "is no DICOM series", where=folder, found="a file", remedy="write a NIfTI mask, or give the folder"
+            "is no DICOM series",
+            where=folder,
+            found="a file",
+            remedy="write a NIfTI mask, or give the folder",
+            expected=expected,
         )
     if target.suffix.lower() != ".dcm" or target.is_dir():
         found = "a folder" if target.is_dir() else target.suffix or "no ending"
-        raise InputError("is no name for a DICOM file", where=target, expected="a file ending in .dcm", found=found)
+        remedy = "give another target"
+        raise InputError(
+            "is no name for a DICOM file", where=target, expected="a file ending in .dcm", found=found, remedy=remedy
+        )
     check_output(target.parent)
 
 
@@ -175,6 +189,9 @@ def _check_slices(slices: list[Dataset], where: str, target: Path) -> None:
         expected, found = ", ".join(NEEDED), f"no {', '.join(missing)}"
         raise InputError(what, where=where, expected=expected, found=found, remedy=remedy)
     if len({str(header.SOPInstanceUID) for header in slices}) < len(slices):
-        raise InputError("slices share a SOPInstanceUID", where=where, remedy="export the series again")
+        expected = "one each"
+        raise InputError(
+            "slices share a SOPInstanceUID", where=where, remedy="export the series again", expected=expected
+        )
     if target.resolve() in {Path(str(header.filename)).resolve() for header in slices}:
         raise InputError("is a slice of the series", where=target, remedy="give another target")

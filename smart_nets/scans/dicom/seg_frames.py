@@ -87,7 +87,6 @@ def _voxels(
     exact = start + np.stack([column, row], axis=1) @ steps.T  # (n, 3)
     off = max(np.abs(start - np.rint(start)).max(), max(frame.shape) * np.abs(steps - np.rint(steps)).max())
     if off > ON_GRID or (np.abs(np.rint(steps)).sum(axis=0) != 1).any():
-        found = f"{off:.2f} voxels off"
         expected, found = f"within {ON_GRID} voxels", f"{off:.2f} voxels off"
         raise GeometryError(
             "does not lie on the scan's grid", where=where, expected=expected, found=found, remedy=_OTHER_SCAN

@@ -59,7 +59,10 @@ def read_slices(path: Path, series: str | None = None, notes: list[str] | None =
         order = np.argsort(heights, kind="stable")
         slices = _without_copies([slices[index] for index in order], places[order], heights[order], where, told)
         if len(slices) < 2:
-            raise InputError("has a single slice", where=where, expected="at least 2", remedy="give the series")
+            found = 1
+            raise InputError(
+                "has a single slice", where=where, expected="at least 2", remedy="give the series", found=found
+            )
         return slices
 
 
@@ -146,7 +149,8 @@ def _hu(header: Dataset) -> np.ndarray:
         what, found = "HU unknown: no usable RescaleSlope and RescaleIntercept", f"{slope}, {intercept}"
         raise InputError(what, where=name, expected="two numbers", found=found, remedy="export the series with them")
     if kind not in (None, "", "HU"):
-        raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind)
+        remedy = "give the series in HU"
+        raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind, remedy=remedy)
     stored = _decode(header, name)
     if float(slope) == 1 and float(intercept).is_integer():
         values = stored.astype(np.int32) + int(intercept)

@@ -51,7 +51,8 @@ def _sheared_axis(volume: Volume) -> tuple[int, float]:
     straight = [axis for axis in range(3) if np.delete(np.delete(cosine, axis, 0), axis, 1).max() < RIGHT_ANGLE]
     if not straight:
         what, found = "more than the slice axis is sheared", f"cosines {cosine[np.triu_indices(3, 1)].round(3)}"
-        raise GeometryError(what, where=volume.where, expected="a gantry tilt", found=found)
+        remedy = "convert the scan again"
+        raise GeometryError(what, where=volume.where, expected="a gantry tilt", found=found, remedy=remedy)
     axis = straight[-1]
     return axis, float(np.degrees(np.arcsin(np.minimum(1, np.linalg.norm(cosine[axis])))))
 

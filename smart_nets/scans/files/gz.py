@@ -47,12 +47,16 @@ def first_bytes(packed: bytes, count: int, where: Path) -> bytes:
     if not packed:
         raise InputError("is empty", where=where, expected="a gzip file", found="0 bytes", remedy=_COPY_AGAIN)
     if packed[:2] != GZIP_MAGIC:
-        what, found, remedy = "is no gzip file in spite of its name", packed[:2].hex(" "), "correct its extension"
+        what, found = "is no gzip file in spite of its name", packed[:2].hex(" ")
+        remedy = "correct its extension, or copy it again"
         raise InputError(what, where=where, expected="1f 8b as first bytes", found=found, remedy=remedy)
     try:
         return bytes(_zlib.decompressobj(wbits=GZIP_FORMAT).decompress(packed, count))
     except _FAULTS as error:
-        raise InputError("gzip data is damaged", where=where, found=error, remedy=_COPY_AGAIN) from error
+        expected = "a sound gzip stream"
+        raise InputError(
+            "gzip data is damaged", where=where, found=error, remedy=_COPY_AGAIN, expected=expected
+        ) from error
 
 
 def unpack(packed: bytes, expected: int, where: Path) -> bytes:
@@ -81,7 +85,12 @@ def unpack(packed: bytes, expected: int, where: Path) -> bytes:
                 break
             rest = stream.unused_data
             if rest and rest[:2] != GZIP_MAGIC:
-                raise InputError("has foreign bytes after the gzip data", where=where, found=f"{len(rest):,} bytes")
+                raise InputError(
+                    "has foreign bytes after the gzip data",
+                    where=where,
+                    found=f"{len(rest):,} bytes",
+                    remedy=_COPY_AGAIN,
+                )
     except _FAULTS as error:
         what, stored = "gzip checksum differs or the data is damaged", "the checksum stored in the file"
         raise InputError(what, where=where, expected=stored, found=error, remedy=_COPY_AGAIN) from error

@@ -30,7 +30,8 @@ def read_metaimage(path: Path) -> Volume:
     start = content.find(LAST_FIELD, 0, LONGEST_HEADER)
     end = content.find(b"\n", start)
     if start < 0 or b"NDims" not in content[:start]:
-        raise InputError("is no MetaImage file", where=path, expected="NDims first", found="none", remedy=COPY_AGAIN)
+        found = "other content" if content else "0 bytes"
+        raise InputError("is no MetaImage file", where=path, expected="NDims first", found=found, remedy=COPY_AGAIN)
     end = len(content) if end < 0 else end
     pairs = (line.partition("=") for line in content[:end].decode("utf-8", "replace").splitlines())
     fields = {name.strip(): value.strip() for name, _, value in pairs}
@@ -45,7 +46,8 @@ def read_metaimage(path: Path) -> Volume:
             raise ValueError("several channels or a foreign header")
     except (KeyError, ValueError) as error:
         what = "MetaImage header is damaged or of a kind that is not read"
-        raise InputError(what, where=path, found=error, remedy="save it as NIfTI") from error
+        expected = "NDims, DimSize, ElementType, one channel"
+        raise InputError(what, where=path, found=error, remedy="save it as NIfTI", expected=expected) from error
     packing = "zlib" if _true(fields.get("CompressedData", "False")) else "raw"
     array = array_from(_voxels(fields["ElementDataFile"], content[end + 1 :], path), packing, dtype, shape, path)
     return Volume(array, lps_to_ras(_affine(fields, min(len(shape), 3), path)), str(path))
@@ -60,7 +62,10 @@ def _voxels(name: str, body: bytes, path: Path) -> bytes:
         return body
     beside = path.parent / name
     if not name or not beside.is_file():
-        raise InputError("its voxels cannot be found", where=path, found=name, remedy="save it as one .mha file")
+        expected = "one file beside it"
+        raise InputError(
+            "its voxels cannot be found", where=path, found=name, remedy="save it as one .mha file", expected=expected
+        )
     return beside.read_bytes()
 
 

@@ -98,12 +98,14 @@ def _affine_mm(header: Header, path: Path) -> np.ndarray:
     affine = np.array(header.get_best_affine(), dtype=np.float64)
     unit = header.get_xyzt_units()[0]
     if unit not in UNIT_IN_MM:
-        raise GeometryError("unknown unit of length", where=path, expected="mm", found=unit)
+        remedy = "correct the header"
+        raise GeometryError("unknown unit of length", where=path, expected="mm", found=unit, remedy=remedy)
     affine[:3] *= UNIT_IN_MM[unit]
     if qform and sform and np.isfinite(affine).all():
         axes = ["".join(nib.aff2axcodes(form)) for form in (header.get_qform(), header.get_sform())]
         if axes[0] != axes[1]:
             what = "the header has two orientations that contradict each other"
             found = f"qform {axes[0]}, sform {axes[1]}"
-            raise GeometryError(what, where=path, found=found, remedy=CONVERT_AGAIN)
+            expected = f"qform and sform alike, qform says {axes[0]}"
+            raise GeometryError(what, where=path, found=found, remedy=CONVERT_AGAIN, expected=expected)
     return affine

@@ -57,7 +57,8 @@ def read_nrrd(path: Path) -> Volume:
             raise ValueError(f"dimension {fields['dimension']} but sizes {shape}")
     except (KeyError, ValueError) as error:
         what = "NRRD header is damaged or of a kind that is not read"
-        raise InputError(what, where=path, found=error, remedy="save it as NIfTI") from error
+        expected = "type, sizes, encoding raw or gzip, endian"
+        raise InputError(what, where=path, found=error, remedy="save it as NIfTI", expected=expected) from error
     voxels = _detached(fields, path) if "data file" in fields else content[begin:]
     array = array_from(voxels, packing, dtype, shape, path)
     affine, plain = _affine(fields, len(shape), path)
@@ -73,8 +74,13 @@ def _fields(head: str) -> list[tuple[str, str]]:
 def _detached(fields: dict[str, str], path: Path) -> bytes:
     beside = path.parent / fields["data file"]
     if not beside.is_file() or {"line skip", "byte skip"} & set(fields):
+        expected = "one file beside it"
         raise InputError(
-            "its voxels cannot be found", where=path, found=beside.name, remedy="save it as one .nrrd file"
+            "its voxels cannot be found",
+            where=path,
+            found=beside.name,
+            remedy="save it as one .nrrd file",
+            expected=expected,
         )
     return beside.read_bytes()
 

@@ -34,7 +34,13 @@ def array_from(content: bytes, packing: str, dtype: np.dtype, shape: Sequence[in
     elif packing == "zlib":
         content = _inflate(content, size, where)
     if len(content) < size:
-        raise InputError("ends early", where=where, expected=f"{size:,} bytes of voxels", found=f"{len(content):,}")
+        raise InputError(
+            "ends early",
+            where=where,
+            expected=f"{size:,} bytes of voxels",
+            found=f"{len(content):,}",
+            remedy=COPY_AGAIN,
+        )
     return np.frombuffer(content, dtype, size // dtype.itemsize).reshape(shape, order="F")
 
 
@@ -50,12 +56,17 @@ def _inflate(content: bytes, size: int, where: Path) -> bytes:
         unpacked = stream.decompress(content, size)
         rest = stream.decompress(stream.unconsumed_tail)
     except zlib.error as error:
+        expected = "a sound zlib stream"
         raise InputError(
-            "checksum differs or the data is damaged", where=where, found=error, remedy=COPY_AGAIN
+            "checksum differs or the data is damaged", where=where, found=error, remedy=COPY_AGAIN, expected=expected
         ) from error
     if not stream.eof:
         found = len(unpacked) + len(rest)
         raise InputError(
-            "ends early", where=where, expected=f"{size:,} bytes of voxels and a checksum", found=f"{found:,}"
+            "ends early",
+            where=where,
+            expected=f"{size:,} bytes of voxels and a checksum",
+            found=f"{found:,}",
+            remedy=COPY_AGAIN,
         )
     return unpacked + rest

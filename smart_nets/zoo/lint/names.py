@@ -30,19 +30,8 @@ BUILTINS = {
 
 # of any object. By others, such as `gi_frame` of a generator, a way leads to every module and from there to every program
 ATTRIBUTES = {
-    *(
-        "attach",
-        "cell",
-        "expanduser",
-        "numel",
-        "parameters",
-        "prepare",
-        "requires_grad",
-        "run",
-        "stride",
-        "to",
-        "write",
-    ),
+    *("attach", "cell", "expanduser", "numel", "parameters", "prepare"),
+    *("requires_grad", "run", "stride", "to", "write"),
 }
 
 MONAI = {

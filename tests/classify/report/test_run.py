@@ -68,9 +68,22 @@ def test_a_record_of_another_form_is_refused(make_classify_run: MakeRun, about: 
     ("arrays", "found"),
     [
         ({"crop": None}, "'crop'"),
+        ({"crop": np.zeros((8, 8, 8))}, "crops .8, 8, 8., not .n, D, H, W."),
+        ({"crop": np.zeros((2, 0, 8, 8))}, "crops .2, 0, 8, 8."),
+        ({"crop": np.full((2, 8, 8, 8), "x")}, "crop holds values that cannot be"),
         ({"label": None}, "'label'"),
+        ({"row": None}, "'row'"),
         ({"label": np.array([0, 1, 1])}, "label .3,. does not fit crops"),
+        ({"label": np.array([0, 2])}, "label holds values that cannot be"),
+        ({"label": np.array(["a", "b"])}, "label holds values that cannot be"),
+        ({"probability": np.array([0.5, 1.5])}, "probability holds values that cannot be: .0.5 1.5"),
+        ({"probability": np.array([0.5, np.nan])}, "probability holds values that cannot be"),
         ({"attention": np.zeros((2, 4, 4, 4))}, "attention .* does not fit crops"),
+        ({"size_mm": np.ones((2, 1))}, "size_mm .* does not fit crops"),
+        ({"size_mm": np.array(["big", "small"])}, "size_mm holds values that cannot be"),
+        ({"spacing": np.ones(2)}, "spacing .* does not fit crops"),
+        ({"spacing": np.array([1.0, 0.0, 1.0])}, "spacing holds values that cannot be"),
+        ({"window": np.array([250.0, -175.0])}, "window holds values that cannot be"),
     ],
 )
 def test_examples_of_another_form_are_refused(make_classify_run: MakeRun, arrays: dict[str, Any], found: str) -> None:

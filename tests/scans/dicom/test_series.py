@@ -58,8 +58,8 @@ def assert_as_gdcm(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["cip/ct-64Dicom", "totalseg/example_ct_dicom", "lidc0001_slab_dicom.zip"])
-def test_real_series_equal_gdcm_voxel_for_voxel(real: Path, tmp_path: Path, name):
-    folder = real / name
+def test_real_series_equal_gdcm_voxel_for_voxel(real_ct: Path, tmp_path: Path, name):
+    folder = real_ct / name
     if folder.suffix == ".zip":
         zipfile.ZipFile(folder).extractall(tmp_path)
         folder = tmp_path
@@ -132,8 +132,8 @@ def test_one_of_two_series_is_chosen_by_uid(series, hu):
     np.testing.assert_array_equal(read_dicom(series, "1.2.3").to_ras().array, hu - 10)
 
 
-def test_the_tilt_of_a_real_series_is_told_with_its_angle(real: Path, tmp_path: Path):
-    zipfile.ZipFile(real / "dicom2nifti_failing.zip").extractall(tmp_path)
+def test_the_tilt_of_a_real_series_is_told_with_its_angle(real_ct: Path, tmp_path: Path):
+    zipfile.ZipFile(real_ct / "dicom2nifti_failing.zip").extractall(tmp_path)
     with pytest.raises(GeometryError, match=r"sheared by 14.0 degrees"):
         read_scan(tmp_path / "gantrytilting/001")
     with pytest.raises(GeometryError, match=r"1 slice is missing: gap after slice 3"):

@@ -171,11 +171,11 @@ def test_other_content(tmp_path, content):
             read(tmp_path / name)
 
 
-def test_itk_reads_the_real_files_the_same(real: Path):
+def test_itk_reads_the_real_files_the_same(real_ct: Path):
     itk = pytest.importorskip("itk", reason="ITK is not installed")
     for name in ("cip/ct-64.nrrd", "slicerio/CTChest4.nrrd", "elastix/3DCT_lung_baseline_small.mha"):
-        image = itk.imread(str(real / name))
-        ours = (read_nrrd if name.endswith("nrrd") else read_metaimage)(real / name)
+        image = itk.imread(str(real_ct / name))
+        ours = (read_nrrd if name.endswith("nrrd") else read_metaimage)(real_ct / name)
         np.testing.assert_array_equal(ours.array, itk.array_from_image(image).T)
         steps = itk.array_from_matrix(image.GetDirection()) * np.array(image.GetSpacing())
         np.testing.assert_allclose(np.diag([-1, -1, 1]) @ ours.affine[:3, :3], steps)
