@@ -139,7 +139,7 @@ def test_one_scan_under_two_patients_is_refused():
             "column",
             5,
             0,
-            "two parts to validate on .found test and val",
+            "two parts to validate on .expected one, found test and val",
         ),
         (
             cohort(2, positive=1, split="train") + cohort(4, positive=0, split="val")[4:],
