@@ -11,7 +11,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from smart_nets.scans.window import window_hu
 
 THUMBNAILS = 12
 SIDE = 260  # pixels of a thumbnail, which is square
-GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(min(46%,220px),1fr));gap:14px"
 MOST_PLACES = 12  # numbers of cases shown per reason; the JSON file has all
 Cases = Sequence[Mapping[str, Any]]
 
@@ -94,7 +92,7 @@ def render(used: Cases, rejected: Cases, about: Mapping[str, Any], thumbnails: i
         ]
     sections += [("notes", "Repaired while reading", _notes(used))] if noted else []
     sections += [("how", "How it was checked", _how(about))]
-    summary = f'<p class="lead">{escape(verdict)}</p>{tiles}'
+    summary = page.paragraph(verdict, "lead") + tiles
     return page.page("Which scans can be trained on", "Data report", summary, sections)
 
 
@@ -110,7 +108,7 @@ def _reasons(rejected: Cases) -> str:
         for fault, cases in sorted(places.items(), key=lambda entry: -len(entry[1]))
     )
     text = "The numbers count the cases of rejected.json from 1; there each has its path, what was expected and found."
-    return page.paragraph(text) + chart + "<h3>Which cases</h3>" + page.table(rows)
+    return page.paragraph(text) + chart + page.heading("Which cases") + page.table(rows)
 
 
 def general(text: str) -> str:
@@ -135,14 +133,13 @@ def _measures(used: Cases) -> str:
         for name, values, unit, colour in charts
     )
     text = "One scan counts once. A second peak far from the first is a second protocol, or a header that is wrong."
-    return page.paragraph(text) + f'<div class="charts">{"".join(cards)}</div>'
+    return page.paragraph(text) + page.box("charts", cards)
 
 
 def _pictures(used: Cases, count: int) -> str:
     chosen = [used[int(index)] for index in np.linspace(0, len(used) - 1, min(count, len(used))).round()]
-    figures = "".join(_thumbnail(item) for item in chosen)
     text = "The middle frontal slice of scans spread over the whole list, in the soft tissue window."
-    return page.paragraph(text) + f'<div style="{GRID}">{figures}</div>'
+    return page.paragraph(text) + page.box("thumbnails", map(_thumbnail, chosen))
 
 
 def _thumbnail(item: Mapping[str, Any]) -> str:
@@ -151,8 +148,7 @@ def _thumbnail(item: Mapping[str, Any]) -> str:
     try:
         volume = read_volume(item["image"], series=item.get("series"), tilt="correct")
     except SmartError as error:
-        caption = f"{escape(item['patient_id'])}: {escape(error.what)}"
-        return f'<figure class="film"><figcaption>{caption}</figcaption></figure>'
+        return page.film(item["patient_id"], f": {error.what}", "")
     plane = plane_picture(volume.array, "coronal", volume.array.shape[FIXED_AXIS["coronal"]] // 2)
     grey = (255 * window_hu(np.ascontiguousarray(plane)).numpy()).astype(np.uint8)
     up, across = plane.shape[0] * volume.spacing[2], plane.shape[1] * volume.spacing[0]  # mm
@@ -164,7 +160,7 @@ def _thumbnail(item: Mapping[str, Any]) -> str:
     stream = io.BytesIO()
     square.save(stream, "PNG", optimize=True)
     uri = "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
-    return f'<div class="film">{page.picture(uri, caption, ("R", "S"))}</div>'
+    return page.box("film", page.picture(uri, caption, ("R", "S")))
 
 
 def _notes(used: Cases) -> str:

@@ -1,112 +1,121 @@
-"""The page around the report: one HTML file with its own style, no script, nothing fetched from anywhere."""
+"""The page around a report, and its parts: one HTML file with its own style, no script, nothing fetched from anywhere.
+
+The HTML is in templates/; jinja2 escapes every text on its way in.
+"""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
-from html import escape
 from pathlib import Path
 
-from smart_nets.files import write_text
-from smart_nets.pages.style import colours, rules
+from jinja2 import Environment, FileSystemLoader
 
-POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'"  # the browser itself refuses scripts and requests
-)
+from smart_nets.files import write_text
+from smart_nets.pages.style import colours
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True)
+    environment.filters["plain"] = plain
+    return environment
+
+
+def _part(name: str, *values: object) -> str:
+    """A macro of parts.html as HTML."""
+    return str(getattr(_environment().get_template("parts.html").module, name)(*values))
 
 
 def page(title: str, kicker: str, summary: str, sections: Iterable[tuple[str, str, str]]) -> str:
     """The whole document; summary is HTML, sections are (id, title, inner HTML)."""
-    sections = list(sections)
-    links = "".join(f'<a href="#{name}">{escape(heading)}</a>' for name, heading, _ in sections)
-    body = "".join(
-        f'<section id="{name}"><h2>{escape(heading)}</h2>{text}</section>' for name, heading, text in sections
-    )
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-        f"<title>{escape(title)}</title><style>{colours()}{rules()}</style></head><body>"
-        f'<header><p class="kicker">{escape(kicker)}</p><h1>{escape(title)}</h1>{summary}</header>'
-        f"<nav><div>{links}</div></nav><main>{body}</main>"
-        "<footer><b>Research software: not for diagnostic use.</b></footer></body></html>\n"
-    )
+    template = _environment().get_template("page.html")
+    return template.render(title=title, kicker=kicker, summary=summary, sections=list(sections), colours=colours())
 
 
 def paragraph(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+    return _part("paragraph", text, kind)
+
+
+def box(kind: str, html: str | Iterable[str]) -> str:
+    """Pieces of HTML in a block of a class of the style sheet, such as "charts wide"."""
+    return _part("box", kind, "".join(html))
 
 
 def tiles(entries: Iterable[tuple[str, str, str, str]]) -> str:
     """Key figures: (label, value, remark, class of the value)."""
-    items = (
-        f'<dl class="tile" style="margin:0"><dt>{escape(label)}</dt><dd class="{kind}">{escape(value)}</dd>'
-        f"<dd>{escape(remark)}</dd></dl>"
-        for label, value, remark, kind in entries
-    )
-    return f'<div class="tiles">{"".join(items)}</div>'
+    return _part("tiles", entries)
 
 
 def chart(svg: str, title: str, remark: str = "", value: str = "", keys: str = "") -> str:
     """A card with a chart; svg and keys (a legend, a verdict) are HTML, the rest is text."""
-    small = f"<small>{escape(remark)}</small>" if remark else ""
-    output = f"<output>{escape(value)}</output>" if value else ""
-    head = f"<figcaption><span><b>{escape(title)}</b>{small}</span>{output}</figcaption>"
-    return f'<figure class="card">{head}{keys}{svg}</figure>'
+    return _part("chart", svg, title, remark, value, keys)
 
 
-def keys(entries: Iterable[tuple[str, str, str]]) -> str:
-    """A legend: (text, colour of the palette, dashes of the line as in SVG)."""
-    style = "stroke:var(--{});stroke-width:2.4;stroke-dasharray:{}"
-    line = f'<svg viewBox="0 0 26 10"><path d="M0 5H26" style="{style}"/></svg>'
-    parts = (f"<span>{line.format(colour, dashes)}{escape(text)}</span>" for text, colour, dashes in entries)
-    return f'<div class="keys">{"".join(parts)}</div>'
+def keys(entries: Iterable[tuple[str, str, str]], dots: Iterable[tuple[str, str, str]] = ()) -> str:
+    """A legend: (text, colour of the palette, dashes of the line as in SVG), after dots of (text, SVG path, colour)."""
+    return _part("keys", entries, dots)
 
 
 def picture(uri: str, caption: str, letters: tuple[str, str] | None = None) -> str:
     """A picture with its caption and, on request, the letters of the patient's sides at its left and top."""
-    caption_html = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    return f"<figure>{frame(uri, caption, letters)}{caption_html}</figure>"
+    return _part("picture", uri, caption, letters)
 
 
 def frame(uri: str, alt: str, letters: tuple[str, str] | None = None) -> str:
     """The picture alone; letters as in `picture`."""
-    marks = f'<i class="l">{letters[0]}</i><i class="t">{letters[1]}</i>' if letters else ""
-    return f'<div class="frame"><img src="{uri}" alt="{escape(alt)}">{marks}</div>'
+    return _part("frame", uri, alt, letters)
+
+
+def film(name: str, told: str, html: str | Iterable[str]) -> str:
+    """Pictures on black below a line: a name in bold and what is told of it."""
+    return _part("film", name, told, "".join(html))
+
+
+def planes(names: Iterable[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    """Frames in columns of planes: names of the columns, then rows of a name and its frames."""
+    return _part("planes", names, rows)
 
 
 def scale(gradient: str, low: str, high: str) -> str:
     """A colour scale between two words; gradient is CSS."""
-    bar = f'<i style="background:{gradient}"></i>'
-    return f'<div class="scale"><span>{escape(low)}</span>{bar}<span>{escape(high)}</span></div>'
+    return _part("scale", gradient, low, high)
 
 
 def table(rows: Iterable[tuple[str, object]]) -> str:
-    body = "".join(f"<tr><td>{escape(name)}</td><td>{escape(plain(value))}</td></tr>" for name, value in rows)
-    return f'<div class="scroll"><table>{body}</table></div>'
+    """Names and settings, these as `plain` writes them."""
+    return _part("table", rows)
 
 
 def grid(head: Sequence[str], rows: Iterable[Sequence[str | tuple[str, str]]]) -> str:
     """A table with a head; a cell is a text, or a text with a remark below it."""
-    top = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
-    return f'<div class="scroll"><table class="grid"><tr>{top}</tr>{body}</table></div>'
+    return _part("grid", head, rows)
 
 
-def _cell(cell: str | tuple[str, str]) -> str:
-    text, remark = (cell, "") if isinstance(cell, str) else cell
-    return f"<td>{escape(text)}{f'<small>{escape(remark)}</small>' if remark else ''}</td>"
+def heading(text: str) -> str:
+    return _part("heading", text)
+
+
+def command(text: str) -> str:
+    """What to type, as it is."""
+    return _part("command", text)
+
+
+def tables(named: Iterable[tuple[str, str]]) -> str:
+    """Tables in columns, each below its name."""
+    return _part("tables", named)
 
 
 def notes(sentences: Iterable[str]) -> str:
     """What a reader must know before the numbers; nothing if there is nothing."""
-    items = "".join(f"<li>⚠ {escape(sentence)}</li>" for sentence in sentences)
-    return f'<ul class="notes">{items}</ul>' if items else ""
+    return _part("notes", list(sentences))
 
 
 def verdict(kind: str, sentence: str, word: str = "") -> str:
     """A sentence marked "good", "watch", "bad" or "quiet", on request with a word in that colour before it."""
-    start = f"<b>{escape(word)}</b> " if word else ""
-    return f'<p class="verdict {kind}">{start}<span>{escape(sentence)}</span></p>'
+    return _part("verdict", kind, sentence, word)
 
 
 def save(html: str, target: Path) -> Path:

@@ -103,5 +103,4 @@ def record_tables(about: dict[str, Any], more: list[tuple[str, Any]] | None = No
         "Settings": list(about.get("settings", {}).items()),
         "Versions": list(about.get("versions", {}).items()),
     }
-    tables = "".join(f"<div><h3>{name}</h3>{page.table(rows)}</div>" for name, rows in groups.items() if rows)
-    return f'<div class="tables">{tables}</div>'
+    return page.tables((name, page.table(rows)) for name, rows in groups.items() if rows)

@@ -117,6 +117,7 @@ def weights(bundle: Path) -> dict[str, bytes]:
 
 
 def package_files() -> dict[str, bytes]:
-    """smart_nets/ as it is installed here, code only."""
+    """smart_nets/ as it is installed here: code, and the templates and schemas that lie beside it."""
     root = Path(smart_nets.__path__[0])
-    return {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in sorted(root.rglob("*.py"))}
+    files = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in files}

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import nibabel as nib
 import numpy as np
 import pytest
@@ -237,13 +236,6 @@ def test_monai_finds_every_property(kind, config, scans):
         config_file=str(CONFIGS / config), workflow_type=kind, bundle_root=str(BUNDLE), dataset_dir=str(scans)
     )
     assert workflow.check_properties() == []
-
-
-def test_metadata_follows_monais_schema():
-    meta = json.loads((CONFIGS / "metadata.json").read_text())
-    schema = json.loads((Path(__file__).parent / "meta_schema_20240725.json").read_text())
-    jsonschema.validate(meta, schema)  # says what is wrong, where verify_metadata only says that something is
-    assert meta["version"] in meta["changelog"]
 
 
 def test_the_network_agrees_with_its_metadata(monkeypatch):

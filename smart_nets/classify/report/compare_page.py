@@ -31,7 +31,7 @@ def write_compare_report(path: str | Path) -> Path:
 
 def render(comparison: Comparison) -> str:
     """The page as HTML."""
-    drawn = f'<div class="charts wide">{_few_shot(comparison)}{_rocs(comparison)}</div>'
+    drawn = page.box("charts wide", (_few_shot(comparison), _rocs(comparison)))
     sections = [
         ("auc", "AUC by model and training share", _table(comparison)),
         ("curves", "Few-shot and ROC curves", drawn),

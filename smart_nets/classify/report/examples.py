@@ -47,7 +47,7 @@ def examples_section(run: ClassifyRun) -> str:
     )
     html = page.paragraph(intro) + _reason_in_words(examples, top, reason_kind(run))
     for title, right in (("Most confident mistakes", False), ("Most confident right answers", True)):
-        html += f"<h3>{title}</h3>{_list([one for one in examples if one.right == right], run, top, right)}"
+        html += page.heading(title) + _list([one for one in examples if one.right == right], run, top, right)
     return html
 
 
@@ -118,35 +118,30 @@ def _list(examples: list[Example], run: ClassifyRun, top: float, right: bool) ->
         return page.paragraph(none, "quiet")
     more = len(examples) - MOST
     note = page.paragraph(f"The first {MOST} of {len(examples)} are shown.", "quiet") if more > 0 else ""
-    films = "".join(_film(one, run, top) for one in examples[:MOST])
-    return f'{note}<div class="pairs">{films}</div>'
+    return note + page.box("pairs", (_film(one, run, top) for one in examples[:MOST]))
 
 
 def _film(one: Example, run: ClassifyRun, top: float) -> str:
     spacing = np.asarray(run.examples.get("spacing", np.ones(3)), dtype=np.float64)
     at = middle(one.crop)
-    cells = ["<span></span>", *(f"<em>{plane}</em>" for plane in PLANES)]
-    shown = windows(run)
+    shown, rows = windows(run), []
     for name, window in shown:
         crop = _windowed(one, window, spacing)
-        cells.append(f"<b>{name}</b>")
-        cells += [page.frame(crop.plain(plane, at[plane]), f"{plane}, {name}", SIDES[plane]) for plane in PLANES]
+        rows.append((name, [page.frame(crop.plain(p, at[p]), f"{p}, {name}", SIDES[p]) for p in PLANES]))
     if one.reason is not None:
         crop = _windowed(one, shown[0][1], spacing)
         kind = reason_kind(run)
-        cells.append(f"<b>{kind}</b>")
-        cells += [page.frame(crop.looked_at(one.reason, plane, at[plane], top), f"{plane} {kind}") for plane in PLANES]
-    head = f'<p class="head">{_head(one, run)}</p>'
-    return f'<div class="film">{head}<div class="planes">{"".join(cells)}</div></div>'
+        rows.append((kind, [page.frame(crop.looked_at(one.reason, p, at[p], top), f"{p} {kind}") for p in PLANES]))
+    return page.film(*_head(one, run), page.planes(PLANES, rows))
 
 
-def _head(one: Example, run: ClassifyRun) -> str:
-    """ "malignant, called benign: probability of malignant 3%; 12.3 mm; row 17" """
+def _head(one: Example, run: ClassifyRun) -> tuple[str, str]:
+    """ "malignant, called benign", " probability of malignant 3%; 12.3 mm; row 17" """
     truth, called = run.classes[one.label], run.classes[int(one.probability >= 0.5)]
     said = f"{truth}, called {truth}" if one.right else f"{truth}, called {called}"
     size = f"{one.size_mm:.1f}\u00a0mm" if math.isfinite(one.size_mm) else "size not known"
     rest = f"probability of {run.classes[1]} {one.probability:.1%}; {size}; row\u00a0{one.row}"
-    return f"<b>{page.escape(said)}</b> &ensp;{page.escape(rest)}"
+    return said, f"\u2002{rest}"
 
 
 def _windowed(one: Example, window: tuple[float, float], spacing: Array) -> Crop:

@@ -44,7 +44,7 @@ def training_section(run: ClassifyRun) -> str:
         first, last = series.ends()
         value = f"{page.number(first)} → {page.number(last)}" if np.isfinite(first) else "no number at all"
         charts.append(page.chart(svg, title, remark, value if noisy else ""))
-    return f'<div class="charts">{"".join(charts)}</div>'
+    return page.box("charts", charts)
 
 
 def data_section(run: ClassifyRun) -> str:
@@ -62,13 +62,12 @@ def data_section(run: ClassifyRun) -> str:
         blocks.append(("Parts", page.grid(("", "lesions", "patients", run.classes[1]), cells)))
     if run.predictions is not None:
         blocks.append(("Folds tested", _folds(run.predictions, run.classes[1])))
-    html = "".join(f"<div><h3>{name}</h3>{table}</div>" for name, table in blocks)
     absent = [] if rows else ["run.json does not tell how the lesions were chosen."]
     if lesions.get("used", 0) < lesions.get("given", 0) and "left_out" not in lesions:
         absent.append("Why the others were left out is not recorded.")
     absent += [] if run.predictions else ["There is no predictions.csv, so the folds cannot be counted."]
     note = page.paragraph(" ".join(absent), "quiet") if absent else ""
-    return (f'<div class="tables">{html}</div>' if blocks else "") + note
+    return (page.tables(blocks) if blocks else "") + note
 
 
 def _folds(table: Predictions, positive: str) -> str:
@@ -88,7 +87,7 @@ def again_section(run: ClassifyRun) -> str:
         facts += [(f"encoder, {part}", value) for part, value in encoder.items() if value is not None]
     elif encoder:
         facts.append(("encoder", encoder))
-    return f"<pre>{page.escape(_command(run))}</pre>{record_tables(run.about, facts)}"
+    return page.command(_command(run)) + record_tables(run.about, facts)
 
 
 def _command(run: ClassifyRun) -> str:

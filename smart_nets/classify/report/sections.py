@@ -26,7 +26,7 @@ def curves_section(run: ClassifyRun) -> str:
         "Each point of a curve is one threshold on the probability. Bands hold 95% of the curves of resampled "
         "patients, point by point."
     )
-    return page.paragraph(text) + f'<div class="charts wide">{"".join(cards)}</div>'
+    return page.paragraph(text) + page.box("charts wide", cards)
 
 
 def _roc(run: ClassifyRun) -> str:
@@ -73,7 +73,7 @@ def size_section(run: ClassifyRun) -> str:
     scatter = charts.size_scatter(table.labels, table.sizes, table.probabilities, shaded, "Probability over diameter")
     cards = page.chart(sizes, "Diameters of the tested lesions", remark, keys=_class_keys(run))
     cards += page.chart(scatter, "Probability over diameter", "a rising band: size decides", keys=_class_keys(run))
-    return html + f'<div class="charts wide">{cards}</div>'
+    return html + page.box("charts wide", cards)
 
 
 def calibration_section(run: ClassifyRun) -> str:
@@ -96,7 +96,7 @@ def calibration_section(run: ClassifyRun) -> str:
         words: dict[str, Any] = {"label": "Probabilities by class", "axis": "probability", "limits": (0.0, 1.0)}
         svg = charts.class_histogram("probabilities", table.labels, table.probabilities, height=3.95, **words)
         cards += page.chart(svg, "Probabilities given", "the less overlap, the better", keys=_class_keys(run))
-    return html + (f'<div class="charts wide">{cards}</div>' if cards else "")
+    return html + (page.box("charts wide", cards) if cards else "")
 
 
 def _class_keys(run: ClassifyRun) -> str:

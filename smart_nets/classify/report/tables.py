@@ -47,14 +47,14 @@ def numbers_table(results: Results, classes: tuple[str, str]) -> str:
         ("Calls at a probability of 0.5", _rows(CALLED, results.metrics, words, percent=True)),
         ("Probabilities", _rows(TRUST, results.metrics, words)),
     ]
-    html = "".join(f"<h3>{name}</h3>{page.grid(HEAD, rows)}" for name, rows in parts if rows)
+    html = "".join(page.heading(name) + page.grid(HEAD, rows) for name, rows in parts if rows)
     title = "Calls at the operating point"
     if not results.operating:
         return html + page.paragraph("No operating point was chosen in this evaluation.", "quiet")
     rule = page.paragraph(f"Rule: {results.rule}.", "quiet") if results.rule else ""
     rows = _rows({"threshold": CHOSEN["threshold"]}, results.operating, words)
     rows += _rows({name: CHOSEN[name] for name in CHOSEN if name != "threshold"}, results.operating, words, True)
-    return f"{html}<h3>{title}</h3>{rule}{page.grid(HEAD, rows)}"
+    return html + page.heading(title) + rule + page.grid(HEAD, rows)
 
 
 def _rows(

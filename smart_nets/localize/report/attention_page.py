@@ -103,7 +103,7 @@ def _scan(folder: Path, scan: Mapping[str, Any]) -> str:
         marked = f"{one['marked_ml']:,.0f} of {one['region_ml']:,.0f} ml"
         peak = ", ".join(f"{value:g}" for value in one["peak_mm"])
         rows.append((one["model"], f"{one['top']:.3f}", marked, peak))
-    html = f'<div class="film">{shown}</div>' + page.grid(head, rows)
+    html = page.box("film", shown) + page.grid(head, rows)
     measured = [one for one in scan["maps"] if one.get("figures")]
     return html + (_figures(measured) if measured else "")
 
@@ -115,7 +115,7 @@ def _figures(maps: list[Mapping[str, Any]]) -> str:
         cells = [one["figures"][key] for one in maps]
         rows.append([told, *("–" if value is None else f"{value:.3g}" for value in cells)])
     head = ["against the readers", *(one["model"] for one in maps)]
-    return "<h3>How well it localises</h3>" + page.grid(head, rows)
+    return page.heading("How well it localises") + page.grid(head, rows)
 
 
 def _settings(record: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ def _render(found: Localised) -> str:
     sections = [
         ("pictures", "Where it looks", _pictures(found)),
         ("methods", "All methods", _methods(found) + _differences(found)),
-        ("tumours", "Tumour by tumour", f'<div class="charts wide">{charts(found)}</div>{_table(found)}'),
+        ("tumours", "Tumour by tumour", page.box("charts wide", charts(found)) + _table(found)),
         ("reading", "How to read it", "".join(map(page.paragraph, _reading(found)))),
         ("settings", "Do it again", settings),
     ]
@@ -148,7 +148,7 @@ def _film(tumours: Sequence[Tumour], rank: str, found: Localised) -> str:
     except (OSError, SyntaxError) as error:  # Pillow calls a broken PNG an error of syntax
         raise InputError("is no picture", where=path, expected="a whole PNG", remedy="evaluate again") from error
     volumes = " and ".join(page.number(one.ml) for one in tumours)
-    return f'<div class="film"><p class="head"><b>Scan {tumours[0].scan}</b>: {rank}, {volumes} ml</p>{shown}</div>'
+    return page.film(f"Scan {tumours[0].scan}", f": {rank}, {volumes} ml", shown)
 
 
 def _methods(found: Localised) -> str:
@@ -173,7 +173,7 @@ def _differences(found: Localised) -> str:
     others = list(dict.fromkeys(other for _, other in cells))
     rows: list[Row] = [[FIGURES[key][0], *(cells[key, other] for other in others)] for key in COMPARED]
     head = ["on the same tumours", *(f"{ENCODER} − {other}" for other in others)]
-    return "<h3>Paired differences</h3>" + page.grid(head, rows) if others else ""
+    return page.heading("Paired differences") + page.grid(head, rows) if others else ""
 
 
 def _table(found: Localised) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +90,7 @@ def write_heads_report(path: str | Path) -> Path:
     models = _read(content, source)
     charts = "".join(_chart(measure, models) for measure in MEASURES)
     sections = [
-        ("heads", "Every head by stage", f'<div class="charts wide">{charts}</div>'),
+        ("heads", "Every head by stage", page.box("charts wide", charts)),
         ("reading", "How to read it", "".join(page.paragraph(text) for text in READING[1:])),
         ("numbers", "Mean ± SD by stage", "".join(_table(model) for model in models)),
     ]
@@ -216,13 +215,9 @@ def _draw(axes: Axes, model: Model, measure: str, stage: int | str, x: float, sl
 
 def _keys(measure: str, models: Sequence[Model]) -> str:
     """The legend: a dot per encoder, the bar, and for entropy the dashed line."""
-    dots = "".join(
-        f'<span><svg viewBox="0 0 26 10"><path d="{model.shape[1]}" style="fill:var(--{model.colour})"/></svg>'
-        f"{escape(model.name)}</span>"
-        for model in models
-    )
+    dots = [(model.name, model.shape[1], model.colour) for model in models]
     lines = [("mean ± SD", "ink", "none")] + ([("largest possible", *GUIDE_KEY)] if measure == "entropy" else [])
-    return page.keys(lines).replace('<div class="keys">', f'<div class="keys">{dots}', 1)
+    return page.keys(lines, dots)
 
 
 def _table(model: Model) -> str:
@@ -234,7 +229,7 @@ def _table(model: Model) -> str:
         name = (_stage_name(stage), f"{_count(len(blocks), 'block')}, {_count(heads, 'head')}")
         rows.append([name, (entropy, f"at most {largest:.2f}"), *others])
     head = ("stage", *(f"{title.lower()} ({unit})" for title, _, unit in TITLES.values()))
-    return f"<h3>{escape(model.name)}</h3>{page.grid(head, rows)}"
+    return page.heading(model.name) + page.grid(head, rows)
 
 
 def _mean(model: Model, measure: str, stage: int | str) -> str:

@@ -98,7 +98,7 @@ def health_section(run: Run) -> str:
         "of patients that training never saw."
     )
     cards = "".join(_card(run, each) for each in findings)
-    grid = f'<div class="charts wide">{cards}</div>' if cards else ""
+    grid = page.box("charts wide", cards) if cards else ""
     return page.paragraph(intro) + page.verdict(whole.kind, whole.sentence) + grid
 
 

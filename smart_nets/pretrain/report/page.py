@@ -175,7 +175,7 @@ def _features(run: Run) -> str:
     svg = knn_chart(rows, _chance(result), "Nearest-neighbour accuracy with intervals")
     chart = page.chart(svg, "Nearest-neighbour accuracy", "share of crops given their right label")
     only = "" if len(knn) == 2 else page.paragraph(f"Only the test {next(iter(knn))} training was made.", "quiet")
-    return page.paragraph(intro) + f'<div class="charts wide">{chart}</div>' + only
+    return page.paragraph(intro) + page.box("charts wide", chart) + only
 
 
 def _reproduce(run: Run) -> str:
@@ -184,7 +184,7 @@ def _reproduce(run: Run) -> str:
     command = COMMAND + (f" --preset {shlex.quote(str(about['preset']))}" if about.get("preset") else "")
     if data.get("source") and "phantom" not in str(data["source"]).lower():
         command += f" --dataset_dir {shlex.quote('/path/to/' + str(data['source']))}"
-    return f"<pre>{page.escape(command)}</pre>{record_tables(about)}"
+    return page.command(command) + record_tables(about)
 
 
 def _by(run: Run) -> str:

@@ -54,7 +54,7 @@ def looks_section(run: Run) -> str:
         page.paragraph(intro)
         + page.paragraph(f"{shares} An even spread would give 10%.")
         + page.scale(attention_scale(), "an even share (clear)", f"{top:g} times that or more")
-        + f'<div class="pairs">{pairs}</div>'
+        + page.box("pairs", pairs)
     )
 
 
@@ -81,28 +81,31 @@ def _strip(run: Run, i: int, top: float) -> str:
         lost = shots["dropped"][i]
         pictures.append(page.picture(crop.covered(lost, "axial", index), f"teacher saw {1 - lost.mean():.0%}"))
     pictures.append(page.picture(crop.covered(mask, "axial", index), f"student saw {1 - mask.mean():.0%}"))
-    head = f"<b>Crop {i + 1}</b>"
+    told = ""
     if "reconstruction" in shots:
         rebuilt = shots["reconstruction"][i]
         pictures.append(page.picture(crop.rebuilt(rebuilt, mask, "axial", index), "student's painting"))
         pictures.append(page.picture(crop.missed(rebuilt, mask, "axial", index, top), "absolute error"))
-        missed, by_grey = (page.escape(_in_hu(run, value)) for value in hidden_error(shots["image"][i], rebuilt, mask))
-        head += f" &ensp;mean error in hidden cells {missed}; one gray value everywhere would miss by {by_grey}"
-    return f'<div class="film"><p class="head">{head}</p><div class="strip">{"".join(pictures)}</div></div>'
+        told = "\u2002" + _told(run, *hidden_error(shots["image"][i], rebuilt, mask))
+    return page.film(f"Crop {i + 1}", told, page.box("strip", pictures))
+
+
+def _told(run: Run, missed: float, by_grey: float) -> str:
+    if math.isnan(missed):
+        return "nothing was hidden from the student"
+    return f"mean error in hidden cells {_in_hu(run, missed)}; one gray value everywhere would miss by {_in_hu(run, by_grey)}"
 
 
 def _maps(run: Run, i: int, names: list[str], top: float) -> str:
     shots = run.snapshots
     crop = Crop(shots["image"][i], _spacing(run))
     at = peak(shots[names[-1]][i], shots["image"][i].shape)
-    cells = ["<span></span>", *(f"<em>{plane}</em>" for plane in PLANES), "<b>image</b>"]
-    cells += [page.frame(crop.plain(plane, at[plane]), f"{plane} image", SIDES[plane]) for plane in PLANES]
+    rows = [("image", [page.frame(crop.plain(p, at[p]), f"{p} image", SIDES[p]) for p in PLANES])]
     for name in names:
         when = name.removeprefix("attention_")
-        cells.append(f"<b>{when}</b>")
-        for plane in PLANES:
-            cells.append(page.frame(crop.looked_at(shots[name][i], plane, at[plane], top), f"{plane} attention {when}"))
-    return f'<div class="film"><p class="head"><b>Crop {i + 1}</b></p><div class="planes">{"".join(cells)}</div></div>'
+        maps = {p: crop.looked_at(shots[name][i], p, at[p], top) for p in PLANES}
+        rows.append((when, [page.frame(uri, f"{p} attention {when}") for p, uri in maps.items()]))
+    return page.film(f"Crop {i + 1}", "", page.planes(PLANES, rows))
 
 
 def _concentration(attention: Array, when: str) -> str:

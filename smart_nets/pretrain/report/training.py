@@ -40,8 +40,10 @@ def training_section(run: Run) -> str:
     switched = page.paragraph(f"Switched off in this run: {', '.join(off)}.", "quiet") if off else ""
     return (
         page.paragraph(intro)
-        + f'<div class="charts wide">{"".join(charts)}</div>{switched}'
-        + f'<h3>Optimiser and schedules</h3><div class="charts">{_optimiser(run)}</div>'
+        + page.box("charts wide", charts)
+        + switched
+        + page.heading("Optimiser and schedules")
+        + page.box("charts", _optimiser(run))
     )
 
 

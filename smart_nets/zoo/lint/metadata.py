@@ -2,39 +2,57 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from smart_nets.optional import needed
 from smart_nets.zoo.lint.fault import Fault
 
-REQUIRED: dict[str, type] = {
-    **dict.fromkeys(("schema", "version", "monai_version", "pytorch_version", "numpy_version"), str),
-    **dict.fromkeys(("task", "description", "authors", "copyright"), str),
-    **dict.fromkeys(("required_packages_version", "network_data_format", "changelog"), dict),
-}
-TENSOR = ("type", "format", "num_channels", "spatial_shape", "dtype", "value_range")
+SCHEMA = Path(__file__).parent / "meta_schema_20240725.json"  # MONAI's own, Apache-2.0; verify_metadata downloads it
 NOT_A_DEVICE = "not for diagnostic"
 VERSION = re.compile(r"\d(\.\d)*", re.ASCII)  # 0.10.0 would sort before 0.9.0: MONAI compares them as texts
 EXACT = re.compile(r"\d+(\.\d+)+", re.ASCII)
-KINDS: dict[type, str] = {str: "a text", dict: "a table"}
+KINDS = {"string": "a text", "object": "a table", "array": "a list", "integer": "a whole number", "number": "a number"}
 
 
 def metadata_faults(path: Path, content: Mapping[str, Any]) -> list[Fault]:
-    """Faults of the content of a metadata.json."""
-    faults = []
-    for name, kind in REQUIRED.items():
-        if name not in content:
-            faults.append(Fault(path, name, "is missing", KINDS[kind]))
-        elif not isinstance(content[name], kind):
-            faults.append(Fault(path, name, "is of another type", KINDS[kind], str(content[name])))
-    if not isinstance(content.get("references", []), list):
-        faults.append(Fault(path, "references", "is no list", "a list of texts", str(content["references"])))
+    """Faults of the content of a metadata.json; ConfigError without the package jsonschema."""
+    faults = [fault for error in _schema().iter_errors(content) for fault in _schema_faults(path, error)]
+    if "changelog" not in content:
+        faults.append(Fault(path, "changelog", "is missing", "a table"))
     if NOT_A_DEVICE not in str(content.get("intended_use", "")).lower():
         found = str(content.get("intended_use", "nothing"))
         faults.append(Fault(path, "intended_use", "does not warn", f'the words "{NOT_A_DEVICE}"', found))
-    return faults + _version_faults(path, content) + _package_faults(path, content) + _tensor_faults(path, content)
+    return [*dict.fromkeys(faults), *_version_faults(path, content), *_package_faults(path, content)]
+
+
+@functools.cache
+def _schema() -> Any:
+    schema = json.loads(SCHEMA.read_text())
+    return needed("jsonschema.validators", "zoo lint").validator_for(schema)(schema)
+
+
+def _schema_faults(path: Path, error: Any) -> Iterator[Fault]:
+    """What jsonschema found; of the alternatives that a table could be, the one that is a table."""
+    key = "#".join(map(str, error.absolute_path))
+    if error.validator == "anyOf" and isinstance(error.instance, dict):
+        for inner in error.context:
+            if inner.validator != "type" or len(inner.relative_path):
+                yield from _schema_faults(path, inner)
+    elif error.validator == "required":
+        for name in error.validator_value:
+            if name not in error.instance:
+                yield Fault(path, f"{key}#{name}".lstrip("#"), "is missing")
+    elif error.validator == "type":
+        kinds = [error.validator_value] if isinstance(error.validator_value, str) else error.validator_value
+        expected = " or ".join(KINDS.get(kind, kind) for kind in kinds)
+        yield Fault(path, key, "is of another type", expected, str(error.instance))
+    else:
+        yield Fault(path, key, "does not follow MONAI's schema", found=error.message)
 
 
 def _version_faults(path: Path, content: Mapping[str, Any]) -> list[Fault]:
@@ -58,21 +76,4 @@ def _package_faults(path: Path, content: Mapping[str, Any]) -> list[Fault]:
         if not (isinstance(version, str) and EXACT.fullmatch(version)):
             key = f"required_packages_version#{name}"
             faults.append(Fault(path, key, "is no exact version", 'a text such as "1.2.3"', str(version)))
-    return faults
-
-
-def _tensor_faults(path: Path, content: Mapping[str, Any]) -> list[Fault]:
-    faults = []
-    for network, sides in content.items():
-        if not (network.endswith("_data_format") and isinstance(sides, dict)):
-            continue
-        faults += [
-            Fault(path, f"{network}#{side}", "is missing", KINDS[dict])
-            for side in ("inputs", "outputs")
-            if side not in sides
-        ]
-        for side, tensors in sides.items():
-            for tensor, facts in tensors.items() if isinstance(tensors, dict) else ():
-                lacking = [name for name in TENSOR if isinstance(facts, dict) and name not in facts]
-                faults += [Fault(path, f"{network}#{side}#{tensor}#{name}", "is missing") for name in lacking]
     return faults

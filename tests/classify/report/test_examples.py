@@ -32,7 +32,7 @@ def test_the_surest_come_first_and_right_is_told_from_wrong(make_classify_run: M
 def test_each_picture_says_what_it_is(make_classify_run: MakeRun) -> None:
     run = changed(make_classify_run, label=np.array([0, 1, 0, 1]), probability=np.array([0.6, 0.05, 0.2, 0.99]))
     html = examples_section(run).replace("\u00a0", " ")
-    assert "<b>malignant, called benign</b> &ensp;probability of malignant 5.0%; 10.0 mm; row 10" in html
+    assert "<b>malignant, called benign</b>\u2002probability of malignant 5.0%; 10.0 mm; row 10" in html
     assert html.index("Most confident mistakes") < html.index("row 10") < html.index("Most confident right answers")
     assert "axial, lung" in html and "sagittal, as trained" in html and "coronal attention" in html
     assert "an even share (clear)" in html and "(−1000 to 400 HU)" in html

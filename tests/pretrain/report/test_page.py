@@ -100,6 +100,16 @@ def test_a_missing_picture_is_said_and_the_rest_is_shown(
     assert len(page.images) == images and told in page.text
 
 
+def test_a_crop_of_which_nothing_was_hidden(make_run: MakeRun, report: Report) -> None:
+    folder = make_run()
+    with np.load(folder / "snapshots.npz") as file:
+        shots = dict(file)
+    shots["mask"][0] = False
+    np.savez(folder / "snapshots.npz", **shots)
+    text = report(folder).text
+    assert "nothing was hidden from the student" in text and "nan" not in text
+
+
 def test_what_is_missing_is_told(make_run: MakeRun, report: Report) -> None:
     """A run that was killed, of which there is a log alone, of one loss without any number."""
     folder = make_run(crops=0)
