@@ -38,6 +38,7 @@ VARIANTS = (
     Variant("smart_zeroshot_seg", "smart_zeroshot_seg"),
     Variant("smart_zeroshot_seg", "smart_zeroshot_segmentation"),
 )
+PACKAGED = (".py", ".html", ".css", ".json")  # of smart_nets: code, templates, the schema
 
 
 def contents(bundles: Path, variant: Variant, without_weights: bool = False) -> dict[str, bytes]:
@@ -119,5 +120,5 @@ def weights(bundle: Path) -> dict[str, bytes]:
 def package_files() -> dict[str, bytes]:
     """smart_nets/ as it is installed here: code, and the templates and schemas that lie beside it."""
     root = Path(smart_nets.__path__[0])
-    files = sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = sorted(path for path in root.rglob("*") if path.suffix in PACKAGED and "__pycache__" not in path.parts)
     return {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in files}
