@@ -55,6 +55,16 @@ def test_imports_point_down():
     assert not wrong, "\n".join(wrong)
 
 
+def test_a_name_means_one_thing():
+    """Public functions and classes; a verb of the command line is called as the function that it calls."""
+    places: dict[str, set[str]] = {}
+    for path in modules():
+        for node in ast.parse(path.read_text()).body if room_of(path) != "cli" else ():
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+                places.setdefault(node.name, set()).add(str(path.relative_to(HOUSE)))
+    assert not {name: sorted(found) for name, found in places.items() if len(found) > 1}
+
+
 def test_files_are_short():
     long = {
         str(path.relative_to(HOUSE)): lines for path in modules() if (lines := len(path.read_text().splitlines())) > 250

@@ -12,7 +12,7 @@ import numpy as np
 from smart_nets.errors import ConfigError, InputError, SmartError
 from smart_nets.lists.cache import foreground_box
 from smart_nets.lists.find import Candidate
-from smart_nets.scans.dicom.files import list_series
+from smart_nets.scans.dicom.folder import list_series
 from smart_nets.scans.read import Tilt, read_volume
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import WINDOW

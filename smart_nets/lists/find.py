@@ -15,7 +15,7 @@ from typing import Any
 from smart_nets.errors import ConfigError, InputError, SmartError
 from smart_nets.files import check_exists, existing
 from smart_nets.lists.pseudonym import pseudonym
-from smart_nets.scans.dicom.files import is_dicom, list_series
+from smart_nets.scans.dicom.folder import is_dicom, list_series
 from smart_nets.scans.read import FILES
 
 NO_IMAGE = (".json", ".csv", ".txt", ".md", ".xml", ".html", ".png", ".jpg", ".zip")

@@ -109,7 +109,7 @@ class Overlap:
         return bool(self.patients or self.series or self.scans)
 
 
-def overlap(first: Items, second: Items) -> Overlap:
+def shared_identifiers(first: Items, second: Items) -> Overlap:
     """Identifiers that occur in both; the scans are told by the second collection's paths."""
     hashes = {item[field] for item in first for field in ("sha256", "voxels_sha256") if field in item}
     same = {str(item["image"]) for item in second if {item.get("sha256"), item.get("voxels_sha256")} & hashes}
@@ -131,7 +131,7 @@ def check_no_overlap(parts: Mapping[str, Items], allow_overlap: bool = False) ->
     names, found = list(parts), {}
     for index, first in enumerate(names):
         for second in names[index + 1 :]:
-            common = overlap(parts[first], parts[second])
+            common = shared_identifiers(parts[first], parts[second])
             if common:
                 found[f"{first} and {second}"] = common
     if found and not allow_overlap:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from smart_nets.errors import GeometryError, InputError
 from smart_nets.lists.find import Candidate
-from smart_nets.scans.dicom.files import UNNAMED, damage_told, is_dicom, read_file
+from smart_nets.scans.dicom.folder import UNNAMED, damage_told, is_dicom, read_file
 from smart_nets.settings import one_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 
 from smart_nets.localize.tumours import tumour_list
 from smart_nets.phantom import ORGANS, make_dataset
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 from smart_nets.scans.read import read_stored
 
 SPACING_MM = (2.0, 2.0, 2.0)
@@ -31,7 +31,7 @@ def phantom_tumours(folder: str | Path, patients: int) -> list[dict[str, Any]]:
         labels = Path(scan["labels"])
         if not mask.is_file() or mask.stat().st_mtime < labels.stat().st_mtime:
             drawn = read_stored(labels)
-            save((drawn.array == ORGANS["nodule"]).astype("uint8"), drawn.affine, mask)
+            write_image((drawn.array == ORGANS["nodule"]).astype("uint8"), drawn.affine, mask)
         readers = {"tumour": [{"file": str(mask), "region": None}]}
         items.append({"image": scan["image"], "patient_id": scan["patient_id"], "readers": readers})
     return items

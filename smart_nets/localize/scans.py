@@ -19,7 +19,7 @@ from smart_nets.localize.figures import consensus, measure
 from smart_nets.localize.floors import dense_in_lungs, random_attention
 from smart_nets.localize.marking import Marked, Marking
 from smart_nets.localize.scan_attention import ScanAttention
-from smart_nets.localize.summary import paired, summarise
+from smart_nets.localize.summary import paired_difference, summarise
 from smart_nets.localize.tumours import read_tumours
 from smart_nets.optional import bar
 from smart_nets.scans.labels import with_target
@@ -143,7 +143,8 @@ class LocalizeScans:
             ours, theirs = ([figures[name][places[name].index(place)] for place in shared] for name in (ENCODER, other))
             whose = [patients[ENCODER][places[ENCODER].index(place)] for place in shared]
             differences += [
-                {"a": ENCODER, "b": other, "key": key, **paired(ours, theirs, key, whose)} for key in COMPARED
+                {"a": ENCODER, "b": other, "key": key, **paired_difference(ours, theirs, key, whose)}
+                for key in COMPARED
             ]
         # the encoder has looked at every tumour, so that a patient has one number in all methods
         people = dict.fromkeys(row["patient"] for row in self.rows[ENCODER])

@@ -34,7 +34,7 @@ def summarise(rows: Rows, patients: Sequence[str]) -> dict[str, dict[str, float 
     return {key: _summary(_column(rows, key), np.asarray(patients), key in SHARES) for key in rows[0]}
 
 
-def paired(rows_a: Rows, rows_b: Rows, key: str, patients: Sequence[str]) -> dict[str, float | None]:
+def paired_difference(rows_a: Rows, rows_b: Rows, key: str, patients: Sequence[str]) -> dict[str, float | None]:
     """Map a minus map b on the same n tumours, where both have the figure.
 
     Args:

@@ -15,7 +15,7 @@ from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import existing
 from smart_nets.lists.find import Candidate, find
 from smart_nets.localize.interobserver import read_interobserver
-from smart_nets.scans.dicom.files import is_dicom
+from smart_nets.scans.dicom.folder import is_dicom
 from smart_nets.scans.dicom.masks import Masks, read_masks
 from smart_nets.scans.labels import read_labels
 from smart_nets.scans.read import FILES

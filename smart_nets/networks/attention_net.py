@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
+from smart_nets.networks.cells import grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
-from smart_nets.networks.grid import grid_of
 
 
 class AttentionNet(nn.Module):

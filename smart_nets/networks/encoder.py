@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import linear_std
-from smart_nets.networks.grid import Grid, grid_of
+from smart_nets.networks.cells import Grid, grid_of
 from smart_nets.networks.inputs import Fill, check_image, expand_mask, fill_token
 from smart_nets.networks.positions import Position, PositionEmbedding
 from smart_nets.networks.semantic_attention import SemanticAttention

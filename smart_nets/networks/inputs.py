@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.grid import expand, grid_of
+from smart_nets.networks.cells import expand, grid_of
 from smart_nets.settings import one_of
 
 Fill = Literal["mask_token", "zero"]

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.grid import Grid
+from smart_nets.networks.cells import Grid
 
 Position = Literal["none", "learned", "sincos"]
 LEARNED_SIDE = 8  # the table of a learned position: the paper's 8^3 grid; other grids interpolate it

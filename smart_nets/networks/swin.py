@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import drop_path_rates, linear_std
 from smart_nets.networks.swin_blocks import PatchEmbed, PatchMerging, SwinBlock
-from smart_nets.networks.window_attention import attention_map, reorder
+from smart_nets.networks.window_attention import reorder, window_weights
 from smart_nets.networks.windows import WindowPlan, plan_windows
 
 
@@ -198,4 +198,4 @@ class SwinTransformer(nn.Module):
         last = cast(SwinBlock, chosen.blocks[block])
         windows = plan.slice(0, plan.windows, last.shifted)
         qkv = last.attn.project(last.attention_input(tokens, windows), plan.tokens)
-        return attention_map(qkv, last.attn.bias(plan.tokens), windows.mask, last.attn.scale)
+        return window_weights(qkv, last.attn.bias(plan.tokens), windows.mask, last.attn.scale)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.networks.blocks import DropPath, Mlp, add, head_dim
-from smart_nets.networks.window_attention import attend
+from smart_nets.networks.window_attention import attend_windows
 from smart_nets.networks.windows import WindowPlan, Windows, capturing
 
 CPU_SCORES = 2**19  # attention scores a block computes at once per thread: 2 MB of float32, which stay in the cache
@@ -78,7 +78,7 @@ class WindowAttention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
         """(B, P, C) in window order, its bias, and the mask (windows, n, n) of shifted windows -> (B, P, C)."""
-        return self.proj(attend(self.project(x, bias.shape[-1]), bias, mask, self.scale))
+        return self.proj(attend_windows(self.project(x, bias.shape[-1]), bias, mask, self.scale))
 
 
 class SwinBlock(nn.Module):

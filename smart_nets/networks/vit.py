@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import ViTBlock, drop_path_rates, init_linear
+from smart_nets.networks.cells import Grid, grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
-from smart_nets.networks.grid import Grid, grid_of
 from smart_nets.networks.inputs import Fill, check_image, expand_mask, fill_token
 
 

@@ -28,7 +28,7 @@ def reorder(x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
     return x.index_select(1, index) if capturing() else _Reorder.apply(x, index, inverse)
 
 
-def attention_map(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+def window_weights(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     """softmax(q k^T * scale + bias + mask), in float32 or wider.
 
     Args:
@@ -44,11 +44,11 @@ def attention_map(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) 
     return (scores + _offset(bias, mask)).softmax(-1)
 
 
-def attend(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """The values of each window mixed by its attention; arguments as `attention_map`. Returns (B, P, heads * d)."""
+def attend_windows(qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """The values of each window mixed by its attention; arguments as `window_weights`. Returns (B, P, heads * d)."""
     if capturing():
         v = qkv[..., 2, :, :].transpose(2, 3)
-        mixed = (attention_map(qkv, bias, mask, scale).to(v.dtype) @ v).transpose(2, 3)
+        mixed = (window_weights(qkv, bias, mask, scale).to(v.dtype) @ v).transpose(2, 3)
     else:
         mixed = _Attend.apply(qkv, bias, mask, scale)
     return mixed.flatten(1, 2).flatten(2)  # (B, windows, n, heads, d) -> (B, P, C)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smart_nets.networks.grid import Grid
+from smart_nets.networks.cells import Grid
 
 BLOCKED = -100.0  # what Swin adds to the score of two tokens that only the shift brought together
 

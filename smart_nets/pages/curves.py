@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.optional import needed
-from smart_nets.pages.series import Series
+from smart_nets.pages.metrics_log import LoggedSeries
 from smart_nets.pages.style import DASHES, GUIDE, PALETTE
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
 class Line:
     """A series, the palette's name of its colour, and which of `DASHES` it has where lines share a chart."""
 
-    series: Series
+    series: LoggedSeries
     colour: str
     dashes: int = 0
 
@@ -103,7 +103,7 @@ def knn_chart(rows: Sequence[tuple[str, float, float, float]], chance: float, la
     return inline_svg(figure, "knn", label)
 
 
-def thin(series: Series, points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def thin(series: LoggedSeries, points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(x, y) with lowest and highest value of every bucket of steps in their order; a bucket with a NaN ends in one."""
     n = len(series.values)
     if n <= 2 * points:
@@ -165,7 +165,7 @@ def _draw(axes: Axes, line: Line, smooth: bool, log: bool, dashes: Any) -> None:
         axes.plot(*thin(line.series, RAW_POINTS), color=colour, linewidth=0.6, alpha=0.35)
         window = max(1, len(values) // 40)
         values = np.exp(moving_average(np.log(values), window)) if log else moving_average(values, window)
-    axes.plot(*thin(Series(steps, values), SMOOTH_POINTS // 2), **strong)
+    axes.plot(*thin(LoggedSeries(steps, values), SMOOTH_POINTS // 2), **strong)
     if len(values) == 1:  # a line of one point would not be seen
         axes.plot(steps, values, color=colour, marker="o", markersize=4)
     nan = np.isnan(line.series.values)

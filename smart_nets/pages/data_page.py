@@ -49,7 +49,7 @@ def write_data_report(manifest: str | Path, path: str | Path | None = None, thum
     if "checked" not in content or "cases" not in rejected:
         raise InputError("was not written by check-data", where=source, remedy="run python -m smart_nets check-data")
     target = source.with_name("report.html") if path is None else Path(path)
-    html = render(content["training"], rejected["cases"], content["checked"], thumbnails)
+    html = data_html(content["training"], rejected["cases"], content["checked"], thumbnails)
     return page.save(html, target)
 
 
@@ -65,7 +65,7 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def render(used: Cases, rejected: Cases, about: Mapping[str, Any], thumbnails: int = THUMBNAILS) -> str:
+def data_html(used: Cases, rejected: Cases, about: Mapping[str, Any], thumbnails: int = THUMBNAILS) -> str:
     """The page as HTML."""
     given = len(used) + len(rejected)
     patients = len({item["patient_id"] for item in used})

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from smart_nets.phantom.lattice import Array, Axes, Bounds, Place, Points, Warp, interpolate
+from smart_nets.phantom.lattice import Array, Axes, Bounds, Place, Points, Warp, onto_lattice
 from smart_nets.phantom.model import ORGANS
 from smart_nets.phantom.shapes import capsule
 
@@ -67,7 +67,7 @@ class Canvas:
             np.float32(start) + np.float32(step) * np.arange(n, dtype=np.float32)
             for start, n in zip(first, counts, strict=True)
         )
-        return interpolate(shape(self.warp.place((x, y, z))), first, step, axes)
+        return onto_lattice(shape(self.warp.place((x, y, z))), first, step, axes)
 
     def paint(
         self,

@@ -16,7 +16,7 @@ from typing import Any
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import DRAFT, write_text
 from smart_nets.optional import needed
-from smart_nets.phantom.make import check_settings, make_phantom, patient_name
+from smart_nets.phantom.make import check_phantom, make_phantom, patient_name
 from smart_nets.phantom.model import Vector
 from smart_nets.phantom.write import write_dicom, write_labels, write_nifti
 from smart_nets.settings import one_of
@@ -53,7 +53,7 @@ def make_dataset(
         ConfigError: settings out of range.
         InputError: the folder has content that is not phantoms; nothing is deleted.
     """
-    nodules = check_settings(seed, spacing, nodules, region, size_mm, task)
+    nodules = check_phantom(seed, spacing, nodules, region, size_mm, task)
     one_of("format", format, FORMATS)
     if not isinstance(count, int) or not 1 <= count <= MOST:
         raise ConfigError("cannot make that many phantoms", where="count", expected=f"1 to {MOST}", found=count)

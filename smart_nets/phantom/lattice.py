@@ -32,7 +32,7 @@ def spline_matrix(positions: Array, first: float, step: float, knots: int) -> Ar
     return np.where(distance < 1, inner, outer).astype(np.float32)
 
 
-def interpolate(values: Array, first: tuple[float, ...], step: float, axes: Axes) -> Array:
+def onto_lattice(values: Array, first: tuple[float, ...], step: float, axes: Axes) -> Array:
     """Values on knots (a, b, c) to values on the lattice of three axes (X, Y, Z)."""
     values = values.astype(np.float32, copy=False)
     wx, wy, wz = (
@@ -62,7 +62,7 @@ class Noise:
             low = max(int((axis[0] - start) / self.scale) - 2, 0)
             window.append(slice(low, min(int((axis[-1] - start) / self.scale) + 4, size)))
             first.append(start + low * self.scale)
-        return interpolate(self.knots[tuple(window)], tuple(first), self.scale, axes)
+        return onto_lattice(self.knots[tuple(window)], tuple(first), self.scale, axes)
 
     def at(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values at points (N, 3) in mm: (N,)."""

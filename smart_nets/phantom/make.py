@@ -54,7 +54,7 @@ def make_phantom(
     Raises:
         ConfigError: an argument outside these ranges.
     """
-    nodules = check_settings(seed, spacing, nodules, region, size_mm, task)
+    nodules = check_phantom(seed, spacing, nodules, region, size_mm, task)
     patient = draw_patient(seed)
     view = field_of_view(region, size_mm)
     canvas = Canvas(voxel_centres(view, spacing), patient.warp)
@@ -105,7 +105,7 @@ def paint_lesions(canvas: Canvas, patient: Patient, view: Bounds, nodules: int, 
     return lesions
 
 
-def check_settings(
+def check_phantom(
     seed: int, spacing: Vector, nodules: int | None, region: str, size_mm: Vector | None, task: str
 ) -> int:
     """Refuse what cannot be drawn, before any time is spent on it; returns the number of nodules or tumours."""

@@ -23,15 +23,15 @@ def write_nifti(phantom: Phantom, folder: str | Path, labels: bool = False) -> P
     """Write ``<patient_id>.nii.gz`` (int16 HU) and, when asked, ``<patient_id>__labels.nii.gz`` (uint8)."""
     if labels:
         write_labels(phantom, folder)
-    return save(phantom.image, phantom.affine, Path(folder) / f"{phantom.patient_id}.nii.gz")
+    return write_image(phantom.image, phantom.affine, Path(folder) / f"{phantom.patient_id}.nii.gz")
 
 
 def write_labels(phantom: Phantom, folder: str | Path) -> Path:
     """Write ``<patient_id>__labels.nii.gz``: uint8 with the values of ORGANS."""
-    return save(phantom.labels, phantom.affine, Path(folder) / f"{phantom.patient_id}__labels.nii.gz")
+    return write_image(phantom.labels, phantom.affine, Path(folder) / f"{phantom.patient_id}__labels.nii.gz")
 
 
-def save(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
+def write_image(volume: np.ndarray, affine: np.ndarray, path: Path) -> Path:
     image = nib.Nifti1Image(volume, affine)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)

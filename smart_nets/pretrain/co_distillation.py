@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from smart_nets.networks.blocks import drop_path_off
+from smart_nets.networks.cells import Grid, cell_of, expand, grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
-from smart_nets.networks.grid import Grid, cell_of, expand, grid_of
 from smart_nets.networks.heads import ImageHead, ProjectionHead
 from smart_nets.pretrain.ema import Branch, update_teacher
-from smart_nets.pretrain.instruments import lost_share, overlap
+from smart_nets.pretrain.instruments import lost_share, top_overlap
 from smart_nets.pretrain.losses.distillation import DISTILLED, Centring, DistillationLoss
 from smart_nets.pretrain.losses.image import masked_l1, one_grey
 from smart_nets.pretrain.losses.koleo import koleo_of_views
@@ -162,7 +162,7 @@ class CoDistillation(nn.Module):
         if dropped is not None:
             out["mask_lost"], out["lost"] = lost_share(hidden, dropped[: len(hidden)], views.shape[2:])
         if self.attention_input == "clean" and attention is not None:
-            out["mask_overlap"] = overlap(noisy.satt, attention, self.student_mask.ratio)
+            out["mask_overlap"] = top_overlap(noisy.satt, attention, self.student_mask.ratio)
         out |= {name: loss(look, student_views) for name, loss in self.more.items()}
         weights = self.weights | {name: float(cast(float, loss.weight)) for name, loss in self.more.items()}
         out["loss"] = torch.stack([weight * out[name] for name, weight in weights.items()]).sum()

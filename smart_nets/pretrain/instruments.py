@@ -18,8 +18,8 @@ from monai.networks.utils import eval_mode
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError
+from smart_nets.networks.cells import cell_of, expand, grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
-from smart_nets.networks.grid import cell_of, expand, grid_of
 from smart_nets.pretrain.masking import count_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def lost_share(hidden: Tensor, lost: Tensor, size: Sequence[int]) -> tuple[Tenso
     return (both[0] & both[1]).sum() / both[0].sum().clamp(min=1), both[1].float().mean()
 
 
-def overlap(noisy: Tensor, clean: Tensor, ratio: float) -> Tensor:
+def top_overlap(noisy: Tensor, clean: Tensor, ratio: float) -> Tensor:
     """Mean share of the top floor(rN) tokens that two attentions (B, N) have in common; by chance it is r."""
     _check(noisy.dim() == 2 and noisy.shape == clean.shape, "two attentions (B, N)", noisy.shape, clean.shape)
     _check(0 < ratio <= 1, "a ratio above 0, up to 1", ratio)
@@ -183,7 +183,7 @@ class Instruments:
             torch.manual_seed(0)
             lost = model.drop(some)
         noisy, clean = (model.teacher(some, each, model.teacher_fill).satt for each in (lost, None))
-        return float(overlap(noisy, clean, model.student_mask.ratio))
+        return float(top_overlap(noisy, clean, model.student_mask.ratio))
 
     def _model(self) -> Any:
         return getattr(self.network, "module", self.network)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.grid import Grid, expand, grid_of
+from smart_nets.networks.cells import Grid, expand, grid_of
 from smart_nets.settings import INSIDE_0_1, UP_TO_1, one_of
 
 Mode = Literal["attentive", "low", "mst", "block", "random"]

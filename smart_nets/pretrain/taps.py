@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smart_nets.errors import ConfigError
+from smart_nets.networks.cells import Grid
 from smart_nets.networks.encoder import Encoder, Encoding
-from smart_nets.networks.grid import Grid
 from smart_nets.settings import one_of
 
 Merged = Literal["merged", "pre_merge"]

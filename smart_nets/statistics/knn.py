@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -70,7 +70,7 @@ def knn_accuracy(
     right = np.zeros(len(y), dtype=bool)
     for patient in names:
         test = groups == patient
-        right[test] = _nearest(unit[~test], y[~test], k).predict(unit[test]) == y[test]
+        right[test] = nearest(unit[~test], y[~test], k).predict(unit[test]) == y[test]
     low, high = bootstrap_interval(lambda rows: float(right[rows].mean()), groups, seed=seed)
     chance = float(max(np.mean(y == name) for name in np.unique(y)))
     return Accuracy(float(right.mean()), low, high, chance, len(y), classes, len(names))
@@ -84,17 +84,19 @@ def knn_scores(
     The rule is that of `knn_accuracy`.
     """
     normalize = needed("sklearn.preprocessing", KNN).normalize
-    model = _nearest(normalize(train), labels, int(k))
+    model = nearest(normalize(train), labels, int(k))
     return model.predict_proba(normalize(test)) @ model.classes_  # (m, classes) @ (classes,) -> (m,)
 
 
-def _nearest(unit: NDArray[Any], labels: NDArray[Any], k: int) -> Any:
+def nearest(
+    unit: NDArray[Any], labels: NDArray[Any], k: int, votes: Literal["distance", "uniform"] = "distance"
+) -> Any:
     """scikit-learn's classifier by the k nearest (all, if there are fewer) of unit vectors (n, C), labels (n,).
 
-    Between unit vectors distance ranks as cosine similarity does. A neighbour votes with 1 / distance; those at distance 0
-    outvote all others.
+    Between unit vectors distance ranks as cosine similarity does. A neighbour votes with 1 / distance, those at distance 0
+    outvote all others; or, with uniform votes, all alike.
     """
-    model = needed("sklearn.neighbors", KNN).KNeighborsClassifier(min(k, len(labels)), weights="distance")
+    model = needed("sklearn.neighbors", KNN).KNeighborsClassifier(min(k, len(labels)), weights=votes)
     return model.fit(unit, labels)
 
 

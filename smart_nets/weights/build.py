@@ -12,7 +12,7 @@ from smart_nets.networks import BACKBONES
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import Encoder
-from smart_nets.weights.io import card_path, compare, kind_of, load_weights, read_card
+from smart_nets.weights.io import card_path, kind_of, load_weights, match_tensors, read_card
 
 logger = logging.getLogger(__name__)
 ATTENTION = "semantic_attention."
@@ -154,7 +154,7 @@ def load_attention(network: AttentionNet, weights: str | Path) -> None:
         CheckpointError: the network is of another architecture than the weights.
     """
     state = load_encoder(weights).state_dict()
-    report = compare(network.state_dict(), state)
+    report = match_tensors(network.state_dict(), state)
     if report.missing or report.unexpected or report.wrong_shape:
         raise CheckpointError(
             "does not fit this network", where=weights, found=report, remedy="build the network of the weights' card"

@@ -112,7 +112,7 @@ def load_weights(
         if stated != found:
             expected, remedy = f"sha256 {stated}", "copy weights and card again, together"
             raise CheckpointError("differs from its card", where=path, expected=expected, found=found, remedy=remedy)
-    report = compare(module.state_dict(), state)
+    report = match_tensors(module.state_dict(), state)
     missing = [name for name in report.missing if not name.startswith(tuple(left_out))] if left_out else report.missing
     extra = [n for n in report.unexpected if not n.startswith(tuple(left_out))] if left_out else report.unexpected
     if missing or extra or report.wrong_shape or not report.matched:
@@ -122,7 +122,7 @@ def load_weights(
     return report
 
 
-def compare(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> LoadReport:
+def match_tensors(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> LoadReport:
     """Match two state dicts by name and shape."""
     shapes = {
         n: (tuple(theirs[n].shape), tuple(own[n].shape)) for n in own if n in theirs and own[n].shape != theirs[n].shape

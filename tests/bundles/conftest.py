@@ -13,8 +13,8 @@ from monai.bundle import run
 
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import ORGANS, Phantom, make_dataset, make_phantom, write_dicom
-from smart_nets.phantom.write import save
-from smart_nets.pretrain.report.snapshots import Report
+from smart_nets.phantom.write import write_image
+from smart_nets.training.report import Report
 from smart_nets.weights.build import build_classifier
 from smart_nets.weights.io import save_weights
 
@@ -100,7 +100,7 @@ def chest() -> Phantom:
 
 @pytest.fixture(scope="session")
 def chest_file(chest: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save(chest.image, chest.affine, tmp_path_factory.mktemp("nifti") / "scan.nii.gz")
+    return write_image(chest.image, chest.affine, tmp_path_factory.mktemp("nifti") / "scan.nii.gz")
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +108,10 @@ def tumours(chest: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of two patients with their tumours beside them."""
     folder = tmp_path_factory.mktemp("tumours")
     for number, one in enumerate((chest, make_phantom(1, COARSE, region="chest", task="response"))):
-        save(one.image, one.affine, folder / f"patient{number}.nii.gz")
-        save((one.labels == ORGANS["nodule"]).astype("uint8"), one.affine, folder / f"patient{number}__tumour.nii.gz")
+        write_image(one.image, one.affine, folder / f"patient{number}.nii.gz")
+        write_image(
+            (one.labels == ORGANS["nodule"]).astype("uint8"), one.affine, folder / f"patient{number}__tumour.nii.gz"
+        )
     return folder
 
 

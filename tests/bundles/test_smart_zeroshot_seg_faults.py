@@ -17,7 +17,7 @@ from monai.bundle import run
 from smart_nets.errors import SmartError, cause
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import ORGANS
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights
 
@@ -93,10 +93,10 @@ def faulty(chest, chest_model, tmp_path) -> dict[str, str]:
     """Files and folders with faults, by name."""
     tumour = (chest.labels == ORGANS["nodule"]).astype("uint8")
     for name, mask in (("other", tumour[1:]), ("none", 0 * tumour)):
-        save(chest.image, chest.affine, tmp_path / name / "scan.nii.gz")
-        save(mask, chest.affine, tmp_path / name / "scan__tumour.nii.gz")
+        write_image(chest.image, chest.affine, tmp_path / name / "scan.nii.gz")
+        write_image(mask, chest.affine, tmp_path / name / "scan__tumour.nii.gz")
     noise = np.random.default_rng(0).integers(-1020, -1000, chest.image.shape).astype("int16")
-    save(noise, chest.affine, tmp_path / "air.nii.gz")
+    write_image(noise, chest.affine, tmp_path / "air.nii.gz")
     card = read_card(chest_model)
     small = {name: value for name, value in card["architecture"].items() if name != "name"}
     plain = {name: value for name, value in small.items() if not name.startswith("sa_")} | {"sa_stage": None}

@@ -24,7 +24,7 @@ from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import ORGANS, Phantom, make_phantom, write_dicom
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 from smart_nets.scans.dicom.masks import read_masks
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
@@ -73,7 +73,7 @@ def data(tmp_path, phantom, monkeypatch) -> Path:
     """A scan, its tumour, a mask without one, and a model; it becomes the working folder."""
     tumour = (phantom.labels == ORGANS["nodule"]).astype("uint8")
     for name, voxels in (("scan", phantom.image), ("tumour", tumour), ("empty", 0 * tumour)):
-        save(voxels, phantom.affine, tmp_path / f"{name}.nii.gz")
+        write_image(voxels, phantom.affine, tmp_path / f"{name}.nii.gz")
     uneven(tmp_path / "model.pt")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -177,7 +177,7 @@ def test_every_setting_reaches_the_maps(verb, data):
 def test_several_readers_are_measured_together(verb, data, phantom):
     smaller = mask_of(data / "tumour.nii.gz")
     smaller[:, : np.argwhere(smaller)[:, 1].mean().astype(int)] = False
-    save(smaller.astype("uint8"), phantom.affine, data / "second.nii.gz")
+    write_image(smaller.astype("uint8"), phantom.affine, data / "second.nii.gz")
     verb(
         "attend", "scan.nii.gz", "--model", "model.pt", "--tumour", "tumour.nii.gz,second.nii.gz", "--output_dir", "out"
     )
@@ -286,7 +286,7 @@ def test_heads_of_two_models(verb, data):
 
 def test_heads_of_as_many_scans_as_asked_for(verb, data, phantom):
     for number in range(3):
-        save(phantom.image, phantom.affine, data / "scans" / f"{number}.nii.gz")
+        write_image(phantom.image, phantom.affine, data / "scans" / f"{number}.nii.gz")
     verb("heads", "scans", "--model", "model.pt", "--scans", "2", "--output_dir", "two")
     verb("heads", "scan.nii.gz", "--model", "model.pt", "--scans", "2", "--output_dir", "one")
     two, one = (json.loads((data / name / "heads.json").read_text()) for name in ("two", "one"))

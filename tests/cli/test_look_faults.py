@@ -14,7 +14,7 @@ from smart_nets import cli
 from smart_nets.errors import SmartError
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import ORGANS, Phantom, make_phantom
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 from smart_nets.weights.io import save_weights
 
 FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
@@ -30,8 +30,8 @@ def phantom() -> Phantom:
 @pytest.fixture
 def data(tmp_path, phantom, monkeypatch) -> Path:
     """A scan, its tumour and a model; it becomes the working folder."""
-    save(phantom.image, phantom.affine, tmp_path / "scan.nii.gz")
-    save((phantom.labels == ORGANS["nodule"]).astype("uint8"), phantom.affine, tmp_path / "tumour.nii.gz")
+    write_image(phantom.image, phantom.affine, tmp_path / "scan.nii.gz")
+    write_image((phantom.labels == ORGANS["nodule"]).astype("uint8"), phantom.affine, tmp_path / "tumour.nii.gz")
     save_weights(SmartEncoder(**SAVED), tmp_path / "model.pt", CARD)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -40,15 +40,15 @@ def data(tmp_path, phantom, monkeypatch) -> Path:
 def air(data: Path, phantom: Phantom) -> None:
     """A scan of nothing but noise."""
     noise = np.random.default_rng(0).integers(-1020, -1000, phantom.image.shape).astype("int16")
-    save(noise, phantom.affine, data / "air.nii.gz")
+    write_image(noise, phantom.affine, data / "air.nii.gz")
 
 
 def little(data: Path, phantom: Phantom) -> None:
-    save(phantom.image[20:36, 10:26, 5:19], phantom.affine, data / "little.nii.gz")  # 112 x 128 x 126 mm
+    write_image(phantom.image[20:36, 10:26, 5:19], phantom.affine, data / "little.nii.gz")  # 112 x 128 x 126 mm
 
 
 def another_grid(data: Path, phantom: Phantom) -> None:
-    save((phantom.labels == ORGANS["nodule"]).astype("uint8")[1:], phantom.affine, data / "cut.nii.gz")
+    write_image((phantom.labels == ORGANS["nodule"]).astype("uint8")[1:], phantom.affine, data / "cut.nii.gz")
 
 
 def other_weights(data: Path, phantom: Phantom) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smart_nets.errors import ConfigError
-from smart_nets.lists.splits import check_no_overlap, k_folds, overlap, split_by_patient
+from smart_nets.lists.splits import check_no_overlap, k_folds, shared_identifiers, split_by_patient
 
 PARTS = {"training": 0.6, "validation": 0.2, "test": 0.2}
 
@@ -54,7 +54,7 @@ def test_each_patient_is_validated_once(k, seed):
     folds = k_folds(cohort(20), k, seed, label="label")
     seen = [patient for fold in folds for patient in patients(fold["validation"])]
     assert sorted(seen) == sorted(patients(cohort(20)))
-    assert all(not overlap(fold["training"], fold["validation"]) for fold in folds)
+    assert all(not shared_identifiers(fold["training"], fold["validation"]) for fold in folds)
     sizes = [len(patients(fold["validation"])) for fold in folds]
     assert max(sizes) - min(sizes) <= 1
 
@@ -66,9 +66,9 @@ def test_overlap_tells_patients_series_and_scans():
         {"image": "c", "patient_id": "p2", "series": "1.2", "sha256": "z", "voxels_sha256": "u"},
         {"image": "d", "patient_id": "p3", "series": "1.4", "sha256": "q", "voxels_sha256": "v"},
     ]
-    found = overlap(first, second)
+    found = shared_identifiers(first, second)
     assert (found.patients, found.series, found.scans) == (["p1"], ["1.2"], ["d"])
-    assert not overlap(first, [{"image": "e", "patient_id": "p9"}])
+    assert not shared_identifiers(first, [{"image": "e", "patient_id": "p9"}])
 
 
 def test_shared_patients_are_an_error_unless_allowed():

@@ -18,7 +18,7 @@ from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.scans import DENSE, ENCODER, RANDOM, LocalizeScans
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 from smart_nets.scans.volume import Volume
 
 ARCHITECTURE = {"name": "SmartEncoder", **SMALL}
@@ -75,10 +75,13 @@ class Cohort:
 
     def add(self, image: np.ndarray, patient: str = "", **tumours: list[np.ndarray]) -> None:
         number = len(self.items)
-        file = save(image, AFFINE, self.folder / f"{number}.nii.gz")
+        file = write_image(image, AFFINE, self.folder / f"{number}.nii.gz")
         readers = {
             name: [
-                {"file": str(save(one, AFFINE, self.folder / f"{number}-{name}-{reader}.nii.gz")), "region": None}
+                {
+                    "file": str(write_image(one, AFFINE, self.folder / f"{number}-{name}-{reader}.nii.gz")),
+                    "region": None,
+                }
                 for reader, one in enumerate(masks)
             ]
             for name, masks in tumours.items()

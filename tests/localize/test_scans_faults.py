@@ -15,7 +15,7 @@ from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.scans import ENCODER, LocalizeScans
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 from smart_nets.scans.volume import Volume
 
 AFFINE = np.diag([3.0, 3, 3, 1])
@@ -34,8 +34,8 @@ def patient(folder: Path, name: str, shift: float = 0.0) -> dict:
     image[10:14, 10:14, 8:12], mask[10:14, 10:14, 8:12] = 90, 1
     moved = AFFINE.copy()
     moved[0, 3] = shift
-    readers = {"tumour": [{"file": str(save(mask, moved, folder / f"{name}_mask.nii.gz")), "region": None}]}
-    scan = str(save(image, AFFINE, folder / f"{name}.nii.gz"))
+    readers = {"tumour": [{"file": str(write_image(mask, moved, folder / f"{name}_mask.nii.gz")), "region": None}]}
+    scan = str(write_image(image, AFFINE, folder / f"{name}.nii.gz"))
     return {"image": scan, "patient_id": name, "readers": readers}
 
 

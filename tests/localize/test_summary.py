@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from smart_nets.errors import InputError
-from smart_nets.localize.summary import paired, summarise
+from smart_nets.localize.summary import paired_difference, summarise
 
 pytestmark = pytest.mark.filterwarnings("error")
 ROWS = [{"dice": 0.2, "hd95": 10.0}, {"dice": 0.4, "hd95": float("nan")}, {"dice": 0.9, "hd95": 40.0}]
@@ -76,10 +76,10 @@ def test_all_found_is_not_certain():
 def test_paired_by_hand():
     """Differences 0.3, -0.1, 0.4; the fourth tumour has no second figure, the fifth no first one."""
     ours, theirs = column("dice", [0.5, 0.3, 0.8, 0.9, None]), column("dice", [0.2, 0.4, 0.4, float("nan"), 0.1])
-    found = paired(ours, theirs, "dice", list("abcde"))
+    found = paired_difference(ours, theirs, "dice", list("abcde"))
     assert (found["difference"], found["better"], found["n"]) == (pytest.approx(0.2), 2, 3)
     assert -0.1001 < found["low"] < 0.2 < found["high"] < 0.4001
-    turned = paired(theirs, ours, "dice", list("abcde"))
+    turned = paired_difference(theirs, ours, "dice", list("abcde"))
     assert (turned["difference"], turned["better"]) == (pytest.approx(-0.2), 1)
     assert turned["low"] < -0.2 < turned["high"]
 
@@ -90,7 +90,7 @@ def test_pairs_are_surer_than_their_sides():
     theirs = rng.random(20) * 80
     ours = theirs - 3 + rng.normal(size=20)  # mm nearer
     patients = [str(number) for number in range(20)]
-    found = paired(column("hd95", ours.tolist()), column("hd95", theirs.tolist()), "hd95", patients)
+    found = paired_difference(column("hd95", ours.tolist()), column("hd95", theirs.tolist()), "hd95", patients)
     low, high = stats.t.interval(0.95, 19, (ours - theirs).mean(), stats.sem(ours - theirs))
     assert (found["low"], found["high"]) == pytest.approx((low, high), abs=0.15 * (high - low))
     assert found["high"] < 0
@@ -98,13 +98,19 @@ def test_pairs_are_surer_than_their_sides():
 
 def test_equal_maps_do_not_differ():
     rows = column("dice", [0.2, 0.4, 0.4])
-    assert paired(rows, rows, "dice", list("abc")) == {"difference": 0, "low": 0, "high": 0, "better": 0, "n": 3}
+    assert paired_difference(rows, rows, "dice", list("abc")) == {
+        "difference": 0,
+        "low": 0,
+        "high": 0,
+        "better": 0,
+        "n": 3,
+    }
 
 
 def test_pairs_of_one_patient_or_none():
-    found = paired(column("hd95", [1.0, 2.0]), column("hd95", [0.5, 1.0]), "hd95", ["a", "a"])
+    found = paired_difference(column("hd95", [1.0, 2.0]), column("hd95", [0.5, 1.0]), "hd95", ["a", "a"])
     assert found == {"difference": 0.75, "low": None, "high": None, "better": 2, "n": 2}
-    none = paired(column("hd95", [1.0, None]), column("hd95", [None, 1.0]), "hd95", ["a", "b"])
+    none = paired_difference(column("hd95", [1.0, None]), column("hd95", [None, 1.0]), "hd95", ["a", "b"])
     assert json.loads(json.dumps(none)) == {"difference": None, "low": None, "high": None, "better": 0, "n": 0}
 
 
@@ -117,7 +123,7 @@ def test_pairs_of_one_patient_or_none():
     ],
 )
 def test_what_cannot_be_summed_up(rows, patients, says):
-    for call in (lambda: summarise(rows, patients), lambda: paired(rows, rows, "dice", patients)):
+    for call in (lambda: summarise(rows, patients), lambda: paired_difference(rows, rows, "dice", patients)):
         with pytest.raises(InputError, match=says):
             call()
 
@@ -132,4 +138,4 @@ def test_what_cannot_be_summed_up(rows, patients, says):
 )
 def test_what_cannot_be_paired(theirs, key, says):
     with pytest.raises(InputError, match=says):
-        paired(ROWS, theirs, key, list("abc"))
+        paired_difference(ROWS, theirs, key, list("abc"))

@@ -22,7 +22,7 @@ from checks import CHECKS, CLASSIFICATION, PLAIN, SEGMENTATION, Bench, infers_a_
 from server import BIN, Server, clean_environment
 
 from smart_nets.phantom import make_phantom
-from smart_nets.phantom.write import save
+from smart_nets.phantom.write import write_image
 
 REAL = Path("chest_2mm") / "c3n00247.nii.gz"
 SPACING = (3.0, 3.0, 3.0)  # mm
@@ -71,7 +71,7 @@ def write_studies(folder: Path) -> list[list[float]]:
     """A phantom with two nodules, and a real chest if there is one; the nodules' centres in RAS mm."""
     folder.mkdir()
     phantom = make_phantom(0, SPACING, 2, "chest")
-    save(phantom.image, phantom.affine, folder / "phantom.nii.gz")
+    write_image(phantom.image, phantom.affine, folder / "phantom.nii.gz")
     real = Path(os.environ.get("SMART_REAL_DATA", "")) / REAL
     if os.environ.get("SMART_REAL_DATA"):
         shutil.copy(real, folder / "real.nii.gz")

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from smart_nets.networks.window_attention import attend, attention_map, reorder
+from smart_nets.networks.window_attention import attend_windows, reorder, window_weights
 from smart_nets.networks.windows import BLOCKED, plan_windows
 
 CPU = torch.device("cpu")
@@ -75,9 +75,9 @@ def test_attend_is_softmax_attention_with_the_right_gradient(masked):
     qkv = torch.randn(2, 3, 5, 3, 2, 4, dtype=torch.float64, requires_grad=True)  # B, windows, n, 3, heads, d
     bias = torch.randn(2, 5, 5, dtype=torch.float64, requires_grad=True)
     mask = torch.where(torch.rand(3, 5, 5) < 0.3, BLOCKED, 0.0) if masked else None
-    attention = attention_map(qkv, bias, mask, 0.5)
+    attention = window_weights(qkv, bias, mask, 0.5)
     assert torch.allclose(attention.sum(-1), torch.ones(()).double())
     values = qkv[..., 2, :, :].transpose(2, 3)
     expected = (attention @ values).transpose(2, 3).reshape(2, 15, 8)
-    assert torch.allclose(attend(qkv, bias, mask, 0.5), expected)
-    assert torch.autograd.gradcheck(lambda qkv, bias: attend(qkv, bias, mask, 0.5), (qkv, bias))
+    assert torch.allclose(attend_windows(qkv, bias, mask, 0.5), expected)
+    assert torch.autograd.gradcheck(lambda qkv, bias: attend_windows(qkv, bias, mask, 0.5), (qkv, bias))

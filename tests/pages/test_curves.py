@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from smart_nets.pages.curves import Line, knn_chart, line_chart, moving_average, thin
-from smart_nets.pages.series import Series
+from smart_nets.pages.metrics_log import LoggedSeries
 from smart_nets.pages.style import PALETTE, colours
 
 
-def series(values: np.ndarray) -> Series:
-    return Series(np.arange(1, len(values) + 1), values.astype(float))
+def series(values: np.ndarray) -> LoggedSeries:
+    return LoggedSeries(np.arange(1, len(values) + 1), values.astype(float))
 
 
 def test_moving_average_by_hand() -> None:

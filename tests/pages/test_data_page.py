@@ -8,7 +8,7 @@ import pytest
 
 from smart_nets.errors import InputError
 from smart_nets.pages.bars import bars, histogram
-from smart_nets.pages.data_page import general, render, write_data_report
+from smart_nets.pages.data_page import data_html, general, write_data_report
 
 
 def used(number: int, **change: object) -> dict:
@@ -34,7 +34,7 @@ ABOUT = {"rules": RULES, "patients_hashed_with": "no salt", "other_files": {".tx
 
 
 def test_counts_reasons_and_measures_are_on_the_page():
-    html = render([used(n) for n in range(7)], REJECTED, ABOUT, thumbnails=0)
+    html = data_html([used(n) for n in range(7)], REJECTED, ABOUT, thumbnails=0)
     assert "7 of 10 scans can be used; 3 are refused" in html
     assert "n slices are missing: gap after slice n: 2; ends early: 1" in html
     assert "<td>n slices are missing: gap after slice n</td><td>2, 3</td>" in html
@@ -44,23 +44,23 @@ def test_counts_reasons_and_measures_are_on_the_page():
 
 
 def test_the_page_names_no_patient_no_path_and_fetches_nothing():
-    html = render([used(n) for n in range(3)], REJECTED, ABOUT, thumbnails=3)
+    html = data_html([used(n) for n in range(3)], REJECTED, ABOUT, thumbnails=3)
     assert "DOE" not in html and "/data/" not in html
     assert not re.search(r"https?://|<script|<link", html)
 
 
 def test_all_used_needs_no_reasons():
-    html = render([used(1)], [], ABOUT, thumbnails=0)
+    html = data_html([used(1)], [], ABOUT, thumbnails=0)
     assert "All 1 scans can be used." in html and "Why scans are refused" not in html
 
 
 def test_none_used_is_still_a_page():
-    assert "0 of 3 scans can be used" in render([], REJECTED, ABOUT)
+    assert "0 of 3 scans can be used" in data_html([], REJECTED, ABOUT)
 
 
 def test_repairs_are_counted_by_kind():
     notes = ["padding set to air (12 voxels, down to -2000 HU)", "padding set to air (9 voxels, down to -3024 HU)"]
-    html = render([used(1, notes=notes[:1]), used(2, notes=notes)], [], ABOUT, thumbnails=0)
+    html = data_html([used(1, notes=notes[:1]), used(2, notes=notes)], [], ABOUT, thumbnails=0)
     assert "padding set to air: 2" in html
 
 

@@ -11,7 +11,7 @@ from smart_nets.pretrain.instruments import (
     effective_rank,
     follows_brightness,
     lost_share,
-    overlap,
+    top_overlap,
     variation,
 )
 
@@ -60,17 +60,17 @@ def test_overlap_by_hand():
     noisy = torch.tensor([[4.0, 3.0, 2.0, 1.0], [4.0, 3.0, 2.0, 1.0]])
     clean = torch.tensor([[1.0, 4.0, 3.0, 2.0], [1.0, 2.0, 3.0, 4.0]])
     # top halves: {0, 1} with {1, 2}: one of two; {0, 1} with {2, 3}: none
-    assert float(overlap(noisy, clean, 0.5)) == pytest.approx((1 / 2 + 0) / 2)
-    assert float(overlap(noisy, noisy * 10, 0.5)) == 1.0
-    assert float(overlap(noisy, clean, 1.0)) == 1.0
-    assert float(overlap(noisy, clean, 0.1)) == 0.0  # at least one token is compared: 0 with 1, 0 with 3
+    assert float(top_overlap(noisy, clean, 0.5)) == pytest.approx((1 / 2 + 0) / 2)
+    assert float(top_overlap(noisy, noisy * 10, 0.5)) == 1.0
+    assert float(top_overlap(noisy, clean, 1.0)) == 1.0
+    assert float(top_overlap(noisy, clean, 0.1)) == 0.0  # at least one token is compared: 0 with 1, 0 with 3
 
 
 def test_overlap_compares_as_many_tokens_as_the_mask_hides():
     # floor(.29 * 100) = 29, though .29 * 100 is 28.999999999999996: tops are 0 .. 28 and 28 .. 56
     ranks = torch.arange(100.0)
     other = -(ranks - 42).abs()
-    assert float(overlap(-ranks.unsqueeze(0), other.unsqueeze(0), 0.29)) == pytest.approx(1 / 29)
+    assert float(top_overlap(-ranks.unsqueeze(0), other.unsqueeze(0), 0.29)) == pytest.approx(1 / 29)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_overlap_compares_as_many_tokens_as_the_mask_hides():
 )
 def test_overlap_refuses(noisy, clean, ratio):
     with pytest.raises(ConfigError, match="cannot be measured"):
-        overlap(torch.zeros(noisy), torch.zeros(clean), ratio)
+        top_overlap(torch.zeros(noisy), torch.zeros(clean), ratio)
 
 
 # --- dimensions of features

@@ -10,7 +10,7 @@ from smart_nets.errors import CheckpointError
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.weights.build import attention_net, build_encoder, card_or, load_encoder
-from smart_nets.weights.io import card_path, compare, load_weights, read_card, save_weights, sha256_of
+from smart_nets.weights.io import card_path, load_weights, match_tensors, read_card, save_weights, sha256_of
 
 CARD = {"architecture": {"name": "SmartEncoder", **SMALL}, "spacing": [2, 2, 2]}
 
@@ -87,7 +87,7 @@ def test_a_failed_load_changes_nothing(saved):
 
 def test_compare_names_every_tensor():
     own = {"a": torch.zeros(1), "b": torch.zeros(2), "c": torch.zeros(3)}
-    report = compare(own, {"a": torch.zeros(1), "b": torch.zeros(9), "d": torch.zeros(4)})
+    report = match_tensors(own, {"a": torch.zeros(1), "b": torch.zeros(9), "d": torch.zeros(4)})
     assert (report.matched, report.missing, report.unexpected) == (["a"], ["c"], ["d"])
     assert report.wrong_shape == {"b": ((9,), (2,))}
 

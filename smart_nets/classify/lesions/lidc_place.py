@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_nets.errors import GeometryError
-from smart_nets.scans.dicom.files import damage_told, is_dicom, read_file
+from smart_nets.scans.dicom.folder import damage_told, is_dicom, read_file
 from smart_nets.scans.dicom.geometry import positions, slice_axes
 from smart_nets.scans.volume import lps_to_ras
 

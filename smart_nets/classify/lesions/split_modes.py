@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from smart_nets.errors import ConfigError
-from smart_nets.lists.splits import Items, Overlap, check_classes, check_no_overlap, k_folds, overlap, patient_strata
+from smart_nets.lists.splits import (
+    Items,
+    Overlap,
+    check_classes,
+    check_no_overlap,
+    k_folds,
+    patient_strata,
+    shared_identifiers,
+)
 from smart_nets.settings import one_of
 
 logger = logging.getLogger(__name__)
@@ -55,7 +63,7 @@ def choose_split(
         check_no_overlap(parts)  # one scan may be listed for two patients
         return parts
     parts = _by_lesion(items, folds, fold, seed)
-    _tell({"training and validation": overlap(parts["training"], parts["validation"])}, parts)
+    _tell({"training and validation": shared_identifiers(parts["training"], parts["validation"])}, parts)
     return parts
 
 

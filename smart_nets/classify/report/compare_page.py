@@ -25,11 +25,11 @@ def write_compare_report(path: str | Path) -> Path:
     source = Path(path)
     content = read_json(source)
     with record_of("a comparison", source):
-        html = render(read_comparison(content))
+        html = compare_html(read_comparison(content))
     return page.save(html, source.with_suffix(".html"))
 
 
-def render(comparison: Comparison) -> str:
+def compare_html(comparison: Comparison) -> str:
     """The page as HTML."""
     drawn = page.box("charts wide", (_few_shot(comparison), _rocs(comparison)))
     sections = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smart_nets.classify.report.evaluation import Results
 from smart_nets.classify.report.examples import examples_section
-from smart_nets.classify.report.record import again_section, data_section, training_section
+from smart_nets.classify.report.record import again_section, data_section, learning_section
 from smart_nets.classify.report.run import ClassifyRun, read_classify_run
 from smart_nets.classify.report.sections import calibration_section, curves_section, size_section
 from smart_nets.classify.report.sentences import headline, size_verdict, warnings, what_ran
@@ -32,11 +32,11 @@ def write_classify_report(run_dir: str | Path) -> Path:
     """
     run = read_classify_run(Path(run_dir))
     with record_of("a classification run", run.folder):
-        html = render(run)
+        html = classify_html(run)
     return page.save(html, run.folder / "report.html")
 
 
-def render(run: ClassifyRun) -> str:
+def classify_html(run: ClassifyRun) -> str:
     """The report of a run as HTML."""
     about = run.about
     started = str(about.get("started", ""))[:10]
@@ -47,7 +47,7 @@ def render(run: ClassifyRun) -> str:
         ("calibration", "Honest probabilities?", calibration_section(run)),
         ("numbers", "All numbers", numbers_table(run.results, run.classes)),
         ("examples", "Surest answers", examples_section(run)),
-        ("training", "How training went", training_section(run)),
+        ("training", "How training went", learning_section(run)),
         ("data", "Which lesions", data_section(run)),
         ("reproduce", "Do it again", again_section(run)),
     ]

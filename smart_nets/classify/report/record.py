@@ -32,7 +32,7 @@ LOG = {
 """Logged names: title, remark, and whether they are noisy."""
 
 
-def training_section(run: ClassifyRun) -> str:
+def learning_section(run: ClassifyRun) -> str:
     """Inner HTML of "How training went"."""
     names = [name for name in LOG if name in run.series]
     if not names:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from smart_nets.classify.report.evaluation import Results, read_results
 from smart_nets.errors import InputError
+from smart_nets.pages.metrics_log import LoggedSeries, read_metrics
 from smart_nets.pages.record import read_about, read_arrays, read_json, record_of
-from smart_nets.pages.series import Series, read_metrics
 from smart_nets.pages.words import are, count
 from smart_nets.statistics.predictions import Predictions
 
@@ -49,7 +49,7 @@ class ClassifyRun:
     results: Results
     about: dict[str, Any]
     classes: tuple[str, str]
-    series: dict[str, Series]
+    series: dict[str, LoggedSeries]
     counter: str
     predictions: Predictions | None
     examples: dict[str, NDArray[Any]]

@@ -13,7 +13,7 @@ from smart_nets.errors import InputError
 from smart_nets.localize.figures import LEAST_OVERLAP, RING_MM, oracle_dice
 from smart_nets.localize.floors import DENSE_HU
 from smart_nets.localize.report.charts import charts
-from smart_nets.localize.report.record import NONE, Localised, Tumour, mean_of, measure_of, tumours_of
+from smart_nets.localize.report.record import NONE, Localised, Tumour, mean_of, table_measure, tumours_of
 from smart_nets.localize.scans import COMPARED, ENCODER
 from smart_nets.optional import needed
 from smart_nets.pages import page
@@ -92,7 +92,7 @@ def _summary(found: Localised) -> str:
 def _verdict(found: Localised) -> tuple[str, str]:
     """Good: better in contrast than all others. Bad: worse than one. Else, and for very few patients, watch."""
     every = {
-        one["b"]: measure_of(one, "difference") for one in found.content["differences"] if one["key"] == "contrast"
+        one["b"]: table_measure(one, "difference") for one in found.content["differences"] if one["key"] == "contrast"
     }
     gains = {name: gain for name, gain in every.items() if gain.known}
     if not gains:
@@ -159,7 +159,7 @@ def _methods(found: Localised) -> str:
 
 
 def _cell(key: str, method: Mapping[str, Any]) -> tuple[str, str]:
-    mean, n = measure_of(method["summary"][key], "mean"), method["summary"][key]["n"]
+    mean, n = table_measure(method["summary"][key], "mean"), method["summary"][key]["n"]
     remarks = [f"{_text(key, mean.low)}–{_text(key, mean.high)}"] if mean.interval() else []
     remarks += [count(n, "tumour")] if n < len(method["rows"]) else []
     return _text(key, mean.value), "; ".join(remarks)
@@ -167,7 +167,7 @@ def _cell(key: str, method: Mapping[str, Any]) -> tuple[str, str]:
 
 def _differences(found: Localised) -> str:
     cells = {
-        (one["key"], one["b"]): (_signed(measure_of(one, "difference")), f"greater in {one['better']} of {one['n']}")
+        (one["key"], one["b"]): (_signed(table_measure(one, "difference")), f"greater in {one['better']} of {one['n']}")
         for one in found.content["differences"]
     }
     others = list(dict.fromkeys(other for _, other in cells))

@@ -43,7 +43,7 @@ class Localised:
         return list(self.content["methods"])
 
     def mean(self, method: str, key: str) -> Measure:
-        return measure_of(self.content["methods"][method]["summary"][key], "mean")
+        return table_measure(self.content["methods"][method]["summary"][key], "mean")
 
     def patients(self, method: str) -> int:
         return len({one.rows[ENCODER]["patient"] for one in self.tumours if method in one.rows})
@@ -61,7 +61,7 @@ def number_of(value: float | None) -> float:
     return math.nan if value is None else value + 0.0  # a text is a TypeError
 
 
-def measure_of(part: Mapping[str, Any], value: str) -> Measure:
+def table_measure(part: Mapping[str, Any], value: str) -> Measure:
     return Measure(number_of(part[value]), number_of(part["low"]), number_of(part["high"]))
 
 

@@ -6,13 +6,13 @@ from functools import partial
 
 import numpy as np
 
+from smart_nets.phantom.anatomy import SPINE, profile
 from smart_nets.phantom.body.trees import grow
 from smart_nets.phantom.body.trunk import cavity
 from smart_nets.phantom.canvas import Canvas
 from smart_nets.phantom.lattice import Array, Bounds, Place
 from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import Point, around, blend, carve, ellipsoid, path, rotation, smooth_curve
-from smart_nets.phantom.tables import SPINE, profile
 
 LIVER_BOX: Bounds = ((-85, 140), (-95, 100), (240, 445))
 PANCREAS = np.array(

@@ -7,13 +7,13 @@ from functools import partial
 import numpy as np
 
 from smart_nets.optional import needed
+from smart_nets.phantom.anatomy import CAVITY
 from smart_nets.phantom.body.trees import grow
 from smart_nets.phantom.body.trunk import cavity
 from smart_nets.phantom.canvas import Box, Canvas
 from smart_nets.phantom.lattice import Array, Bounds, Place, Points
 from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import around, carve, path, smooth_curve
-from smart_nets.phantom.tables import CAVITY
 
 GAS = -960.0
 STOMACH = np.array([[-58, -14, 410, 22], [-64, -4, 392, 32], [-66, 18, 366, 30], [-56, 40, 340, 24], [-34, 52, 318, 18],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from smart_nets.phantom.anatomy import SPINE, profile
 from smart_nets.phantom.body.ribs import sheet
 from smart_nets.phantom.body.spine import bone, bundle
 from smart_nets.phantom.canvas import Canvas
 from smart_nets.phantom.lattice import Array, Bounds, Place
 from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import blend, carve, ellipsoid, path
-from smart_nets.phantom.tables import SPINE, profile
 
 HIP = (87.0, 2.0, 84.0)
 HIP_RADIUS = 23.5

@@ -7,12 +7,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_nets.phantom.anatomy import CAGE, SPINE
 from smart_nets.phantom.body.spine import THORACIC, bone
 from smart_nets.phantom.canvas import Canvas
 from smart_nets.phantom.lattice import Array, Bounds, Place
 from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import smooth_curve
-from smart_nets.phantom.tables import CAGE, SPINE
 
 FRONT_HEIGHT = (561, 537, 511, 487, 463, 440, 416, 395, 378, 362, 350, 340)
 """Height of the front end of each bony rib, 1 to 12."""

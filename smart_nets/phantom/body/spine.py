@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from smart_nets.phantom.anatomy import SPINE, profile
 from smart_nets.phantom.canvas import Canvas
 from smart_nets.phantom.lattice import Array, Bounds, Place, Points
 from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import around, carve, path, smooth_curve
-from smart_nets.phantom.tables import SPINE, profile
 
 LEVELS = np.array(
     [205, 238, 270, 301, 331, 359, 385, 409, 432, 454, 475, 495, 514.5, 533.5, 552, 570, 588, 605, 622, 639, 656, 673]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_nets.phantom.anatomy import CAGE, CAVITY, MUSCLE, SPINE, SUBCUTANEOUS, profile
 from smart_nets.phantom.canvas import AIR, Canvas
 from smart_nets.phantom.lattice import Array, Bounds, Place
 from smart_nets.phantom.model import ORGANS
 from smart_nets.phantom.patient import Patient
 from smart_nets.phantom.shapes import blend, carve, ellipsoid, rotation
-from smart_nets.phantom.tables import CAGE, CAVITY, MUSCLE, SPINE, SUBCUTANEOUS, profile
 
 INSIDE: Bounds = ((-140, 140), (-80, 90), (-60, 440))
 ARMPITS: Bounds = ((-145, 145), (-50, 60), (480, 610))

@@ -14,8 +14,8 @@ from monai.networks.utils import eval_mode
 from torch import Tensor
 
 from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.networks.cells import grid_of
 from smart_nets.networks.encoder import Encoder, SmartEncoder
-from smart_nets.networks.grid import grid_of
 from smart_nets.networks.inputs import check_image
 from smart_nets.networks.windows import WindowPlan, plan_windows
 

@@ -28,7 +28,7 @@ from smart_nets.optional import needed
 from smart_nets.pretrain.organs.fields import CROPS, SHIFT, SIDE, FieldCrops, Fields, cut
 from smart_nets.statistics.bootstrap import intervals
 from smart_nets.statistics.draws import PatientBootstrap
-from smart_nets.statistics.knn import KNN, extract_features
+from smart_nets.statistics.knn import KNN, extract_features, nearest
 from smart_nets.weights.build import build_encoder
 
 logger = logging.getLogger(__name__)
@@ -74,14 +74,14 @@ class FieldJudge:
             raise InputError("features are not finite", found=found, remedy=remedy)
         x = standardised(features)
         unit = x if x.shape[1] == 1 else x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        neighbours, linear = needed("sklearn.neighbors", KNN), needed("sklearn.linear_model", KNN)
+        linear = needed("sklearn.linear_model", KNN)
         right = {name: np.zeros((1, len(x))) for name in METHODS}
         for scan in np.unique(self.crops.scans):
             test = self.crops.scans == scan
             train, truth = self.crops.organs[~test], self.crops.organs[test]
-            nearest = neighbours.KNeighborsClassifier(min(NEIGHBOURS, len(train))).fit(unit[~test], train)
+            neighbours = nearest(unit[~test], train, NEIGHBOURS, "uniform")  # as the figures of the docs were made
             logistic = linear.LogisticRegression(C=STRENGTH, max_iter=ITERATIONS).fit(x[~test], train)
-            right["knn"][0, test] = nearest.predict(unit[test]) == truth
+            right["knn"][0, test] = neighbours.predict(unit[test]) == truth
             right["logistic"][0, test] = logistic.predict(x[test]) == truth
         return right
 
@@ -118,10 +118,12 @@ class FieldJudge:
         differences: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in found}
         for method in METHODS:
             scores = {name: right[method].mean(0) for name, right in rights.items()}  # (m,)
-            level = paired(scores, self.crops.scans, rounds)
+            level = mean_over_scans(scores, self.crops.scans, rounds)
             for name, right in rights.items():
                 told[name][method] = {"accuracy": level[name].pop("value"), **level[name], **self._facts(right[method])}
-            change = paired({pair: scores[pair[0]] - scores[pair[1]] for pair in pairs}, self.crops.scans, rounds)
+            change = mean_over_scans(
+                {pair: scores[pair[0]] - scores[pair[1]] for pair in pairs}, self.crops.scans, rounds
+            )
             for (name, floor), interval in change.items():
                 differences[name].setdefault(floor, {})[method] = interval
         parts = {"features": {name: told[name] for name in found}, "floors": {name: told[name] for name in floors}}
@@ -147,7 +149,7 @@ def fresh_encoder(architecture: Mapping[str, Any], seed: int) -> Encoder:
         return build_encoder(architecture).eval()
 
 
-def paired(
+def mean_over_scans(
     values: Mapping[Any, Floats], scans: NDArray[np.str_], rounds: int = ROUNDS, seed: int = 0
 ) -> dict[Any, dict[str, Any]]:
     """Mean with its 95 % interval over scans, of values (m,) of crops in [-1, 1], such as differences of two features.

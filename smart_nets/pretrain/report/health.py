@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from smart_nets.pages import page
 from smart_nets.pages.curves import Line, line_chart
-from smart_nets.pages.series import Series
+from smart_nets.pages.metrics_log import LoggedSeries
 from smart_nets.pages.style import DASHES
 from smart_nets.pretrain import health_rules as rules
 from smart_nets.pretrain.health import Finding, Summary, judge, summary
@@ -140,7 +140,7 @@ def _lines(run: Run, card: Card) -> list[Line]:
     return []
 
 
-def _from_to(series: Series) -> str:
+def _from_to(series: LoggedSeries) -> str:
     first, last = series.ends()
     return " → ".join(f"{round(value, 4):.3g}".replace("-", "−") for value in (first, last))
 

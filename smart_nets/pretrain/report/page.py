@@ -36,11 +36,11 @@ def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
     run = read_run(Path(run_dir))
     target = Path(path) if path is not None else Path(run_dir) / "report.html"
     with record_of("a pretraining run", run.folder):
-        html = render(run)
+        html = pretrain_html(run)
     return page.save(html, target)
 
 
-def render(run: Run) -> str:
+def pretrain_html(run: Run) -> str:
     """The report of a run as HTML."""
     about = run.about
     kicker = " · ".join(

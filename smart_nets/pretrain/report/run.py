@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
+from smart_nets.pages.metrics_log import LoggedSeries, read_metrics
 from smart_nets.pages.record import check_number, read_about, read_arrays
-from smart_nets.pages.series import Series, read_metrics
 from smart_nets.pages.words import are, count
 from smart_nets.statistics.features import KINDS
 
@@ -34,7 +34,7 @@ class Run:
     """
 
     folder: Path
-    series: dict[str, Series]
+    series: dict[str, LoggedSeries]
     about: dict[str, Any]
     snapshots: dict[str, NDArray[Any]]
     notes: list[str]

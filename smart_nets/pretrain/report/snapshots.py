@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,8 @@ from monai.networks.utils import eval_mode
 from torch import Tensor
 
 from smart_nets.lists.cache import VolumeCache
-from smart_nets.networks.grid import expand, grid_of
-from smart_nets.optional import absent
+from smart_nets.networks.cells import expand, grid_of
 from smart_nets.pretrain.co_distillation import CoDistillation
-from smart_nets.pretrain.report.page import write_report
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.window import window_hu
 
@@ -83,27 +81,6 @@ class Snapshots:
         if encoding.attention is not None:
             attention = relative(encoding.satt).reshape(-1, *encoding.grid)  # (n, N) -> (n, d, h, w)
             self.arrays[name] = attention.cpu().numpy()
-
-
-class Report:
-    """Handler: writes report.html when training ends; rank 0 only. It must be the last of the handlers.
-
-    Left out, with a warning, where a package is missing that draws or counts.
-
-    Args:
-        run_dir: of the run.
-        write: what turns it into a report and gives its path: `write_report`, `write_classify_report`.
-    """
-
-    def __init__(self, run_dir: str | Path, rank: int = 0, write: Callable[[str | Path], Path] = write_report) -> None:
-        self.run_dir, self.rank, self.make = run_dir, rank, write
-
-    def attach(self, engine: Engine) -> None:
-        if self.rank == 0 and not absent("report.html", "matplotlib", "PIL", "sklearn"):
-            engine.add_event_handler(Events.COMPLETED, self.write)
-
-    def write(self, engine: Engine) -> None:
-        engine.logger.info("report: %s", self.make(self.run_dir))
 
 
 def relative(attention: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import math
 
 from smart_nets.pages import page
 from smart_nets.pages.curves import Line, line_chart
-from smart_nets.pages.series import Series
+from smart_nets.pages.metrics_log import LoggedSeries
 from smart_nets.pretrain.report.run import Run
 
 LOSSES = {
@@ -74,6 +74,6 @@ def _optimiser(run: Run) -> str:
     return "".join(charts)
 
 
-def _from_to(series: Series) -> str:
+def _from_to(series: LoggedSeries) -> str:
     first, last = series.ends()
     return f"{page.number(first)} → {page.number(last)}" if math.isfinite(first) else "no number at all"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
-from smart_nets.scans.dicom.files import damage_told, read_file
+from smart_nets.scans.dicom.folder import damage_told, read_file
 from smart_nets.scans.dicom.polygon import fill_polygon
 from smart_nets.scans.dicom.seg_frames import paint_segments
 from smart_nets.scans.volume import Volume

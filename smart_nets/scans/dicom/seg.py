@@ -12,7 +12,7 @@ import numpy as np
 from smart_nets import __version__
 from smart_nets.errors import GeometryError, InputError
 from smart_nets.files import check_output, whole
-from smart_nets.scans.dicom.files import BROKEN
+from smart_nets.scans.dicom.folder import BROKEN
 from smart_nets.scans.dicom.series import read_slices
 from smart_nets.scans.read import read_checked
 

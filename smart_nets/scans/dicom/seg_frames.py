@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
-from smart_nets.scans.dicom.files import BROKEN
+from smart_nets.scans.dicom.folder import BROKEN
 from smart_nets.scans.dicom.geometry import slice_axes
 from smart_nets.scans.volume import Volume
 

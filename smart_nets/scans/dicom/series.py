@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
-from smart_nets.scans.dicom.files import BROKEN, INSTALL, damage_told, is_dicom, list_series, read_file
+from smart_nets.scans.dicom.folder import BROKEN, INSTALL, damage_told, is_dicom, list_series, read_file
 from smart_nets.scans.dicom.geometry import positions, slice_axes, stack_step
 from smart_nets.scans.volume import Volume, lps_to_ras
 

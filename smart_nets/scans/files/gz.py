@@ -59,7 +59,7 @@ def first_bytes(packed: bytes, count: int, where: Path) -> bytes:
         ) from error
 
 
-def unpack(packed: bytes, expected: int, where: Path) -> bytes:
+def inflate(packed: bytes, expected: int, where: Path) -> bytes:
     """All unpacked bytes of a gzip stream, after its checksum and length were compared.
 
     Args:

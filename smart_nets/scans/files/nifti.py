@@ -76,7 +76,7 @@ def read_nifti(path: Path) -> Volume:
     header = _parse_header(content, path)
     offset, size = data_bytes(header)
     if path.name.lower().endswith(".gz"):
-        content = gz.unpack(content, offset + size, path)
+        content = gz.inflate(content, offset + size, path)
     if len(content) < offset + size:
         raise InputError(
             "ends early", where=path, expected=f"{offset + size:,} bytes", found=f"{len(content):,}", remedy=COPY_AGAIN

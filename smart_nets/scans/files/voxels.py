@@ -30,7 +30,7 @@ def array_from(content: bytes, packing: str, dtype: np.dtype, shape: Sequence[in
         )
     if packing == "gzip":
         gz.first_bytes(content, 1, where)
-        content = gz.unpack(content, size, where)
+        content = gz.inflate(content, size, where)
     elif packing == "zlib":
         content = _inflate(content, size, where)
     if len(content) < size:

@@ -13,11 +13,11 @@ from pathlib import Path
 import smart_nets
 from smart_nets.errors import InputError
 from smart_nets.zoo.lint.config import METADATA, config_faults
+from smart_nets.zoo.lint.defined import Package
 from smart_nets.zoo.lint.fault import Fault
-from smart_nets.zoo.lint.json_text import read_json
+from smart_nets.zoo.lint.json_text import read_texts
 from smart_nets.zoo.lint.logging_conf import logging_faults
 from smart_nets.zoo.lint.metadata import metadata_faults
-from smart_nets.zoo.lint.package import Package
 
 PACKAGE = "smart_nets"
 REQUIRED = ("LICENSE", f"configs/{METADATA}", "configs/inference.json", "docs/README.md")
@@ -51,7 +51,7 @@ def _bundle_faults(bundle: Path, own: Package) -> Iterator[Fault]:
     files = {}
     for path in sorted((bundle / "configs").iterdir()):
         if path.suffix == ".json":
-            files[path], found = read_json(path)
+            files[path], found = read_texts(path)
             yield from found
         elif path.suffix == ".conf":
             yield from logging_faults(path)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from smart_nets.zoo.lint.defined import Package
 from smart_nets.zoo.lint.expression import (
     ABSOLUTE,
     BY_POSITION,
@@ -21,10 +22,9 @@ from smart_nets.zoo.lint.expression import (
     references,
 )
 from smart_nets.zoo.lint.fault import Fault
-from smart_nets.zoo.lint.json_text import Text, find, has, texts, walk
+from smart_nets.zoo.lint.json_text import Text, has, texts, value_at, walk
 from smart_nets.zoo.lint.layers import fill_macros, lay_over
 from smart_nets.zoo.lint.names import CLASSES, IO, MONAI
-from smart_nets.zoo.lint.package import Package
 
 BASE, INFERENCE, METADATA = "train.json", "inference.json", "metadata.json"
 ALONE = ("bundle_root", "run")
@@ -175,6 +175,6 @@ def _reached(text: Text, tree: Mapping[str, Any]) -> set[str]:
     while todo:
         key = todo.pop()
         if key not in seen and has(tree, key):
-            todo += [further for _, other in texts(find(tree, key)) for further in references(other)]
+            todo += [further for _, other in texts(value_at(tree, key)) for further in references(other)]
         seen.add(key)
     return {key.split("::")[0] for key in seen}

@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from smart_nets.zoo.lint.defined import Package
 from smart_nets.zoo.lint.fault import Fault
 from smart_nets.zoo.lint.json_text import Text
 from smart_nets.zoo.lint.names import ATTRIBUTES, BUILTINS, IMPORTS
-from smart_nets.zoo.lint.package import Package
 
 REFERENCE = re.compile(r"@\w*(?:::\w*)*")  # as MONAI finds them, in quotes too
 REFERENCES = "__local_refs"  # MONAI's own name for the table of what they stand for

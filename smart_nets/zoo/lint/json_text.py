@@ -36,7 +36,7 @@ def _table(pairs: list[tuple[str, Any]]) -> _Table:
     return table
 
 
-def read_json(path: Path) -> tuple[dict[str, Any] | None, list[Fault]]:
+def read_texts(path: Path) -> tuple[dict[str, Any] | None, list[Fault]]:
     """The object of a JSON file, its texts as `Text`, and the faults of the file; None where there is no object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_table)
@@ -88,7 +88,7 @@ def texts(node: Any) -> Iterator[tuple[str, Text]]:
     return ((key, value) for key, value in walk(node) if isinstance(value, Text))
 
 
-def find(node: Any, key: str) -> Any:
+def value_at(node: Any, key: str) -> Any:
     """What stands under a key such as "train#handlers#0" or "train::handlers::0".
 
     Raises:
@@ -107,7 +107,7 @@ def find(node: Any, key: str) -> Any:
 def has(node: Any, key: str) -> bool:
     """Whether something stands under a key."""
     try:
-        find(node, key)
+        value_at(node, key)
     except LookupError:
         return False
     return True

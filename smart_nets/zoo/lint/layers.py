@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.zoo.lint.fault import Fault
-from smart_nets.zoo.lint.json_text import Text, find
+from smart_nets.zoo.lint.json_text import Text, value_at
 
 MACRO = re.compile(r"%(?:(?:configs/)?(?P<file>[\w.-]+\.json)(?:#|::|$))?(?P<key>[^.]*)")
 
@@ -22,7 +22,7 @@ def lay_over(base: Mapping[str, Any], overlay: Mapping[str, Any], file: Path) ->
     for key, value in overlay.items():
         *path, last = key.removeprefix("+").replace("::", "#").split("#")
         try:
-            node = find(merged, "#".join(path)) if path else merged
+            node = value_at(merged, "#".join(path)) if path else merged
             where: Any = int(last) if isinstance(node, list) else last
             node[where] = _added(node[where], value) if key.startswith("+") else value
         except (LookupError, TypeError, ValueError):
@@ -64,6 +64,6 @@ def fill_macros(node: Any, workflow: Mapping[str, Any], files: Mapping[str, Any]
         return node
     try:
         source = files[macro["file"]] if macro["file"] else workflow
-        return find(source, macro["key"]) if macro["key"] else source
+        return value_at(source, macro["key"]) if macro["key"] else source
     except LookupError:
         return node

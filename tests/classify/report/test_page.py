@@ -14,7 +14,7 @@ from ignite.engine import Engine
 
 from smart_nets.classify.report.page import write_classify_report
 from smart_nets.errors import InputError
-from smart_nets.pretrain.report.snapshots import Report as ReportHandler
+from smart_nets.training.report import Report as ReportHandler
 
 MakeRun = Callable[..., Path]
 PageOf = Callable[[Path], Any]

@@ -20,7 +20,7 @@ from smart_nets.localize.marking import Marking
 from smart_nets.localize.report.outputs import OverlayWriter
 from smart_nets.localize.report.page import FIGURES, write_localize_report
 from smart_nets.localize.scans import COMPARED, DENSE, ENCODER, RANDOM, LocalizeScans
-from smart_nets.localize.summary import paired, summarise
+from smart_nets.localize.summary import paired_difference, summarise
 
 PageOf = Callable[[Path], Any]
 Make = Callable[..., Any]
@@ -44,7 +44,7 @@ def record(rows: dict[str, list[dict[str, Any]]], **parts: Any) -> dict[str, Any
     methods = {name: {"summary": summarise(told[name], people[name]), "rows": rows[name]} for name in rows}
     differences = []
     for name, key in itertools.product([name for name in rows if name != ENCODER], COMPARED):
-        found = paired(told[ENCODER][: len(told[name])], told[name], key, people[name])
+        found = paired_difference(told[ENCODER][: len(told[name])], told[name], key, people[name])
         differences.append({"a": ENCODER, "b": name, "key": key, **found})
     left_out = {"empty_masks": 0, "left_out": [], "scans_without_lungs": 0}
     made = {"settings": SETTINGS, "versions": {"torch": "2.13.0"}}

@@ -14,7 +14,7 @@ from smart_nets.pretrain.organs.judge import (
     evaluate_fields,
     fresh_encoder,
     in_words,
-    paired,
+    mean_over_scans,
     standardised,
 )
 
@@ -84,7 +84,7 @@ def test_a_paired_difference_is_sharper_than_the_accuracies():
     # scans differ by far, the difference is the same in each: .1 everywhere
     scans = np.repeat([*"pqrstu"], 10)
     first = np.repeat([0.1, 0.3, 0.5, 0.6, 0.8, 0.9], 10)
-    found = paired({"a": first, "difference": first + 0.1 - first, "none": np.zeros(60)}, scans)
+    found = mean_over_scans({"a": first, "difference": first + 0.1 - first, "none": np.zeros(60)}, scans)
     assert found["difference"] == pytest.approx({"value": 0.1, "low": 0.1, "high": 0.1})
     assert found["none"] == {"value": 0, "low": 0, "high": 0}
     assert found["a"]["value"] == pytest.approx(first.mean()) and found["a"]["high"] - found["a"]["low"] > 0.3
@@ -92,7 +92,7 @@ def test_a_paired_difference_is_sharper_than_the_accuracies():
 
 def test_every_draw_takes_whole_scans_and_negative_differences_mirror():
     scans, values = np.repeat([*"pqrstu"], [1, 2, 3, 4, 5, 6]), np.random.default_rng(2).uniform(-1, 1, 21)
-    found = paired({"a": values, "b": -values}, scans)
+    found = mean_over_scans({"a": values, "b": -values}, scans)
     for one, other in (("low", "high"), ("high", "low"), ("value", "value")):
         assert found["a"][one] == pytest.approx(-found["b"][other], abs=0.02)
 

@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser, ReferenceResolver
 from monai.bundle.config_item import ComponentLocator
 
 from smart_nets.zoo.lint.expression import as_monai_evaluates, references
-from smart_nets.zoo.lint.json_text import read_json, texts
+from smart_nets.zoo.lint.json_text import read_texts, texts
 from smart_nets.zoo.lint.layers import fill_macros, lay_over
 from smart_nets.zoo.lint.names import IMPORTS, MONAI
 
@@ -30,7 +30,7 @@ EXPRESSIONS = [
 
 
 def everywhere():
-    return [str(text) for path in CONFIGS for _, text in texts(read_json(path)[0]) if "@" in text]
+    return [str(text) for path in CONFIGS for _, text in texts(read_texts(path)[0]) if "@" in text]
 
 
 def test_references():
@@ -50,8 +50,8 @@ def test_expressions():
 @pytest.mark.parametrize("path", [path for path in CONFIGS if (path.parent / "train.json").exists()], ids=str)
 def test_overlays(path):
     base = path.parent / "train.json"
-    below, _ = lay_over({}, read_json(base)[0], base)
-    tree, faults = lay_over(below, read_json(path)[0], path)
+    below, _ = lay_over({}, read_texts(base)[0], base)
+    tree, faults = lay_over(below, read_texts(path)[0], path)
     assert faults == [] and below == ConfigParser.load_config_files(str(base))  # which stays as it was
     assert tree == ConfigParser.load_config_files([str(base), str(path)])
 
@@ -63,7 +63,7 @@ def test_additions_and_macros(tmp_path, monkeypatch):
     second = {"+a": {"e": 5}, "+d": [4], "a#b": [6], "a::b::0": 7}
     for name, content in (("first.json", first), ("second.json", second)):
         Path(name).write_text(json.dumps(content))
-    own = {name: read_json(Path(name))[0] for name in ("first.json", "second.json")}
+    own = {name: read_texts(Path(name))[0] for name in ("first.json", "second.json")}
     tree, _ = lay_over(lay_over({}, own["first.json"], Path("first.json"))[0], own["second.json"], Path("second.json"))
     parser = ConfigParser(ConfigParser.load_config_files(["first.json", "second.json"]))
     assert tree == parser.get()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.grid import cell_of, expand, grid_of
+from smart_nets.networks.cells import cell_of, expand, grid_of
 
 
 def test_expand_repeats_each_cell_by_hand():

@@ -20,7 +20,7 @@ BROKEN = (OSError, EOFError, ValueError, KeyError, AttributeError, TypeError, In
 
 
 @dataclass
-class Series:
+class DicomSeries:
     """One SeriesInstanceUID of a folder: what it shows, whose it is, and its files in order of their names."""
 
     modality: str
@@ -77,7 +77,7 @@ def read_file(path: Path, *, pixels: bool) -> Dataset:
         return dataset
 
 
-def list_series(folder: Path) -> dict[str, Series]:
+def list_series(folder: Path) -> dict[str, DicomSeries]:
     """SeriesInstanceUID -> series, for all DICOM files that lie in this folder (not below it).
 
     One damaged file makes the folder unusable: it cannot be known to which series it belonged.
@@ -90,11 +90,11 @@ def list_series(folder: Path) -> dict[str, Series]:
         raise InputError(
             "holds no DICOM files", where=folder, expected="a series", found="none", remedy="give its folder"
         )
-    groups: dict[str, Series] = {}
+    groups: dict[str, DicomSeries] = {}
     for path in files:
         header = read_file(path, pixels=False)
         # files of which anonymisation took the UID count as one series; whether they fit is checked by their geometry
         uid = str(header.get("SeriesInstanceUID") or UNNAMED)
-        series = groups.setdefault(uid, Series(str(header.get("Modality", "")), str(header.get("PatientID", ""))))
+        series = groups.setdefault(uid, DicomSeries(str(header.get("Modality", "")), str(header.get("PatientID", ""))))
         series.files.append(path)
     return groups

@@ -17,7 +17,7 @@ from smart_nets.pages.words import are, count
 
 
 @dataclass(frozen=True)
-class Series:
+class LoggedSeries:
     """One logged number over the run: steps (n,) ascending, values (n,) with NaN where it was not a number."""
 
     steps: NDArray[np.int64]
@@ -30,7 +30,7 @@ class Series:
         return (float(finite[:k].mean()), float(finite[-k:].mean())) if len(finite) else (math.nan, math.nan)
 
 
-def read_metrics(path: Path, notes: list[str], counter: str = "step") -> dict[str, Series]:
+def read_metrics(path: Path, notes: list[str], counter: str = "step") -> dict[str, LoggedSeries]:
     """Metric name ("loss", "teacher_entropy/ampd") -> Series; what a reader must know is added to `notes`.
 
     Args:
@@ -92,7 +92,7 @@ def _flatten(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
             yield prefix + name, math.nan if value is None else float(value)
 
 
-def _columns(records: dict[int, dict[str, float]], counter: str) -> dict[str, Series]:
+def _columns(records: dict[int, dict[str, float]], counter: str) -> dict[str, LoggedSeries]:
     """A step that does not log a name (a loss switched off, gradient accumulation) is no point of its series."""
     order = sorted(records)
     names = {name: None for step in order for name in records[step] if name != counter}
@@ -100,11 +100,11 @@ def _columns(records: dict[int, dict[str, float]], counter: str) -> dict[str, Se
     for name in names:
         steps = [step for step in order if name in records[step]]
         values = np.array([records[step][name] for step in steps], dtype=np.float64)
-        columns[name] = Series(np.array(steps, dtype=np.int64), np.where(np.isfinite(values), values, np.nan))
+        columns[name] = LoggedSeries(np.array(steps, dtype=np.int64), np.where(np.isfinite(values), values, np.nan))
     return columns
 
 
-def _gaps(series: dict[str, Series], counter: str) -> Iterator[str]:
+def _gaps(series: dict[str, LoggedSeries], counter: str) -> Iterator[str]:
     for name, one in series.items():
         bad = one.steps[np.isnan(one.values)]
         if len(bad):

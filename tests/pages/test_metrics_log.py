@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import InputError
-from smart_nets.pages.series import Series, read_metrics
+from smart_nets.pages.metrics_log import LoggedSeries, read_metrics
 
 
 def write(path: Path, *lines: object) -> Path:
@@ -84,6 +84,6 @@ def test_bad_files(tmp_path: Path, content: str | None, message: str) -> None:
 
 def test_ends_are_means_of_the_first_and_last_two_percent() -> None:
     values = np.r_[4.0, 2.0, np.zeros(96), 1.0, 5.0, math.nan]  # 100 finite values: 2 % are 2
-    assert Series(np.arange(101), values).ends() == (3.0, 3.0)
-    assert Series(np.arange(2), np.array([7.0, 1.0])).ends() == (7.0, 1.0)
-    assert all(math.isnan(end) for end in Series(np.arange(1), np.array([math.nan])).ends())
+    assert LoggedSeries(np.arange(101), values).ends() == (3.0, 3.0)
+    assert LoggedSeries(np.arange(2), np.array([7.0, 1.0])).ends() == (7.0, 1.0)
+    assert all(math.isnan(end) for end in LoggedSeries(np.arange(1), np.array([math.nan])).ends())
