@@ -261,7 +261,7 @@ def test_the_handler_writes_on_rank_0_only(
     folder = make_classify_run(examples=0)
     engine = Engine(lambda engine, batch: SimpleNamespace(output=batch))
     engine.logger = logging.getLogger("report")
-    ReportHandler(folder / "eval", rank, write_classify_report).attach(engine)
+    ReportHandler(folder / "eval", write_classify_report, rank).attach(engine)
     with caplog.at_level(logging.INFO):
         engine.run([0], max_epochs=1)
     assert (folder / "eval" / "report.html").is_file() == written

@@ -89,9 +89,9 @@ from pathlib import Path
 from smart_nets.scans.files import gz
 from smart_nets.errors import InputError
 packed = gzip.compress(b"x" * 5000)
-assert gz._zlib.__name__ == "zlib" and gz.unpack(packed, 5000, Path("a")) == b"x" * 5000
+assert gz._zlib.__name__ == "zlib" and gz.inflate(packed, 5000, Path("a")) == b"x" * 5000
 for bad in (packed[:-8], packed[:20], packed[:-8] + b"12345678"):
-    try: gz.unpack(bad, 5000, Path("a"))
+    try: gz.inflate(bad, 5000, Path("a"))
     except InputError: continue
     sys.exit(1)
 """
