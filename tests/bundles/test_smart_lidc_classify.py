@@ -154,6 +154,14 @@ def test_few_shot_takes_a_quarter_for_four_times_the_epochs():
     assert parser.get_parsed_content("max_epochs") == 4 * parser["presets"]["tiny"]["max_epochs"]
 
 
+@pytest.mark.parametrize(("weights", "rate"), [("model.pt", 5e-5), (None, 5e-4)])
+def test_few_labels_move_a_pretrained_encoder_slowly(weights, rate):
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / name) for name in ("train.json", "few_shot.json")])
+    parser.update({"preset": "tiny", "encoder_weights": weights})
+    assert parser.get_parsed_content("learning_rate") == pytest.approx(rate)
+
+
 def test_response_runs_with_its_own_phantoms(train, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "smart_nets.classify.lesions.phantoms.SPACING_MM", (4.0, 4.0, 4.0)
