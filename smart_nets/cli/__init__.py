@@ -3,46 +3,59 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
 from typing import Any
 
 import fire
 from fire.decorators import SetParseFn
 
-from smart_nets.cli.check_data import check_data
-from smart_nets.cli.classify import compare_runs, features, probe
-from smart_nets.cli.look import attend, heads
-from smart_nets.cli.zoo import export, install, lint, package, verify
 from smart_nets.errors import ConfigError, show_one_sentence
 
-VERBS: dict[str, Callable[..., Any]] = {
-    "check-data": check_data,
-    "features": features,
-    "probe": probe,
-    "compare": compare_runs,
-    "attend": attend,
-    "heads": heads,
+VERBS = {  # verb: module and function; only the verb that is asked for is imported, since MONAI takes seconds
+    "check-data": ("check_data", "check_data"),
+    "features": ("classify", "features"),
+    "probe": ("classify", "probe"),
+    "compare": ("classify", "compare_runs"),
+    "attend": ("look", "attend"),
+    "heads": ("look", "heads"),
 }
-ZOO: dict[str, Callable[..., Any]] = {verb.__name__: verb for verb in (lint, package, verify, install, export)}
+ZOO = {name: ("zoo", name) for name in ("lint", "package", "verify", "install", "export")}
+Verbs = dict[str, Callable[..., Any]]
 
 
 def main() -> None:
     """Run the verb that the command line names."""
     show_one_sentence()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    _check_flags(sys.argv[1:])
-    for verb in (*VERBS.values(), *ZOO.values()):  # Fire would make a number of a folder called 2024_01
+    arguments = sys.argv[1:]
+    zoo = arguments[:1] == ["zoo"]
+    verbs = _load(ZOO, arguments[1:]) if zoo else _load(VERBS, arguments)
+    _check_flags(verbs, arguments[1:] if zoo else arguments)
+    for verb in verbs.values():  # Fire would make a number of a folder called 2024_01
         texts = [name for name, one in signature(verb).parameters.items() if str(one.annotation).startswith("str")]
         SetParseFn(str, *texts)(verb)
-    fire.Fire({**VERBS, "zoo": ZOO}, name="smart_nets")
+    fire.Fire(
+        {"zoo": verbs} if zoo else verbs if len(verbs) == 1 else {**verbs, "zoo": _load(ZOO, ())}, name="smart_nets"
+    )
 
 
-def _check_flags(arguments: Sequence[str]) -> None:
+def _load(verbs: Mapping[str, tuple[str, str]], arguments: Sequence[str]) -> Verbs:
+    """The verb that the arguments begin with; all, for help, where they name none."""
+    chosen = [name for name in verbs if arguments[:1] == [name]] or list(verbs)
+    return {name: _function(*verbs[name]) for name in chosen}
+
+
+def _function(module: str, name: str) -> Callable[..., Any]:
+    found: Callable[..., Any] = getattr(importlib.import_module(f"smart_nets.cli.{module}"), name)
+    return found
+
+
+def _check_flags(verbs: Verbs, rest: Sequence[str]) -> None:
     """ConfigError for a flag that the verb does not know: Fire would tell only after it has done the work without it."""
-    verbs, rest = (ZOO, arguments[1:]) if arguments[:1] == ["zoo"] else (VERBS, arguments)
     if not rest or rest[0] not in verbs:
         return
     known = list(signature(verbs[rest[0]]).parameters)

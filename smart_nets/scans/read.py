@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import torch
-from monai.data import MetaTensor
 
 from smart_nets.errors import GeometryError, InputError
 from smart_nets.files import check_exists
@@ -19,6 +18,9 @@ from smart_nets.scans.files.nifti import read_nifti
 from smart_nets.scans.files.nrrd import read_nrrd
 from smart_nets.scans.volume import Volume
 from smart_nets.settings import one_of
+
+if TYPE_CHECKING:
+    from monai.data import MetaTensor
 
 NIFTI = (".nii", ".nii.gz")
 NRRD = (".nrrd", ".nhdr")
@@ -44,6 +46,8 @@ def read_scan(
         InputError: the file is missing, damaged, or no CT in HU.
         GeometryError: positions, spacing or orientation cannot be trusted.
     """
+    from monai.data import MetaTensor  # takes seconds to import, which checking a folder of scans need not wait for
+
     scan = read_volume(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth)
     array = np.ascontiguousarray(scan.array, dtype=np.float32)
     meta = {"filename_or_obj": scan.where, "notes": list(scan.notes)}

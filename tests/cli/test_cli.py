@@ -21,7 +21,8 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
         seen.update(scan=scan, output_dir=output_dir, percentile=percentile, strict=strict)
 
     def call(*arguments: str) -> dict[str, Any]:
-        monkeypatch.setattr(cli, "VERBS", {"note": note})
+        monkeypatch.setattr(cli, "VERBS", {"note": ("note", "note")})
+        monkeypatch.setattr(cli, "_function", lambda module, name: note)
         monkeypatch.setattr(sys, "argv", ["smart_nets", "note", *arguments])
         monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # `main` sets its own
         cli.main()
