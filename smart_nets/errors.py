@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from types import TracebackType
 
+LONGEST = 600  # characters of a sentence; what is longer is not read
+CUT = " ... "
+
 
 class SmartError(Exception):
     """Base of all errors a user can cause and mend.
@@ -20,12 +23,32 @@ class SmartError(Exception):
     def __init__(
         self, what: str, *, where: object = "", expected: object = "", found: object = "", remedy: str = ""
     ) -> None:
-        self.what, self.where, self.remedy = what, str(where), remedy
-        self.expected, self.found = str(expected), str(found)
-        facts = [f"{name} {value}" for name, value in (("expected", expected), ("found", found)) if str(value)]
-        head = f"{where}: {what}" if str(where) else what
-        body = f"{head} ({', '.join(facts)})" if facts else head
-        super().__init__(f"{body}; {remedy}." if remedy else f"{body}.")
+        parts = _fitting([_plain(part) for part in (where, what, expected, found, remedy)])
+        self.where, self.what, self.expected, self.found, self.remedy = parts
+        super().__init__(_sentence(*parts))
+
+
+def _sentence(where: str, what: str, expected: str, found: str, remedy: str) -> str:
+    facts = [f"{name} {value}" for name, value in (("expected", expected), ("found", found)) if value]
+    head = f"{where}: {what}" if where else what
+    body = f"{head} ({', '.join(facts)})" if facts else head
+    return f"{body}; {remedy}." if remedy else f"{body}."
+
+
+def _plain(part: object) -> str:
+    """One line that any terminal and file can hold: a damaged header or an odd name may bring anything."""
+    line = " ".join(str(part).split())
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
+
+
+def _fitting(parts: list[str]) -> list[str]:
+    """The parts of a sentence, the longest of them cut in their middle until the sentence can be read."""
+    while (excess := len(_sentence(*parts)) - LONGEST) > 0:
+        longest = max(range(len(parts)), key=lambda index: len(parts[index]))
+        others = max(len(part) for index, part in enumerate(parts) if index != longest)
+        keep = max(len(parts[longest]) - excess - len(CUT), min(others, len(parts[longest]) // 2), 2)
+        parts[longest] = parts[longest][: keep - keep // 2] + CUT + parts[longest][-(keep // 2) :]
+    return parts
 
 
 class InputError(SmartError):

@@ -61,6 +61,9 @@ def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
     except (OSError, MemoryError) as error:
         expected, remedy = "a readable scan that fits into memory", "check disk and memory, or use fewer workers"
         fault = InputError("cannot be read", where=candidate.name, expected=expected, found=error, remedy=remedy)
+    except Exception as error:  # one scan never ends the check of all others
+        found, remedy = f"{type(error).__name__}: {error}", "export or convert the scan again"
+        fault = InputError("cannot be checked", where=candidate.name, found=found, remedy=remedy)
     return {"reason": str(fault), "fault": fault.what, "kind": type(fault).__name__}
 
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from smart_nets.errors import InputError, SmartError
 from smart_nets.lists.find import Candidate, find
-from smart_nets.scans.checks import is_label_map
 from smart_nets.scans.files.nifti import data_bytes, read_header
+from smart_nets.scans.hounsfield import is_label_map
 from smart_nets.scans.read import NIFTI, read_stored
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 import torch
 
-from smart_nets.errors import GeometryError, InputError
+from smart_nets.errors import GeometryError, InputError, SmartError
 from smart_nets.files import check_exists
 from smart_nets.scans import checks
 from smart_nets.scans.dicom.series import is_dicom, read_dicom
@@ -16,6 +16,7 @@ from smart_nets.scans.dicom.tilt import straighten
 from smart_nets.scans.files.metaimage import read_metaimage
 from smart_nets.scans.files.nifti import read_nifti
 from smart_nets.scans.files.nrrd import read_nrrd
+from smart_nets.scans.hounsfield import check_hu
 from smart_nets.scans.volume import Volume
 from smart_nets.settings import one_of
 
@@ -31,7 +32,13 @@ Tilt = Literal["refuse", "correct"]
 
 
 def read_scan(
-    path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
+    path: str | Path,
+    *,
+    series: str | None = None,
+    volume: int | None = None,
+    tilt: Tilt = "refuse",
+    min_depth: int = 2,
+    hu_offset: float = 0.0,
 ) -> MetaTensor:
     """A CT as float32 HU (1, X, Y, Z) in RAS, with its affine and the notes of what was repaired.
 
@@ -41,6 +48,7 @@ def read_scan(
         volume: which volume of a 4-D file.
         tilt: whether a gantry tilt is refused, or corrected by shifting the slices.
         min_depth: fewest slices on any axis.
+        hu_offset: added to every voxel, for files that store HU + 1024 without saying so (-1024).
 
     Raises:
         InputError: the file is missing, damaged, or no CT in HU.
@@ -48,30 +56,44 @@ def read_scan(
     """
     from monai.data import MetaTensor  # takes seconds to import, which checking a folder of scans need not wait for
 
-    scan = read_volume(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth)
+    scan = read_volume(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth, hu_offset=hu_offset)
     array = np.ascontiguousarray(scan.array, dtype=np.float32)
     meta = {"filename_or_obj": scan.where, "notes": list(scan.notes)}
     return MetaTensor(torch.from_numpy(array)[None], affine=torch.from_numpy(scan.affine), meta=meta)
 
 
 def read_volume(
-    path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
+    path: str | Path,
+    *,
+    series: str | None = None,
+    volume: int | None = None,
+    tilt: Tilt = "refuse",
+    min_depth: int = 2,
+    hu_offset: float = 0.0,
 ) -> Volume:
     """As `read_scan`, in the numeric type of the file and without a copy: for code that goes on computing."""
-    return read_checked(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth).to_ras()
+    return read_checked(
+        path, series=series, volume=volume, tilt=tilt, min_depth=min_depth, hu_offset=hu_offset
+    ).to_ras()
 
 
 def read_checked(
-    path: str | Path, *, series: str | None = None, volume: int | None = None, tilt: Tilt = "refuse", min_depth: int = 2
+    path: str | Path,
+    *,
+    series: str | None = None,
+    volume: int | None = None,
+    tilt: Tilt = "refuse",
+    min_depth: int = 2,
+    hu_offset: float = 0.0,
 ) -> Volume:
     """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid."""
     one_of("tilt", tilt, get_args(Tilt))
     scan = checks.check_shape(read_stored(Path(path), series), volume, min_depth)
     shear = checks.check_affine(scan)
     if shear <= checks.TILT_TOLERANCE:
-        return checks.check_hu(scan)
+        return check_hu(scan, hu_offset)
     if tilt == "correct":
-        return straighten(checks.check_hu(scan))
+        return straighten(check_hu(scan, hu_offset))
     what = f"axes are sheared by {shear:.1f} degrees (gantry tilt)"
     remedy = "give tilt='correct' to shift the slices back"
     found = f"{shear:.1f} degrees"
@@ -92,5 +114,10 @@ def read_stored(path: Path, series: str | None = None) -> Volume:
         raise InputError(
             "cannot be read", where=path, expected="a readable file", found=found, remedy=remedy
         ) from error
+    except (SmartError, MemoryError):
+        raise
+    except Exception as error:  # whatever a library says of one file is that file's refusal, and no other's
+        found, remedy = f"{type(error).__name__}: {error}", "export or convert the scan again"
+        raise InputError("cannot be read", where=path, expected="a sound file", found=found, remedy=remedy) from error
     expected, found, remedy = ", ".join(FILES) + " or DICOM", path.suffix or "no extension", "convert it"
     raise InputError("is no image format that is read here", where=path, expected=expected, found=found, remedy=remedy)

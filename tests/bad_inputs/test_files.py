@@ -171,7 +171,7 @@ def test_row_20_a_bad_voxel_is_repaired_and_counted(made, tmp_path, bad):
 def test_row_24_mr_without_a_modality(made, tmp_path):
     rng = np.random.default_rng(0)
     voxels = np.where(made.ct() > -500, rng.gamma(4, 90, made.ct().shape), 0).astype(np.int16)
-    with pytest.raises(SmartError, match="no CT at all, perhaps MR"):
+    with pytest.raises(SmartError, match="no voxel below water, perhaps MR"):
         read_scan(made.nifti(voxels, tmp_path / NAME))
 
 
