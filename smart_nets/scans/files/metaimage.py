@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from smart_nets.errors import InputError
-from smart_nets.scans.files.voxels import COPY_AGAIN, array_from, no_place
+from smart_nets.scans.files.voxels import COPY_AGAIN, array_from, no_place, once
 from smart_nets.scans.volume import Volume, lps_to_ras
 
 TYPES = {
@@ -34,8 +34,9 @@ def read_metaimage(path: Path) -> Volume:
         raise InputError("is no MetaImage file", where=path, expected="NDims first", found=found, remedy=COPY_AGAIN)
     end = len(content) if end < 0 else end
     pairs = (line.partition("=") for line in content[:end].decode("utf-8", "replace").splitlines())
-    fields = {name.strip(): value.strip() for name, _, value in pairs}
+    fields = once(((name.strip(), value.strip()) for name, _, value in pairs), path)
     try:
+        beside = fields[LAST_FIELD.decode()]
         dtype = np.dtype(TYPES[fields["ElementType"]])
         big = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
         dtype = dtype.newbyteorder(">" if _true(big) else "<")
@@ -44,12 +45,12 @@ def read_metaimage(path: Path) -> Volume:
             raise ValueError(f"NDims {fields['NDims']}, DimSize {shape}")
         if int(fields.get("ElementNumberOfChannels", "1")) != 1 or int(fields.get("HeaderSize", "0")):
             raise ValueError("several channels or a foreign header")
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, OverflowError) as error:
         what = "MetaImage header is damaged or of a kind that is not read"
         expected = "NDims, DimSize, ElementType, one channel"
         raise InputError(what, where=path, found=error, remedy="save it as NIfTI", expected=expected) from error
     packing = "zlib" if _true(fields.get("CompressedData", "False")) else "raw"
-    array = array_from(_voxels(fields["ElementDataFile"], content[end + 1 :], path), packing, dtype, shape, path)
+    array = array_from(_voxels(beside, content[end + 1 :], path), packing, dtype, shape, path)
     return Volume(array, lps_to_ras(_affine(fields, min(len(shape), 3), path)), str(path))
 
 
@@ -76,7 +77,8 @@ def _affine(fields: dict[str, str], axes: int, path: Path) -> np.ndarray:
         "origin": ("Offset", "Position", "Origin"),
         "directions": ("TransformMatrix", "Rotation", "Orientation"),
     }
-    found = {key: next((fields[name] for name in choice if name in fields), "") for key, choice in names.items()}
+    told = once(((key, fields[name]) for key, choice in names.items() for name in choice if name in fields), path)
+    found = {key: told.get(key, "") for key in names}
     try:
         numbers = {key: np.array(text.split(), dtype=float) for key, text in found.items()}
         dimension = len(numbers["spacing"])

@@ -8,14 +8,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from smart_nets.errors import GeometryError, InputError
+from smart_nets.errors import InputError
 from smart_nets.scans.files import gz
-from smart_nets.scans.files.voxels import CONVERT_AGAIN, COPY_AGAIN
+from smart_nets.scans.files.nifti_affine import Header, affine_of
+from smart_nets.scans.files.voxels import COPY_AGAIN
 from smart_nets.scans.volume import Volume
 
 HEADER_BYTES = 540  # of NIfTI-2; NIfTI-1 needs 348
-UNIT_IN_MM = {"unknown": 1.0, "mm": 1.0, "micron": 1e-3, "meter": 1e3}
-Header = nib.Nifti1Header | nib.Nifti2Header
 
 
 def read_header(path: Path) -> Header:
@@ -46,8 +45,7 @@ def _parse_header(start: bytes, path: Path) -> Header:
         )
     try:
         header: Header = kind.from_fileobj(io.BytesIO(start[:size]))
-        # what is used later is parsed now, where damage can be told
-        header.get_best_affine(), header.get_xyzt_units(), header.get_slope_inter()
+        header.get_xyzt_units(), header.get_slope_inter()  # parsed now, where damage can be told
         if data_bytes(header)[0] < size:
             raise ValueError(f"voxels begin at byte {data_bytes(header)[0]}")
         if any(int(length) < 1 for length in header.get_data_shape()):
@@ -70,7 +68,7 @@ def read_nifti(path: Path) -> Volume:
 
     Raises:
         InputError: damaged, too short, or no NIfTI file.
-        GeometryError: the header has no orientation, or two that contradict each other.
+        GeometryError: see `affine_of`.
     """
     content = path.read_bytes()
     header = _parse_header(content, path)
@@ -86,26 +84,5 @@ def read_nifti(path: Path) -> Volume:
     slope, intercept = header.get_slope_inter()
     if slope is not None and (slope, intercept) != (1.0, 0.0):
         array = (array * np.float64(slope) + np.float64(intercept)).astype(np.float32)
-    return Volume(array, _affine_mm(header, path), str(path))
-
-
-def _affine_mm(header: Header, path: Path) -> np.ndarray:
-    qform, sform = int(header["qform_code"]), int(header["sform_code"])
-    if not qform and not sform:
-        what = "the header has no orientation, so left and right are unknown"
-        expected = "qform_code or sform_code above 0"
-        raise GeometryError(what, where=path, expected=expected, found="both 0", remedy=CONVERT_AGAIN)
-    affine = np.array(header.get_best_affine(), dtype=np.float64)
-    unit = header.get_xyzt_units()[0]
-    if unit not in UNIT_IN_MM:
-        remedy = "correct the header"
-        raise GeometryError("unknown unit of length", where=path, expected="mm", found=unit, remedy=remedy)
-    affine[:3] *= UNIT_IN_MM[unit]
-    if qform and sform and np.isfinite(affine).all():
-        axes = ["".join(nib.aff2axcodes(form)) for form in (header.get_qform(), header.get_sform())]
-        if axes[0] != axes[1]:
-            what = "the header has two orientations that contradict each other"
-            found = f"qform {axes[0]}, sform {axes[1]}"
-            expected = f"qform and sform alike, qform says {axes[0]}"
-            raise GeometryError(what, where=path, found=found, remedy=CONVERT_AGAIN, expected=expected)
-    return affine
+    affine, notes = affine_of(header, path)
+    return Volume(array, affine, str(path), notes)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from smart_nets.errors import InputError
-from smart_nets.scans.files.voxels import COPY_AGAIN, array_from, no_place
+from smart_nets.errors import GeometryError, InputError
+from smart_nets.scans.files.voxels import CONVERT_AGAIN, COPY_AGAIN, array_from, no_place, once
 from smart_nets.scans.volume import Volume
 
 TYPES = {
@@ -46,7 +46,7 @@ def read_nrrd(path: Path) -> Volume:
         raise InputError("is no NRRD file", where=path, expected="NRRD first", found=found, remedy=COPY_AGAIN)
     blank = re.search(rb"\r?\n\r?\n|$", content)  # an empty line ends the header
     end, begin = blank.span() if blank else (len(content), len(content))
-    fields = dict(_fields(content[:end].decode("utf-8", "replace")))
+    fields = once(_fields(content[:end].decode("utf-8", "replace")), path)
     try:
         code = CODES[fields["type"].lower()]
         order = "" if code.endswith("1") else {"little": "<", "big": ">"}[fields["endian"].lower()]
@@ -98,10 +98,24 @@ def _affine(fields: dict[str, str], dimension: int, path: Path) -> tuple[np.ndar
     if signs is None or len(directions) != dimension or len(columns) not in (2, 3) or len(origin) != 3:
         found = f"{fields.get('space', 'no space')}, {fields.get('space directions', 'no directions')}"
         raise no_place(path, "space RAS, LAS or LPS, space directions and space origin", found)
+    _check_lengths(fields, np.linalg.norm(columns, axis=1), plain, path)
     affine = np.eye(4)
     affine[:3, : len(columns)] = np.array(columns).T
     affine[:3, 3] = origin
     return np.diag([*signs, 1.0]) @ affine, plain
+
+
+def _check_lengths(fields: dict[str, str], lengths: np.ndarray, plain: list[int], path: Path) -> None:
+    """Lengths and units that are told beside the directions must agree with them."""
+    units = set(re.findall(r'"([^"]*)"', fields.get("space units", ""))) - {"mm", "millimeter", "millimeters", ""}
+    if units:
+        what, remedy = "unknown unit of length", "correct the header"
+        raise GeometryError(what, where=path, expected="mm", found=", ".join(sorted(units)), remedy=remedy)
+    told = [word for axis, word in enumerate(fields.get("spacings", "").split()) if axis not in plain]
+    spacings = np.array([float(word) for word in told]) if told else lengths
+    if len(spacings) != len(lengths) or (np.abs(spacings - lengths) > 0.01 * lengths).any():  # NaN: not told
+        what, found = "the header has two sizes of voxels", f"spacings {told}, directions {lengths.round(4).tolist()}"
+        raise GeometryError(what, where=path, expected="one size", found=found, remedy=CONVERT_AGAIN)
 
 
 def _vector(text: str) -> list[float]:

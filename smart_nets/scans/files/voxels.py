@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,20 @@ def array_from(content: bytes, packing: str, dtype: np.dtype, shape: Sequence[in
             remedy=COPY_AGAIN,
         )
     return np.frombuffer(content, dtype, size // dtype.itemsize).reshape(shape, order="F")
+
+
+def once(pairs: Iterable[tuple[str, str]], where: Path) -> dict[str, str]:
+    """Fields of a header, each of which may stand there once.
+
+    Raises:
+        InputError: a field stands there twice, with two values.
+    """
+    fields: dict[str, str] = {}
+    for name, value in pairs:
+        if fields.setdefault(name, value) != value:
+            what, found = f"the header says {name} twice", f"{fields[name]} and {value}"
+            raise InputError(what, where=where, expected="one value", found=found, remedy=CONVERT_AGAIN)
+    return fields
 
 
 def no_place(where: Path, expected: str, found: str) -> GeometryError:

@@ -179,3 +179,30 @@ def test_itk_reads_the_real_files_the_same(real_ct: Path):
         np.testing.assert_array_equal(ours.array, itk.array_from_image(image).T)
         steps = itk.array_from_matrix(image.GetDirection()) * np.array(image.GetSpacing())
         np.testing.assert_allclose(np.diag([-1, -1, 1]) @ ours.affine[:3, :3], steps)
+
+
+@pytest.mark.parametrize("twice", ["sizes: 3 2 4", "type: float", "space: RAS"])
+def test_a_field_told_twice_is_no_header_of_nrrd(tmp_path, twice):
+    path = nrrd(tmp_path, packed())
+    path.write_bytes(path.read_bytes().replace(b"# a comment", twice.encode()))
+    with pytest.raises(InputError, match=f"the header says {twice.partition(':')[0]} twice"):
+        read_nrrd(path)
+
+
+@pytest.mark.parametrize(("first", "name"), [("DimSize = 3 2 4", "DimSize"), ("Position = 0 0 0", "origin")])
+def test_a_field_told_twice_is_no_header_of_metaimage(tmp_path, first, name):
+    path = meta(tmp_path, packed())
+    path.write_bytes(first.encode() + b"\n" + path.read_bytes())
+    with pytest.raises(InputError, match=f"the header says {name} twice"):
+        read_metaimage(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"spacings": "1 1 1"}, "two sizes of voxels"), ({"space_units": '"m" "m" "m"'}, "unknown unit of length")],
+)
+def test_lengths_beside_the_directions_must_agree(tmp_path, change, said):
+    with pytest.raises(GeometryError, match=said):
+        read_nrrd(nrrd(tmp_path, packed(), **change))
+    agreeing = nrrd(tmp_path, packed(), spacings="NaN 1.5 3", space_units='"mm" "mm" "mm"')
+    assert np.allclose(read_nrrd(agreeing).affine, AFFINE)
