@@ -55,7 +55,7 @@ def _sform(header: Header) -> np.ndarray:
 
 
 def _qform(header: Header) -> np.ndarray:
-    header.quaternion_threshold = -ROUNDED
+    header.quaternion_threshold = np.float64(-ROUNDED)
     try:
         return np.array(header.get_qform(), dtype=np.float64)
     except (nib.spatialimages.HeaderDataError, ValueError):
