@@ -100,7 +100,7 @@ class Predictions:
 def _cell(row: Row, column: str) -> str | float:
     if column == "patient":
         return row.text(column)
-    return np.nan if column == "size_mm" and not row.cells[column] else row.number(column)
+    return np.nan if column == "size_mm" and not row.has(column) else row.number(column)
 
 
 def _check(table: dict[str, NDArray[Any]], place: Callable[[int, str], str]) -> None:

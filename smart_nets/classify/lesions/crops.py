@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from smart_nets.classify.lesions.place import Item, lesion_place
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.store import CachedScan, EntryStore
 from smart_nets.optional import bar
-from smart_nets.scans.labels import read_labels
 from smart_nets.scans.read import read_volume
 from smart_nets.scans.resample import sample_on
 from smart_nets.scans.volume import AIR, Volume
@@ -22,8 +22,6 @@ from smart_nets.scans.volume import AIR, Volume
 logger = logging.getLogger(__name__)
 VERSION = 1  # raise when what is cut changes
 HIGHEST = 3071  # HU, the highest value a scanner's 12 bits hold
-
-Item = Mapping[str, Any]
 
 
 def crop_lesion(scan: Volume, centre: Sequence[float], size: Sequence[int], spacing: Sequence[float]) -> Volume:
@@ -43,40 +41,12 @@ def crop_lesion(scan: Volume, centre: Sequence[float], size: Sequence[int], spac
         ends = np.array([[0, 0, 0, 1], [*np.array(scan.array.shape) - 1, 1]])
         low, high = np.round(np.sort((scan.affine @ ends.T)[:3], axis=1).T, 1)
         expected, found = f"a centre in RAS mm, between {low} and {high}", np.round(centre, 1)
-        remedy = "check the centre, and that x and y are not in LPS (signs swapped)"
+        remedy = "check the centre, and give coordinates: LPS if x and y count to the left and to the back"
         what = "lesion lies outside its scan"
         raise InputError(what, where=scan.where, expected=expected, found=found, remedy=remedy)
     affine = np.diag([*spacing, 1.0])
     affine[:3, 3] = np.asarray(centre) - np.asarray(spacing) * (np.asarray(size) - 1) / 2
     return replace(scan, array=sample_on(scan, affine, size, AIR), affine=affine)
-
-
-def lesion_place(item: Item, scan: Volume) -> tuple[list[float], float]:
-    """Centre in RAS mm and diameter in mm (NaN if unknown) of a lesion.
-
-    The centre is "centre_mm", else the centroid of "mask", else the middle of the image, which is right for images that
-    were cut around a lesion. The diameter is "diameter_mm", else that of a ball of the mask's volume.
-
-    Raises:
-        InputError: the mask is empty or damaged. GeometryError: it lies on another grid than the scan.
-    """
-    centre, diameter = item.get("centre_mm"), item.get("diameter_mm")
-    if item.get("mask") and (centre is None or diameter is None):
-        inside = np.argwhere(read_labels(item["mask"], scan) > 0)
-        if not len(inside):
-            remedy = "correct the mask, or leave the lesion out"
-            raise InputError("lesion mask is empty", where=item["mask"], expected="voxels above 0", remedy=remedy)
-        volume = len(inside) * abs(np.linalg.det(scan.affine[:3, :3]))
-        diameter = (6 * volume / math.pi) ** (1 / 3) if diameter is None else diameter
-        centre = _to_mm(scan, inside.mean(axis=0)) if centre is None else centre
-    if centre is None:
-        centre = _to_mm(scan, (np.array(scan.array.shape) - 1) / 2)
-    return [float(value) for value in centre], math.nan if diameter is None else float(diameter)
-
-
-def _to_mm(scan: Volume, index: np.ndarray) -> list[float]:
-    point: list[float] = (scan.affine @ [*index, 1.0])[:3].tolist()
-    return point
 
 
 class LesionCrops:
@@ -126,8 +96,7 @@ class LesionCrops:
         return self._get(item, _LastScan())
 
     def _place(self, item: Item, scan: _LastScan) -> tuple[list[float], float]:
-        known = item.get("centre_mm") is not None and (item.get("diameter_mm") is not None or not item.get("mask"))
-        if known:
+        if item.get("centre_mm") is not None and not item.get("mask"):  # a mask is compared with the centre
             diameter = item.get("diameter_mm")
             return [float(value) for value in item["centre_mm"]], math.nan if diameter is None else float(diameter)
         return lesion_place(item, scan.read(item))

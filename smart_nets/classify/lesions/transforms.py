@@ -10,7 +10,8 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from smart_nets.classify.lesions.crops import LesionCrops, crop_lesion, lesion_place
+from smart_nets.classify.lesions.crops import LesionCrops, crop_lesion
+from smart_nets.classify.lesions.place import lesion_place
 from smart_nets.scans.resample import sample_on
 from smart_nets.scans.volume import Volume
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from smart_nets.classify.lesions.csv_list import read_lesions
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 from smart_nets.phantom import make_dataset
 
 HEADER = "patient_id,image,label,mask,x,y,z,split,age,smoker\n"
-ROWS = "p1,a b.nii,1,m.nii,1.5,-20,30,training,63,yes\np2,ü.nii,0,,,,,test,,no\n"
+ROWS = "p1,a b.nii,1,m.nii,1.5,-20,30,training,63,yes\np2,ü.nii,0,m.nii,,,,test,,no\n"
 
 
 @pytest.fixture
@@ -42,10 +42,20 @@ def test_all_columns(table, tmp_path):
         "patient_id": "p2",
         "image": str(tmp_path / "ü.nii"),
         "label": 0,
+        "mask": str(tmp_path / "m.nii"),
         "split": "test",
         "age": None,
         "smoker": "no",
     }
+
+
+def test_coordinates_and_labels_of_masks(table):
+    header = "patient_id,image,label,mask,mask_label,x,y,z\n"
+    path = table(header + "p1,a b.nii,1,m.nii,2,1.5,-20,30\np1,a b.nii,0,m.nii,3,,,\n")
+    first, second = read_lesions(path, coordinates="LPS")
+    assert first["centre_mm"] == [-1.5, 20, 30] and (first["mask_label"], second["mask_label"]) == (2, 3)
+    with pytest.raises(ConfigError, match=r"coordinates: is not known .expected RAS or LPS, found lps"):
+        read_lesions(path, coordinates="lps")
 
 
 GERMAN = (HEADER + ROWS).replace(",", ";").replace("1.5", "1,5")
@@ -82,9 +92,19 @@ def test_spreadsheets_dialects_read_the_same(table, text):
         ("patient_id,image,label\np1,a b.nii,benign\n", "line 2, column label: cell is no number .*found benign"),
         ("patient_id,image,label\np1,a b.nii,0.5\n", "column label: no such class"),
         ("patient_id,image,label\np1,a b.nii,2\n", "column label: no such class .expected 0 to 1, found 2"),
-        (HEADER + "p1,a b.nii,1,,1,2,,,,\n", "column z: cell is empty"),
-        (HEADER + "p1,a b.nii,1,,1,2,nan,,,\n", "column z: cell is no number"),
+        (HEADER + "p1,a b.nii,1,,1,2,,,,\n", "line 2, column z: row has half a place .*found nothing"),
+        (HEADER + "p1,a b.nii,1,m.nii,1,2,nan,,,\n", "line 2, column z: row has half a place .*found nan"),
         (HEADER + 'p1,"a b.nii,1\n', "is no table"),
+        (HEADER + "p1,a b.nii,1,,,,,,,\n", "line 2, column x: lesion has no place .*write middle in a column place"),
+        (
+            "patient_id,image,label,mask\np1,a b.nii,1,m.nii\np1,a b.nii,0,\n",
+            "line 3, column mask: lesion has no place",
+        ),
+        ("patient_id,image,label,place\np1,a b.nii,1,centre\n", "line 2, column place: place is not known"),
+        ("patient_id,image,label,mask,place\np1,a b.nii,1,m.nii,middle\n", "column place: row tells its place twice"),
+        ("patient_id,image,label,mask_label\np1,a b.nii,1,2\n", "column mask: lesion has no place|no mask"),
+        ("patient_id,image,label,mask,mask_label\np1,a b.nii,1,m.nii,0\n", "mask_label: is no value of a mask"),
+        ("patient_id,image,label,mask,mask_label\np1,a b.nii,1,m.nii,1.5\n", "mask_label: is no value of a mask"),
     ],
 )
 def test_faults_are_told_with_line_and_column(table, text, message):

