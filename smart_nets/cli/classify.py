@@ -27,6 +27,7 @@ def features(
     cache_dir: str | None = None,
     rule: str = "median",
     feature: Literal["cls", "pooled", "stages", "all"] = "all",
+    coordinates: Literal["RAS", "LPS"] = "RAS",
 ) -> None:
     """Write the frozen features of lesions, or of whole scans, to one .npz file.
 
@@ -40,6 +41,7 @@ def features(
         cache_dir: for prepared voxels; default a folder beside the output.
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
         feature: which to write: "cls", "pooled" (mean of the last stage), "stages" (means and spreads of all), or "all".
+        coordinates: of x, y, z in a table of lesions: "RAS" as a NIfTI affine counts, or "LPS" as DICOM and ITK do.
     """
     data, output = str(data), str(output)  # Fire makes a number of a name such as 5
     model = str(model or shipped_model())
@@ -51,9 +53,11 @@ def features(
     cache = cache_dir or str(Path(output).with_suffix("")) + "_cache"
     steps = None if spacing is None else [spacing] * 3
     sides = None if crop is None else [crop] * 3
-    found = features_of(data, model, cache, steps, sides, rule, feature)
+    found = features_of(data, model, cache, steps, sides, rule, feature, coordinates)
     save_features(output, found)
     kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
+    if "places" in found.card:
+        print(f"places: {found.card['places']}")
     print(f"{len(found.rows):,} rows of {len(set(found.patients.tolist())):,} patients: {kinds}\nfeatures: {output}")
 
 

@@ -86,8 +86,10 @@ def encoder_facts(weights: str | Path | None) -> str | dict[str, Any]:
     return {"file": Path(weights).name, **{name: card.get(name) for name in ("sha256", "epochs", "data")}}
 
 
-def evaluation_record(path: str | Path, card: Mapping[str, Any], lesions: Items, source: str | None) -> None:
-    """run.json of an evaluation: the model as its card tells, and the data it is judged on.
+def evaluation_record(
+    path: str | Path, card: Mapping[str, Any], lesions: Items, source: str | None, places: str = ""
+) -> None:
+    """run.json of an evaluation: the model as its card tells, the data it is judged on, and where `places` come from.
 
     Raises:
         CheckpointError: the card does not tell which lesions the model was trained on.
@@ -108,6 +110,7 @@ def evaluation_record(path: str | Path, card: Mapping[str, Any], lesions: Items,
         "model": {name: card.get(name) for name in model},
         "classify": {"split_mode": card["split"]["mode"], "fold": card["split"]["fold"]},
         "data": data_facts(lesions, source),
+        **({"lesions": {"places": places}} if places else {}),
     }
     write_json(path, {**facts, "versions": versions(), "hardware": hardware()})
 

@@ -64,6 +64,7 @@ def test_features_then_probe(verb, data):
         "--crop",
         "32",
     )
+    assert "places: 16 by x, y, z (RAS mm)\n" in said
     assert "16 rows of 8 patients" in said and "cls (48), pooled (192), stages (552)" in said
     table = read_features(data / "out" / "features.npz")
     assert (table.card["spacing"], table.card["crop_size"]) == ([1.0] * 3, [32] * 3)  # not the card's 2 mm and 64

@@ -75,9 +75,10 @@ def test_the_record_of_an_evaluation(tmp_path):
         "margin": 2,
         "split": {"mode": "lesion", "folds": 3, "fold": 1, "seed": 0, "lesions": "f00"},
     }
-    evaluation_record(tmp_path / "new" / "run.json", card, lesions(0, 1), "/data/lidc.csv")
+    evaluation_record(tmp_path / "new" / "run.json", card, lesions(0, 1), "/data/lidc.csv", "2 by mask")
     record = json.loads((tmp_path / "new" / "run.json").read_text())
     assert record["classes"] == ["benign", "malignant"] and record["data"]["source"] == "lidc.csv"
+    assert record["lesions"] == {"places": "2 by mask"}
     assert record["classify"] == {"split_mode": "lesion", "fold": 1}
     assert record["model"] == {
         name: card[name] for name in ("sha256", "feature", "spacing", "crop_size", "hu_window", "epochs", "parameters")

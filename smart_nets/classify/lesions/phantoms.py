@@ -8,6 +8,7 @@ from typing import Any
 
 from smart_nets.classify.lesions.csv_list import read_lesions
 from smart_nets.classify.lesions.lists import lesion_list
+from smart_nets.errors import ConfigError
 from smart_nets.phantom import make_dataset
 from smart_nets.training.distributed import main_first
 
@@ -38,4 +39,8 @@ def find_lesions(
     """The lesions of a source, with the options of `lesion_list`; without one those of phantoms, which rank 0 makes first."""
     if source:
         return lesion_list(source, **options)
+    if options.get("coordinates", "RAS") != "RAS":
+        raise ConfigError(
+            "phantoms are in RAS", where="coordinates", found=options["coordinates"], remedy="leave it out"
+        )
     return main_first(lambda: phantom_lesions(folder, patients, task))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from smart_nets.classify.lesions.crops import LesionCrops
 from smart_nets.classify.lesions.lists import is_lesion_source, lesion_list
+from smart_nets.classify.lesions.place import places_told
 from smart_nets.errors import ConfigError
 from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.manifest import datalist
@@ -41,6 +42,7 @@ def features_of(
     crop_size: Sequence[int] | None = None,
     rule: str = "median",
     feature: str = "all",
+    coordinates: str = "RAS",
 ) -> Features:
     """Frozen features of every lesion of a lesion source (`lesion_list`), or of every scan of a folder or manifest.
 
@@ -53,6 +55,7 @@ def features_of(
         spacing, crop_size: mm and voxels; those of the card when not given.
         rule: how LIDC's ratings become labels.
         feature: "cls", "pooled", "stages" or "all".
+        coordinates: of x, y, z in a table of lesions, "RAS" or "LPS".
 
     Raises:
         InputError, GeometryError: data that cannot be used. CheckpointError: a model that cannot.
@@ -69,9 +72,12 @@ def features_of(
     if feature != "all":
         check_kind(feature, encoder.has_attention)
     if is_lesion_source(Path(data)):
-        items = LesionCrops(cache_dir, size, steps).prepare(lesion_list(data, rule))
+        lesions = lesion_list(data, rule, coordinates=coordinates)
+        items = LesionCrops(cache_dir, size, steps).prepare(lesions)
         vectors = _of_lesions(encoder, items, LesionCrops(cache_dir, size, steps), window)
+        places = {"places": places_told(lesions, coordinates)}
     else:
+        places = {}
         items = [{"row": row, **item} for row, item in enumerate(datalist(data))]
         vectors = _of_scans(encoder, items, VolumeCache(cache_dir, steps), size, window)
     labels = [item.get("label") for item in items]
@@ -82,7 +88,7 @@ def features_of(
         patients=np.array([pseudonym(str(item["patient_id"])) for item in items]),
         sizes=np.array([item.get("size_mm", math.nan) for item in items], dtype=float),
         labels=None if None in labels else np.array(labels),
-        card={"model": Path(model).name, "sha256": card.get("sha256"), **grid, "hu_window": window},
+        card={"model": Path(model).name, "sha256": card.get("sha256"), **grid, "hu_window": window, **places},
     )
 
 

@@ -16,7 +16,18 @@ from smart_nets.statistics.predictions import Predictions
 
 COMMAND = "python -m monai.bundle run --config_file bundles/smart_lidc_classify/configs/train.json"
 OPTIONS = (
-    *("split_mode", "folds", "fold", "train_fraction", "subset_seed", "rule", "feature", "frozen", "seed"),
+    *(
+        "split_mode",
+        "folds",
+        "fold",
+        "train_fraction",
+        "subset_seed",
+        "rule",
+        "coordinates",
+        "feature",
+        "frozen",
+        "seed",
+    ),
     *("max_epochs", "learning_rate", "head_learning_rate", "spacing", "hu_window"),
 )
 """Settings that make a run of this kind what it is, by the names the bundle gives them."""
@@ -54,6 +65,7 @@ def data_section(run: ClassifyRun) -> str:
     rows = [(name, f"{lesions[key]:,}") for key, name in names if key in lesions]
     rows += [(f"left out: {reason}", f"{number:,}") for reason, number in (lesions.get("left_out") or {}).items()]
     blocks = [("Given and used", page.grid(("", "lesions"), rows))] if rows else []
+    blocks += [("Places", page.grid(("", ""), [("lesions", lesions["places"])]))] if "places" in lesions else []
     names = (("training", "training"), ("validation", "test"))
     parts = [(name, lesions[key]) for key, name in names if lesions.get(key)]
     if parts:

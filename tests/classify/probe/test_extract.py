@@ -79,6 +79,7 @@ def test_lesions_have_the_features_of_the_cubes_around_them(scans, model, tmp_pa
         "spacing": [1.5] * 3,
         "crop_size": [32] * 3,
         "hu_window": (-1000.0, 400.0),
+        "places": "3 by x, y, z (RAS mm)",
     }
 
 
