@@ -82,7 +82,7 @@ def real_fields() -> Fields | None:
     if not folder or not (Path(folder) / REAL).is_file():
         print(f"real fields are left out: no {REAL} in the folder that SMART_REAL_DATA names")
         return None
-    return read_fields(Path(folder) / REAL, SPACING)
+    return read_fields(Path(folder) / REAL, SPACING, "RAS")
 
 
 def steps_of(folder: Path) -> dict[int, Path]:

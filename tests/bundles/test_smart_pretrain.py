@@ -111,11 +111,13 @@ def test_evaluation_writes_the_accuracy(trained, tmp_path):
 
 
 def test_evaluation_on_real_organ_crops(trained, tmp_path, real_ct):
+    with np.load(real_ct / "organ_fields_dev.npz") as fields:  # 192 mm a side, which it does not tell itself
+        np.savez(tmp_path / "fields.npz", **fields, spacing=4.0)
     run(
         config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
-        output_dir=str(tmp_path), dataset_dir=str(real_ct / "organ_crops_dev.npz"),
+        output_dir=str(tmp_path), dataset_dir=str(tmp_path / "fields.npz"), orientation="RAS",
     )  # fmt: skip
-    assert json.loads((tmp_path / "knn.json").read_text())["cls"]["crops"] == 31
+    assert json.loads((tmp_path / "knn.json").read_text())["cls"]["crops"] == 45
 
 
 @pytest.mark.parametrize("source", ["phantoms", "file"])
@@ -125,7 +127,7 @@ def test_evaluation_beside_floors(trained, tmp_path, source):
     if source == "file":
         noise = np.random.default_rng(0).integers(-100, 100, (4, 36, 36, 36)).astype(np.int16)
         np.savez(tmp_path / "fields.npz", x=noise, organ=np.array(["liver", "lung"] * 2), scan=np.array([*"ppqq"]))
-        options = {"fields_spacing": 8, "dataset_dir": str(tmp_path / "fields.npz")}
+        options = {"fields_spacing": 8, "orientation": "LPS", "dataset_dir": str(tmp_path / "fields.npz")}
     run(
         config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
         output_dir=str(tmp_path / "out"), **options,
@@ -139,12 +141,13 @@ def test_evaluation_beside_floors(trained, tmp_path, source):
 
 @pytest.mark.parametrize(("spacing", "says"), [("two", "fields_spacing: is no length"), (2, "smaller than a crop")])
 def test_evaluation_of_fields_that_do_not_fit(trained, tmp_path, spacing, says):
-    x, organs, scans = np.zeros((4, 36, 36, 36), np.int16), np.array([*"abab"]), np.array([*"ppqq"])
+    x, organs, scans = np.full((4, 36, 36, 36), -100, np.int16), np.array([*"abab"]), np.array([*"ppqq"])
     np.savez(tmp_path / "fields.npz", x=x, organ=organs, scan=scans)
     with pytest.raises(Exception) as caught:
         run(
             config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
             output_dir=str(tmp_path / "out"), dataset_dir=str(tmp_path / "fields.npz"), fields_spacing=spacing,
+            orientation="RAS",
         )  # fmt: skip
     assert says in str(cause(caught.value)) and not (tmp_path / "out" / "knn.json").exists()
 

@@ -17,15 +17,13 @@ from torch import Tensor
 
 from smart_nets.errors import InputError
 from smart_nets.phantom import make_phantom, organ_centres
+from smart_nets.pretrain.organs.npz import Names, read_boxes
 from smart_nets.pretrain.organs.probe import FIRST_SEED, crop_around
 from smart_nets.scans.window import window_hu
 from smart_nets.settings import ABOVE_0, FROM_1, Rule
-from smart_nets.statistics.features import FAULTS, checked_arrays
 
-KEYS = ("x", "scan", "organ")
 SIDE, CROPS, SHIFT = 32, 6, 12.0  # voxels a side, crops a field, mm along each axis: 64 mm at 2 mm, where looks decide
 LENGTH = Rule("is no length", "mm above 0, such as 2", ABOVE_0.good)
-Names = NDArray[np.str_]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,27 +75,20 @@ class FieldCrops:
         return window_hu(torch.from_numpy(self.hu.astype(np.float32)), *window).unsqueeze(1)
 
 
-def read_fields(path: str | Path, spacing: float) -> Fields:
-    """Fields of a .npz with x (n, D, H, W) in HU, scan (n,) and organ (n,).
+def read_fields(path: str | Path, spacing: float, orientation: str | None = None) -> Fields:
+    """Fields of a .npz (`npz.FORMAT`), turned to RAS.
 
     Args:
-        spacing: mm of a voxel's side, which the file does not tell.
+        spacing: mm of a voxel's side, with which a file that tells its own must agree.
+        orientation: where the axes run, such as "RAS", where the file does not tell it.
 
     Raises:
-        InputError: the file is missing, damaged, lacks an array, or see `Fields`. ConfigError: the spacing is no length.
+        InputError: see `read_boxes` and `Fields`. ConfigError: the spacing is no length.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError("there is no such file", where=path, remedy="give a .npz with x, scan and organ")
+    LENGTH.check("fields_spacing", spacing)
+    boxes = read_boxes(path, spacing, orientation)  # cubes, for all three steps agree with the one number
     try:
-        arrays = checked_arrays(path)
-    except FAULTS as error:
-        what, remedy = "is damaged, or no file of fields", "copy or make it again"
-        raise InputError(what, where=path, expected="a .npz of arrays", found=error, remedy=remedy) from error
-    if not set(KEYS) <= arrays.keys():
-        raise InputError("lacks arrays", where=path, expected=", ".join(KEYS), found=", ".join(arrays) or "nothing")
-    try:
-        return Fields(arrays["x"], arrays["organ"].astype(np.str_), arrays["scan"].astype(np.str_), spacing)
+        return Fields(boxes.hu, boxes.organs, boxes.scans, spacing)
     except InputError as error:
         where = f"{path}, {error.where}" if error.where else path
         facts = {"expected": error.expected, "found": error.found, "remedy": error.remedy}
@@ -119,9 +110,11 @@ def phantom_fields(patients: int, spacing: float, side: int = SIDE, shift: float
     return Fields(np.stack(hu), np.array(organs), np.array(scans), spacing)
 
 
-def find_fields(source: str | Path | None, patients: int, spacing: float, side: int = SIDE) -> Fields:
+def find_fields(
+    source: str | Path | None, patients: int, spacing: float, side: int = SIDE, orientation: str | None = None
+) -> Fields:
     """Fields of a .npz; without one those of phantoms."""
-    return read_fields(source, spacing) if source else phantom_fields(patients, spacing, side)
+    return read_fields(source, spacing, orientation) if source else phantom_fields(patients, spacing, side)
 
 
 def reach(spacing: float, shift: float) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from ignite.engine import Engine, Events
 from torch import Tensor
 
@@ -18,6 +19,7 @@ from smart_nets.errors import ConfigError, InputError
 from smart_nets.networks.encoder import Encoder
 from smart_nets.optional import absent
 from smart_nets.phantom import make_phantom, organ_centres
+from smart_nets.pretrain.organs.npz import read_boxes
 from smart_nets.pretrain.views import window_hu
 from smart_nets.statistics.features import check_kind
 from smart_nets.statistics.knn import Accuracy, extract_features, knn_accuracy
@@ -67,24 +69,33 @@ def phantom_organ_crops(
     return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)
 
 
-def read_organ_crops(path: str | Path, size: tuple[int, int, int], window: tuple[float, float]) -> OrganCrops:
-    """Crops of a .npz with x (n, D, H, W) in HU, organ (n,) and scan (n,); resized to `size` as OrganMNIST3D's are.
+def read_organ_crops(
+    path: str | Path,
+    size: tuple[int, int, int],
+    window: tuple[float, float],
+    spacing: tuple[float, float, float] | None = None,
+    orientation: str | None = None,
+) -> OrganCrops:
+    """The middles of the boxes of a .npz (`npz.FORMAT`), in RAS: `size` voxels of `spacing` mm, linearly interpolated.
+
+    Args:
+        spacing: of the crops in mm; that of the file if None. Boxes are never stretched.
+        orientation: where the axes run, such as "RAS", where the file does not tell it.
 
     Raises:
-        InputError: the file is missing, or lacks one of the three arrays.
+        InputError: see `read_boxes`, or the boxes are smaller than the crops.
     """
-    if not Path(path).is_file():
-        raise InputError("there is no such file", where=path, remedy="give a .npz with x, organ and scan")
-    with np.load(path, allow_pickle=False) as file:
-        lacking = {"x", "organ", "scan"} - set(file.files)
-        if lacking:
-            raise InputError("lacks arrays", where=path, expected="x, organ, scan", found=", ".join(file.files))
-        hu, organs, scans = file["x"], file["organ"].tolist(), file["scan"].tolist()
-    volumes = window_hu(torch.from_numpy(hu.astype(np.float32)), *window).unsqueeze(
-        1
-    )  # (n, D, H, W) -> (n, 1, D, H, W)
-    crops = torch.nn.functional.interpolate(volumes, size=size, mode="trilinear", align_corners=False)
-    return OrganCrops(crops, [str(name) for name in organs], [str(name) for name in scans])
+    boxes = read_boxes(path, orientation=orientation)
+    wanted, held = np.array(size) * (spacing or boxes.spacing), np.array(boxes.hu.shape[1:]) * boxes.spacing  # mm
+    if (wanted > held * (1 + 1e-3)).any():
+        what, remedy = "boxes are smaller than the crops of the network", "cut larger boxes, for they are not stretched"
+        expected, found = (" x ".join(f"{side:g}" for side in sides) + " mm" for sides in (wanted, held))
+        raise InputError(what, where=path, expected=expected, found=found, remedy=remedy)
+    scale = torch.eye(3, 4) * torch.tensor((wanted / held)[::-1].copy()).float()[:, None]  # torch counts W, H, D
+    grid = F.affine_grid(scale[None], [1, 1, *size], align_corners=False)
+    volumes = torch.from_numpy(boxes.hu.astype(np.float32)).unsqueeze(0)  # (n, D, H, W) -> (1, n, D, H, W)
+    crops = F.grid_sample(volumes, grid, padding_mode="border", align_corners=False)
+    return OrganCrops(window_hu(crops, *window).transpose(0, 1), boxes.organs.tolist(), boxes.scans.tolist())
 
 
 def find_organ_crops(
@@ -93,9 +104,12 @@ def find_organ_crops(
     size: tuple[int, int, int],
     spacing: tuple[float, float, float],
     window: tuple[float, float],
+    orientation: str | None = None,
 ) -> OrganCrops | None:
     """Crops of a .npz; without one those of phantoms."""
-    return read_organ_crops(source, size, window) if source else phantom_organ_crops(patients, size, spacing, window)
+    if source:
+        return read_organ_crops(source, size, window, spacing, orientation)
+    return phantom_organ_crops(patients, size, spacing, window)
 
 
 def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:

@@ -10,8 +10,9 @@ from smart_nets.pretrain.organs.fields import Fields, cut, find_fields, phantom_
 
 def arrays(**changes) -> dict[str, np.ndarray]:
     """Four fields of 12^3 voxels: two organs of two scans."""
-    x = np.arange(4 * 12**3, dtype=np.int16).reshape(4, 12, 12, 12)
-    given = {"x": x, "scan": np.array(["p", "p", "q", "q"]), "organ": np.array(["liver", "lung"] * 2), **changes}
+    x = np.arange(4 * 12**3, dtype=np.int16).reshape(4, 12, 12, 12) - 1000
+    names = {"scan": np.array(["p", "p", "q", "q"]), "organ": np.array(["liver", "lung"] * 2)}
+    given = {"x": x, **names, "spacing": 2.0, "orientation": "RAS", **changes}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -31,11 +32,13 @@ def test_crops_are_moved_by_up_to_the_shift_and_no_further():
     found = cut(fields(), side=4, crops=200, shift=8.0)  # 8 mm of 2 mm voxels: the crop of 4 reaches every voxel of 12
     assert found.hu.shape == (800, 4, 4, 4)
     assert found.organs.tolist() == ["liver"] * 200 + ["lung"] * 200 + ["liver"] * 200 + ["lung"] * 200
-    corners = found.hu[:200, 0, 0, 0]  # of the field 0, whose voxels count up from 0: 144, 12 and 1 along the axes
+    corners = (
+        found.hu[:200, 0, 0, 0] + 1000
+    )  # of the field 0, whose voxels count up from 0: 144, 12 and 1 along the axes
     for corner in (corners // 144, corners // 12 % 12, corners % 12):
         assert (corner.min(), corner.max()) == (0, 8)
     first = found.hu[0]
-    np.testing.assert_array_equal(first - first[0, 0, 0], arrays()["x"][0, :4, :4, :4])
+    np.testing.assert_array_equal(first - first[0, 0, 0], arrays()["x"][0, :4, :4, :4] + 1000)
 
 
 def test_without_a_shift_the_crop_is_the_middle():
@@ -50,10 +53,10 @@ def test_the_seed_decides():
 
 
 def test_images_are_in_the_window():
-    images = cut(fields(), side=4, crops=1, shift=0.0).images((700.0, 6000.0))
+    images = cut(fields(), side=4, crops=1, shift=0.0).images((-300.0, 5000.0))
     assert images.shape == (4, 1, 4, 4, 4) and (images.min(), images.max()) == (0, 1)
     hu = arrays()["x"][0, 4:8, 4:8, 4:8]
-    np.testing.assert_allclose(images[0, 0], np.clip((hu - 700) / 5300, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(images[0, 0], np.clip((hu + 300) / 5300, 0, 1), atol=1e-6)
 
 
 def test_shifts_are_whole_voxels():
@@ -74,14 +77,15 @@ NAN[2, 0, 0, 0] = np.nan
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"x": None}, "lacks arrays .expected x, scan, organ, found scan, organ"),
+        ({"x": None}, "lacks arrays .expected x .n, D, H, W. in HU, .*found scan, organ"),
+        ({"spacing": None, "orientation": None}, "does not tell its axes .*found no orientation"),
         ({"organ": None, "label": np.arange(4)}, "lacks arrays"),
         ({"x": arrays()["x"][0]}, "do not match"),
         ({"x": arrays()["x"][:0], "scan": np.array([]), "organ": np.array([])}, "do not match"),
         ({"organ": np.array(["liver"])}, "do not match"),
         ({"scan": np.array([["p"], ["p"], ["q"], ["q"]])}, "do not match"),
         ({"x": np.full((4, 12, 12, 12), "a")}, "are no numbers"),
-        ({"x": NAN}, "voxels are not finite .expected HU, found 1 of 4 fields"),
+        ({"x": NAN}, "voxels are not finite .expected HU, found 1 of 4 boxes"),
         ({"scan": np.array(["p"] * 4)}, "fields of one scan judge nothing, .*found p"),
         (
             {"organ": np.array(["liver"] * 4)},
@@ -99,7 +103,7 @@ def test_fields_that_cannot_be_judged_on(tmp_path, changes, says):
 @pytest.mark.parametrize("content", [b"", b"x, scan, organ\n", b"PK\x03\x04 cut"])
 def test_a_file_of_something_else(tmp_path, content):
     (tmp_path / "fields.npz").write_bytes(content)
-    with pytest.raises(InputError, match=r"fields\.npz: is damaged, or no file of fields"):
+    with pytest.raises(InputError, match=r"fields\.npz: is damaged, or no .npz of organs"):
         read_fields(tmp_path / "fields.npz", 2.0)
     with pytest.raises(InputError, match=r"none\.npz: there is no such file"):
         read_fields(tmp_path / "none.npz", 2.0)
@@ -107,7 +111,7 @@ def test_a_file_of_something_else(tmp_path, content):
 
 def test_pickled_names_are_never_loaded(tmp_path):
     np.savez(tmp_path / "fields.npz", **arrays(organ=np.array(["liver", None, "lung", "lung"], dtype=object)))
-    with pytest.raises(InputError, match="is damaged, or no file of fields"):
+    with pytest.raises(InputError, match=r"is damaged, or no \.npz of organs"):
         read_fields(tmp_path / "fields.npz", 2.0)
 
 

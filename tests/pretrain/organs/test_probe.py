@@ -65,7 +65,8 @@ def test_the_record_tells_every_feature_by_name(tmp_path, caplog):
 
 
 def test_without_a_file_there_are_crops_of_phantoms(tmp_path, monkeypatch):
-    np.savez(tmp_path / "crops.npz", x=np.zeros((2, 4, 4, 4), np.int16), organ=[*"ab"], scan=[*"pq"])
+    told = {"spacing": 4, "orientation": "RAS"}
+    np.savez(tmp_path / "crops.npz", x=np.full((2, 4, 4, 4), -100), organ=[*"ab"], scan=[*"pq"], **told)
     assert find_organ_crops(tmp_path / "crops.npz", 3, (8, 8, 8), (2.0, 2.0, 2.0), (-175, 250)).organs == ["a", "b"]
     monkeypatch.setattr(probe, "phantom_organ_crops", lambda *given: given)
     assert find_organ_crops(None, 3, (8, 8, 8), (2.0, 2.0, 2.0), (-175, 250)) == (3, (8,) * 3, (2.0,) * 3, (-175, 250))
