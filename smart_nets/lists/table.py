@@ -29,7 +29,7 @@ class Row:
     def error(self, column: str, what: str, expected: object, remedy: str = "correct the cell") -> InputError:
         """What is wrong with a cell."""
         where, found = f"{self.path}, line {self.line}, column {column}", self.cells.get(column) or "nothing"
-        return InputError(what, where=where, expected=expected, found=found[:80], remedy=remedy)
+        return InputError(what, where=where, expected=expected, found=" ".join(found.split())[:80], remedy=remedy)
 
     def has(self, column: str) -> bool:
         """Whether there is such a column and this row's cell tells something; N/A, nan and - tell nothing."""
@@ -100,7 +100,7 @@ def read_table(path: str | Path, needed: Sequence[str]) -> list[Row]:
     where = Path(path)
     delimiter, ((first, names), *rows) = spreadsheet_lines(where, needed)
     width = max((index + 1 for index, name in enumerate(names) if name), default=0)  # what follows must be empty
-    header = names[:width]
+    header = [" ".join(name.split())[:80] for name in names[:width]]  # spreadsheets break the lines of long names
     for line, cells in rows:
         if len(cells) < width or any(cells[width:]):
             place, remedy = f"{where}, line {line}", "quote cells that hold separators"

@@ -71,6 +71,7 @@ def test_dialects(tmp_path, content):
         ("id,x\n\np1\n", "line 3: row has another number of cells .expected 2, found 1"),
         ("id,x\n,1\n", "line 2, column id: cell is empty .*fill it, also where cells were merged"),
         ("id,x\nN/A,1\n", "line 2, column id: cell is empty .*found N/A"),
+        ('id,x\np1,"1\n2"\n', "line 3, column x: cell is no number .*found 1 2"),
         ("id,x\np1,N/A\n", "line 2, column x: cell is no number .*found N/A"),
         ('id,x\np1,"1,234"\n', "line 2, column x: cell may be thousands or a fraction .*write the whole table"),
         ("id;x\np1;1,5\np2;1.5\n", "line 2, column x: column has decimal points and decimal commas"),
