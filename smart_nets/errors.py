@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from types import TracebackType
 
 LONGEST = 600  # characters of a sentence; what is longer is not read
@@ -49,6 +50,11 @@ def _fitting(parts: list[str]) -> list[str]:
         keep = max(len(parts[longest]) - excess - len(CUT), min(others, len(parts[longest]) // 2), 2)
         parts[longest] = parts[longest][: keep - keep // 2] + CUT + parts[longest][-(keep // 2) :]
     return parts
+
+    def __reduce__(self) -> tuple[partial[SmartError], tuple[()]]:
+        """Whole on the way from one process to another: by default only the sentence would arrive, as `what`."""
+        facts = {"where": self.where, "expected": self.expected, "found": self.found, "remedy": self.remedy}
+        return partial(type(self), self.what, **facts), ()
 
 
 class InputError(SmartError):

@@ -12,7 +12,13 @@ from typing import Any
 
 from smart_nets.errors import InputError
 
+LITTER = ("__macosx", "thumbs.db", "desktop.ini", "dicomdir", "$recycle.bin", "system volume information", "@eadir")
 DRAFT = r"\.\d+\.[0-9a-f]{8}\.part"  # pattern of what the name of a draft ends with
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder of this name is what systems leave beside data: hidden, a resource fork, an index."""
+    return name.startswith(".") or name.lower() in LITTER
 
 
 def existing(folder: Path, text: str) -> Path | None:

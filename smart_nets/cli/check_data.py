@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 
 from smart_nets.lists.check import check_data as check
 from smart_nets.lists.check_scan import Rules
 from smart_nets.pages.data_page import write_data_report
+from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.read import Tilt
 
 
@@ -17,6 +19,7 @@ def check_data(
     min_depth: int = 2,
     spacing: float = 2.0,
     tilt: Tilt = "refuse",
+    slice_spacing: Spacing = "refuse",
     salt: str = "",
     patient_pattern: str = "",
     workers: int | None = None,
@@ -25,7 +28,8 @@ def check_data(
 ) -> None:
     """Check every scan of a folder or datalist; write manifest.json, rejected.json and report.html.
 
-    Exit code 0 when all scans are used, 3 when some are refused, 1 on an error.
+    Exit code 0 when all scans can be used, 3 when some are refused, 1 on an error. Copies of a scan are left out; masks,
+    structure sets, reports and localisers beside scans are counted apart.
 
     Args:
         data: folder with scans, image file, or JSON datalist.
@@ -34,18 +38,23 @@ def check_data(
         min_depth: fewest slices on any axis.
         spacing: voxel size in mm at which the crop is taken.
         tilt: "refuse" or "correct" a gantry tilt.
+        slice_spacing: "refuse" uneven slice distances of DICOM, or "resample" the slices to even ones.
         salt: secret for the pseudonyms of patients.
         patient_pattern: regular expression that finds the patient in a path, e.g. 'LIDC-IDRI-[0-9]+'.
         workers: processes; default one per core.
         strict: stop at the first scan that is refused.
         report: whether to write report.html.
     """
-    rules = Rules(min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing)
+    rules = Rules(min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing)
     checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict)
-    print(f"{checked.given:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")
-    if checked.others:
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in checked.others.most_common())
-        print(f"other files, no images: {kinds}")
+    scans = len(checked.used) + len(checked.rejected)
+    print(f"{scans:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")
+    kinds = Counter(str(one["kind"]) for one in checked.companions)
+    beside = {"companions, no scans": kinds, "other files, no images": checked.others, "ignored files": checked.ignored}
+    for what, counts in beside.items():
+        if counts:
+            print(f"{what}: " + ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common()))
+    print(f"{sum(checked.files.values()):,} files: " + ", ".join(f"{n:,} {what}" for what, n in checked.files.items()))
     print(f"datalist: {checked.manifest}")
     if checked.rejected:
         print(f"reasons:  {checked.manifest.with_name('rejected.json')}")

@@ -32,6 +32,7 @@ def attend(
     output_dir: str,
     model: str = "",
     tumour: str = "",
+    tumour_region: str = "",
     series: str | None = None,
     percentile: float = 90,
     region: Region = "body",
@@ -51,6 +52,8 @@ def attend(
         model: weights with the card beside them, several joined by commas, each as path or name=path; "random" for fresh
             weights. Without one, the encoder that the project ships.
         tumour: mask of the tumour to outline and to measure against; several readers joined by commas.
+        tumour_region: name of the tumour in that file, where it holds several regions (RTSTRUCT, SEG), or the number of its
+            label; one for all files, or as many, joined by commas.
         series: SeriesInstanceUID, where the folder holds several.
         percentile: of the region; what is above it is marked.
         region: "image", "body" or "lungs".
@@ -73,6 +76,7 @@ def attend(
         output_dir,
         marking,
         tumour=[_home(path) for path in _listed(tumour)],
+        tumour_region=_listed(tumour_region),
         series=series,
         spacing=None if spacing is None else [spacing] * 3,
         crop_size=None if crop is None else [crop] * 3,

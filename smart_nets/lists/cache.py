@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.store import CachedScan, EntryStore
+from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.grid import network_grid
 from smart_nets.scans.read import Tilt, read_volume
 from smart_nets.scans.volume import AIR, Volume
@@ -28,6 +30,7 @@ class VolumeCache:
         foreground: HU above which a voxel belongs to the body; the bounding box of these voxels is kept.
         margin: voxels kept around that box.
         tilt: what to do with a gantry tilt, see `read_scan`.
+        slice_spacing: what to do with uneven slice distances, its `spacing`.
 
     `counts` tells how many entries were built, reused, and rebuilt because they were damaged or stale.
 
@@ -44,6 +47,7 @@ class VolumeCache:
         foreground: float = WINDOW[0],
         margin: int = 0,
         tilt: Tilt = "refuse",
+        slice_spacing: Spacing = "refuse",
     ) -> None:
         if len(spacing) != 3 or min(spacing) <= 0:
             raise ConfigError("spacing must be three lengths in mm", where="cache", found=list(spacing))
@@ -52,7 +56,8 @@ class VolumeCache:
         if margin < 0:
             raise ConfigError("margin must not be negative", where="cache", found=margin)
         self.spacing = tuple(float(length) for length in spacing)
-        self.clip, self.foreground, self.margin, self.tilt = clip, float(foreground), margin, tilt
+        self.clip, self.foreground, self.margin = clip, float(foreground), margin
+        self.read = partial(read_volume, tilt=tilt, spacing=slice_spacing)
         self.recipe = {
             "version": VERSION,
             "spacing": self.spacing,
@@ -60,6 +65,7 @@ class VolumeCache:
             "foreground": self.foreground,
             "margin": margin,
             "tilt": tilt,
+            **({"slice_spacing": slice_spacing} if slice_spacing != "refuse" else {}),  # older entries stay as they are
         }
         self.store = EntryStore(folder, self.recipe)
         self.folder, self.counts = self.store.folder, self.store.counts
@@ -75,7 +81,7 @@ class VolumeCache:
         return self.store.get(
             f"{Path(path).resolve()}\n{series or ''}",
             Path(path),
-            lambda: self.prepare(read_volume(path, series=series, tilt=self.tilt)),
+            lambda: self.prepare(self.read(path, series=series)),
         )
 
     def prepare(self, volume: Volume) -> Volume:

@@ -19,33 +19,43 @@ from tqdm import tqdm
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import write_text
-from smart_nets.lists.check_scan import VERSION, Rules, check_scan
+from smart_nets.lists.check_scan import LUNG_ONLY, VERSION, Rules, check_scan
 from smart_nets.lists.find import Candidate, find
 from smart_nets.lists.pseudonym import fingerprint
 from smart_nets.lists.store import file_identity
 
 ALL_USED, SOME_REFUSED = 0, 3  # exit codes
+SAME_TWICE, LABEL_MAP = "same scan twice", "label map"
+LEFT_OUT = (SAME_TWICE, LUNG_ONLY)  # with nothing wrong
 MANIFEST, REJECTED, PROGRESS = "manifest.json", "rejected.json", "checked.jsonl"
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The result of `check_data`: what is used, what is refused with its reasons, and how many files are no images."""
+    """The result of `check_data`: what is used, what is refused with its reasons, and what lay beside the scans.
+
+    `companions` are images and series that are no scans but belong to some (label maps, structure sets, reports);
+    `others` counts files that are no images, `ignored` those that systems leave (hidden, __MACOSX, DICOMDIR);
+    `files` counts the files of each of these, so that every file of a folder is accounted for.
+    """
 
     used: list[dict[str, Any]]
     rejected: list[dict[str, Any]]
+    companions: list[dict[str, Any]]
     others: Counter[str]
+    ignored: Counter[str]
+    files: dict[str, int]
     manifest: Path
 
     @property
     def given(self) -> int:
-        """How many scans there were."""
-        return len(self.used) + len(self.rejected)
+        """How many images and series there were: scans and their companions."""
+        return len(self.used) + len(self.rejected) + len(self.companions)
 
     @property
     def exit_code(self) -> int:
-        """0 when every scan is used, 3 when some are refused."""
-        return SOME_REFUSED if self.rejected else ALL_USED
+        """0 when nothing is wrong with any scan (copies, and pieces of lung alone, are left out all the same), else 3."""
+        return SOME_REFUSED if any(case["fault"] not in LEFT_OUT for case in self.rejected) else ALL_USED
 
 
 def check_data(
@@ -80,11 +90,12 @@ def check_data(
     rules = rules or Rules()
     if workers is not None and workers < 1:
         raise ConfigError("needs at least one process", where="workers", found=workers)
-    others: Counter[str] = Counter()
-    candidates = find(Path(source).expanduser(), key, salt, patient_pattern, others)
+    others, ignored = Counter[str](), Counter[str]()
+    candidates = find(Path(source).expanduser(), key, salt, patient_pattern, others, ignored)
+    scans = [candidate for candidate in candidates if not candidate.companion]
     folder = Path(output_dir).expanduser()
     with _journal(folder, rules) as (known, journal):
-        todo = [candidate for candidate in candidates if _key(candidate) not in known]
+        todo = [candidate for candidate in scans if _key(candidate) not in known]
         for candidate, result in zip(todo, _checked(todo, rules, workers), strict=True):
             known[_key(candidate)] = result
             journal.write(json.dumps([_key(candidate), result]) + "\n")
@@ -92,19 +103,54 @@ def check_data(
                 raise InputError(
                     f"refused: {result['reason']}", where=candidate.name, remedy="mend it, or leave out strict"
                 )
-        results = [{**candidate.item(), **known[_key(candidate)]} for candidate in candidates]
-    used, rejected = _without_doubles(results)
-    given = {"given": len(results), "used": len(used), "rejected": len(rejected)}
+        results = [(candidate, {**candidate.item(), **known[_key(candidate)]}) for candidate in scans]
+    return _written(source, folder, rules, salt, candidates, results, (others, ignored))
+
+
+def _written(
+    source: str | Path,
+    folder: Path,
+    rules: Rules,
+    salt: str,
+    candidates: Sequence[Candidate],
+    results: Sequence[tuple[Candidate, dict[str, Any]]],
+    counts: tuple[Counter[str], Counter[str]],
+) -> Checked:
+    """Write the manifest and what was refused."""
+    masks = _masks(results)
+    used, rejected = _without_doubles([result for candidate, result in results if candidate.name not in masks])
+    companions = [
+        {"image": one.item()["image"], "series": one.series, "kind": one.companion or LABEL_MAP}
+        for one in candidates
+        if one.companion or one.name in masks
+    ]
+    files = _files(candidates, masks) | {"other": counts[0].total(), "ignored": counts[1].total()}
+    given = {"given": len(candidates), "used": len(used), "rejected": len(rejected), "companions": len(companions)}
     about = {
         **given,
-        "other_files": dict(others),
+        "companion_kinds": dict(Counter(one["kind"] for one in companions)),
+        "other_files": dict(counts[0]),
+        "ignored_files": dict(counts[1]),
+        "files": files,
         "source": str(source),
         "rules": asdict(rules),
         "patients_hashed_with": fingerprint(salt),
     }
     _write(folder / MANIFEST, {"name": "checked scans", "modality": {"0": "CT"}, "checked": about, "training": used})
-    _write(folder / REJECTED, {**given, "cases": rejected})
-    return Checked(used, rejected, others, folder / MANIFEST)
+    _write(folder / REJECTED, {**given, "cases": rejected, "companions": companions})
+    return Checked(used, rejected, companions, *counts, files, folder / MANIFEST)
+
+
+def _masks(results: Sequence[tuple[Candidate, dict[str, Any]]]) -> set[str]:
+    """Names of label maps that were found in a folder of scans: companions, unless they were given as scans."""
+    masks = {one.name for one, result in results if result.get("fault", "").startswith(LABEL_MAP) and not one.listed}
+    return masks if len(masks) < len(results) else set()
+
+
+def _files(candidates: Sequence[Candidate], masks: set[str]) -> dict[str, int]:
+    companions = [one for one in candidates if one.companion or one.name in masks]
+    counts = [sum(len(one.files) or 1 for one in group) for group in (candidates, companions)]
+    return {"of scans": counts[0] - counts[1], "of companions": counts[1]}
 
 
 def _key(candidate: Candidate) -> str:
@@ -169,7 +215,7 @@ def _without_doubles(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]
             twin = seen[result["voxels_sha256"]]
             what, remedy = f"holds the same voxels as {twin}", "keep one of them"
             fault = InputError(what, where=result["image"], expected="each scan once", found="a copy", remedy=remedy)
-            rejected.append({**result, "kind": "InputError", "fault": "same scan twice", "reason": str(fault)})
+            rejected.append({**result, "kind": "InputError", "fault": SAME_TWICE, "reason": str(fault)})
         else:
             seen[result["voxels_sha256"]] = result["image"]
             used.append(result)

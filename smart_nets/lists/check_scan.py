@@ -13,12 +13,15 @@ from smart_nets.errors import ConfigError, InputError, SmartError
 from smart_nets.lists.cache import foreground_box
 from smart_nets.lists.find import Candidate
 from smart_nets.scans.dicom.folder import list_series
+from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.read import Tilt, read_volume
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import WINDOW
 from smart_nets.settings import between, one_of
 
-VERSION = 1  # raise when a check changes, so that scans are checked again
+VERSION = 2  # raise when a check changes, so that scans are checked again
+LUNG_ONLY = "shows nothing but lung"
+PIECE_MM = 100.0  # shorter on every axis, an image is a piece of a scan
 PERCENTILES = (0.5, 5, 50, 95, 99.5)
 
 
@@ -31,16 +34,19 @@ class Rules:
         tilt: "refuse" a gantry tilt, or "correct" it.
         crop: voxels of a training crop per axis; a body shorter than half of it is refused. 0 leaves this check out.
         spacing: voxel size in mm at which the crop is taken.
+        slice_spacing: "refuse" uneven slice distances of DICOM, or "resample" the slices to even ones.
     """
 
     min_depth: int = 2
     tilt: Tilt = "refuse"
     crop: int = 0
     spacing: float = 2.0
+    slice_spacing: Spacing = "refuse"
 
     def __post_init__(self) -> None:
         between("min_depth", self.min_depth, 2)
         one_of("tilt", self.tilt, get_args(Tilt))
+        one_of("slice_spacing", self.slice_spacing, get_args(Spacing))
         if self.crop < 0 or self.spacing <= 0:
             raise ConfigError("crop and spacing must be positive", where="rules", found=f"{self.crop}, {self.spacing}")
 
@@ -51,7 +57,14 @@ def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
     try:
         if candidate.fault is not None:
             raise candidate.fault
-        volume = read_volume(candidate.path, series=candidate.series, tilt=rules.tilt, min_depth=rules.min_depth)
+        volume = read_volume(
+            candidate.path,
+            series=candidate.series,
+            tilt=rules.tilt,
+            spacing=rules.slice_spacing,
+            min_depth=rules.min_depth,
+        )
+        _check_tissue(volume)
         corner, end = foreground_box(volume.array, WINDOW[0], volume.where)
         body = (end - corner) * volume.spacing  # mm
         _check_crop(body, rules, volume.where)
@@ -81,6 +94,15 @@ def _description(candidate: Candidate, volume: Volume, body: np.ndarray) -> dict
     }
 
 
+def _check_tissue(volume: Volume) -> None:
+    """Nothing is wrong with a small piece of lung, but nothing can be learnt from it; `foreground_box` tells the rest."""
+    sides = volume.spacing * volume.array.shape
+    if sides.max() < PIECE_MM and volume.array.max() <= WINDOW[0]:
+        found, remedy = f"at most {volume.array.max():g} HU in {sides.max():.0f} mm", "leave it out"
+        expected = f"tissue above {WINDOW[0]:g} HU"
+        raise InputError(LUNG_ONLY, where=volume.where, expected=expected, found=found, remedy=remedy)
+
+
 def _check_crop(body: np.ndarray, rules: Rules, where: str) -> None:
     voxels = np.rint(body / rules.spacing).astype(int)
     if rules.crop and (2 * voxels < rules.crop).any():
@@ -93,10 +115,9 @@ def file_hash(candidate: Candidate) -> str:
     """SHA-256 of a file's bytes, or of the hashes of all files of a DICOM series."""
     if candidate.path.is_file():
         return _sha256(candidate.path)
-    groups = list_series(candidate.path)
-    files = (
-        groups[candidate.series].files if candidate.series else [f for group in groups.values() for f in group.files]
-    )
+    groups = {} if candidate.files else list_series(candidate.path, below=True)
+    wanted = [groups[candidate.series]] if candidate.series and groups else groups.values()
+    files = candidate.files or [file for group in wanted for file in group.files]
     return hashlib.sha256("".join(map(_sha256, files)).encode()).hexdigest()
 
 

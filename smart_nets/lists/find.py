@@ -7,44 +7,29 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import ConfigError, InputError, SmartError
-from smart_nets.files import check_exists, existing
+from smart_nets.files import LITTER, check_exists, existing, is_litter
+from smart_nets.lists.candidate import Candidate
+from smart_nets.lists.find_series import only_companions, series_candidates
 from smart_nets.lists.pseudonym import pseudonym
-from smart_nets.scans.dicom.folder import is_dicom, list_series
+from smart_nets.scans.dicom.folder import DicomSeries, is_dicom, list_series
 from smart_nets.scans.read import FILES
 
 NO_IMAGE = (".json", ".csv", ".txt", ".md", ".xml", ".html", ".png", ".jpg", ".zip")
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """Something that may be a scan; `fault` is set where it is already known that it cannot be used."""
-
-    path: Path
-    series: str | None = None
-    patient: str = ""
-    modality: str = ""
-    fields: dict[str, Any] = field(default_factory=dict)
-    fault: SmartError | None = None
-
-    @property
-    def name(self) -> str:
-        """Path, and series where a folder may hold several: unlike for any other scan."""
-        return str(self.path) if self.series is None else f"{self.path} (series {self.series})"
-
-    def item(self) -> dict[str, Any]:
-        """The datalist item: absolute path, patient, and the fields a JSON entry had besides."""
-        item = {**self.fields, "image": str(self.path), "patient_id": self.patient}
-        return item if self.series is None else {**item, "series": self.series}
-
-
 def find(
-    source: Path, key: str = "training", salt: str = "", patient_pattern: str = "", others: Counter[str] | None = None
+    source: Path,
+    key: str = "training",
+    salt: str = "",
+    patient_pattern: str = "",
+    others: Counter[str] | None = None,
+    ignored: Counter[str] | None = None,
 ) -> list[Candidate]:
     """All candidates of a folder (with everything below it), an image file, or a JSON datalist, in order.
 
@@ -55,6 +40,7 @@ def find(
         patient_pattern: regular expression; what it finds in a path tells the patient. Without it (and without a DICOM
             PatientID) every scan counts as a patient of its own.
         others: counts the files that are no images, by extension.
+        ignored: counts the files that systems leave beside data (hidden, __MACOSX, DICOMDIR, Thumbs.db), by what they are.
 
     Raises:
         InputError: the source does not exist, or is empty or no datalist.
@@ -70,37 +56,51 @@ def find(
     if source.is_file() and source.suffix.lower() == ".json":
         return [_from_entry(source, entry, place) for entry, place in _entries(source, key)]
     if source.is_file():
-        return [_pseudonymous(Candidate(source.resolve()), salt, pattern)]
-    found = [
-        _pseudonymous(candidate, salt, pattern)
-        for candidate in _walk(source.resolve(), Counter() if others is None else others)
-    ]
+        return [_pseudonymous(Candidate(source.resolve(), listed=True), salt, pattern)]
+    counts = Counter[str]() if others is None else others, Counter[str]() if ignored is None else ignored
+    walked = only_companions(_walk(source.resolve(), *counts))
+    found = [_pseudonymous(candidate, salt, pattern) for candidate in walked]
     if not found:
         expected, remedy = f"{', '.join(FILES)} or DICOM files", "give the folder above your scans"
         raise InputError("holds no scans", where=source, expected=expected, found="none", remedy=remedy)
     return found
 
 
-def _walk(folder: Path, others: Counter[str]) -> Iterator[Candidate]:
+def _walk(folder: Path, others: Counter[str], ignored: Counter[str]) -> list[Candidate]:
     closed: list[OSError] = []
     seen: set[Path] = set()
+    found: dict[Path, list[Candidate]] = {}  # images, and what cannot be read
+    series: dict[Path, dict[str, DicomSeries]] = {}
     for root, folders, names in os.walk(folder, onerror=closed.append, followlinks=True):
         here = Path(root)
         if here.resolve() in seen:  # links may lead around in circles
             folders.clear()
             continue
         seen.add(here.resolve())
-        folders.sort()
-        paths = [here / name for name in sorted(names)]
-        images = [path for path in paths if path.name.lower().endswith(FILES) and not path.name.startswith(".")]
-        yield from (Candidate(path) for path in images)
+        for name in filter(is_litter, folders):
+            ignored[name if name.lower() in LITTER else "hidden"] += _file_count(here / name)
+        folders[:] = sorted(name for name in folders if not is_litter(name))
+        ignored.update(name if name.lower() in LITTER else "hidden" for name in filter(is_litter, names))
+        paths = [here / name for name in sorted(names) if not is_litter(name)]
+        images = [path for path in paths if path.name.lower().endswith(FILES)]
+        found[here] = [Candidate(path) for path in images]
         rest = sorted(set(paths) - set(images))
         slices = {path for path in rest if not path.name.lower().endswith(NO_IMAGE) and _may_be_dicom(path)}
         if slices:
-            yield from _series(here)
+            try:
+                series[here] = list_series(here)
+            except (OSError, SmartError) as error:
+                fault = _unreadable(error) if isinstance(error, OSError) else error
+                found[here].append(Candidate(here, fault=fault, files=tuple(sorted(slices))))
         others.update(path.suffix.lower() or "no extension" for path in rest if path not in slices)
-    for error in closed:
-        yield Candidate(Path(error.filename), fault=_unreadable(error))
+    for candidate in series_candidates(series):
+        found[candidate.path if candidate.path in found else folder].append(candidate)
+    faults = [Candidate(Path(error.filename), fault=_unreadable(error)) for error in closed]
+    return [candidate for group in found.values() for candidate in group] + faults
+
+
+def _file_count(folder: Path) -> int:
+    return sum(len(names) for _, _, names in os.walk(folder))
 
 
 def _may_be_dicom(path: Path) -> bool:
@@ -115,19 +115,6 @@ def _unreadable(error: OSError) -> InputError:
     return InputError(
         "cannot be read", where=error.filename, found=error.strerror, remedy="check its permissions", expected=expected
     )
-
-
-def _series(folder: Path) -> Iterator[Candidate]:
-    try:
-        groups = list_series(folder)
-    except OSError as error:
-        yield Candidate(folder, fault=_unreadable(error))
-        return
-    except SmartError as error:
-        yield Candidate(folder, fault=error)
-        return
-    for uid, series in groups.items():
-        yield Candidate(folder, uid, series.patient, series.modality)
 
 
 def _pseudonymous(candidate: Candidate, salt: str, pattern: re.Pattern[str]) -> Candidate:
@@ -177,5 +164,5 @@ def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
             "image does not exist", where=place(), expected="an existing file", found=found, remedy=remedy
         )
         return Candidate(Path(fields["image"]), fields.get("series"), fields=fields, fault=fault)
-    candidate = Candidate(image, fields.get("series"), fields=fields)
+    candidate = Candidate(image, fields.get("series"), fields=fields, listed=True)
     return replace(candidate, patient=str(fields.get("patient_id") or pseudonym(candidate.name)))

@@ -38,7 +38,7 @@ def datalist(source: str | Path, key: str = "training", patient_pattern: str = "
         ConfigError: the pattern is no regular expression.
     """
     path = Path(source).expanduser()
-    candidates = find(path, key, patient_pattern=patient_pattern)
+    candidates = [one for one in find(path, key, patient_pattern=patient_pattern) if not one.companion]
     faults = [refusal(candidate) for candidate in candidates]
     refused = [fault for fault in faults if fault is not None]
     if refused and path.is_file():

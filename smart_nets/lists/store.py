@@ -107,14 +107,15 @@ class EntryStore:
 
 
 def file_identity(path: Path) -> str:
-    """Names, sizes and times of a file, or of all files of a folder, as one hash: it changes when they do.
+    """Names, sizes and times of a file, or of all files in and below a folder, as one hash: it changes when they do.
 
     Raises:
         InputError: the path does not exist.
     """
     check_exists(path)
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]  # a series may be spread over folders
+    names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
+    stats = [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in zip(names, files, strict=True)]
     return digest(json.dumps(stats))
 
 

@@ -25,6 +25,7 @@ from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.tumours import read_tumours
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.inputs import check_size
+from smart_nets.scans.mask_regions import choose_region, pair_regions
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
 from smart_nets.weights.build import load_encoder
@@ -40,6 +41,7 @@ def attend(
     output_dir: str | Path,
     marking: Marking,
     tumour: Sequence[str] = (),
+    tumour_region: Sequence[str] = (),
     series: str | None = None,
     spacing: Sequence[float] | None = None,
     crop_size: Sequence[int] | None = None,
@@ -56,6 +58,8 @@ def attend(
         models: name -> weights with their card; "random" stands for fresh weights of the first model's architecture.
         marking: what is marked of a map.
         tumour: masks of the tumour, one per reader, to outline and to measure against.
+        tumour_region: name of the tumour in these files (a number in label maps): one for all, one per file, or several
+            of one file; needed where a file holds several regions.
         series: SeriesInstanceUID, where the folder holds several.
         spacing, crop_size: mm and voxels of a window; those of each model's card if None.
         overlap: of neighbouring windows.
@@ -67,8 +71,9 @@ def attend(
     """
     check_output(output_dir)
     looks = load_models(models, spacing, crop_size, overlap, head, block)  # before time is spent on the scan
+    drawings = _drawings(tumour, tumour_region)
     volume = read_checked(scan, series=series)
-    readers = _readers(tumour, volume)
+    readers = read_tumours({"readers": {"tumour": drawings}}, volume)["tumour"]
     outline = consensus(readers) if readers else None
     scores = {name: look(volume) for name, look in looks.items()}
     shown = [Shown(name, score, marking.mark(score, volume)) for name, score in scores.items()]
@@ -141,9 +146,13 @@ def _notes(volume: Volume, shown: Sequence[Shown], outline: NDArray[np.bool_] | 
     return notes
 
 
-def _readers(tumour: Sequence[str], volume: Volume) -> list[NDArray[np.bool_]]:
-    entries = [{"file": str(path), "region": None} for path in tumour]
-    return read_tumours({"readers": {"tumour": entries}}, volume)["tumour"]
+def _drawings(tumour: Sequence[str], regions: Sequence[str]) -> list[dict[str, str | None]]:
+    """File and region of each reader's mask."""
+    if regions and not tumour:
+        raise ConfigError("names a region of no file", where="tumour_region", expected="a tumour", found=list(regions))
+    named = regions[0] if len(regions) == 1 else list(regions) or None
+    pairs = pair_regions(named, [str(path) for path in tumour], "tumour_region") if tumour else []
+    return [{"file": file, "region": choose_region(file, name)} for file, name in pairs]
 
 
 def _save(folder: Path, stem: str, shown: Shown, volume: Volume) -> None:

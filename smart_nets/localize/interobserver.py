@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from smart_nets.errors import GeometryError, InputError
 from smart_nets.lists.find import Candidate
-from smart_nets.scans.dicom.folder import UNNAMED, damage_told, is_dicom, read_file
+from smart_nets.scans.dicom.folder import damage_told, read_file
 from smart_nets.settings import one_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ REGION = re.compile(r"GTV-(\d+)(vis|auto)-(\d+)", re.IGNORECASE)  # tumour, kind
 Drawings = dict[int, dict[int, dict[str, Any]]]  # tumour -> reader -> {"file", "region"}
 
 
-def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str = "vis") -> list[dict[str, Any]]:
+def read_interobserver(
+    source: Path, candidates: Sequence[Candidate], kind: str = "vis", pattern: re.Pattern[str] | None = None
+) -> list[dict[str, Any]]:
     """One item per CT series that readers drew on; only headers and structure sets are read.
 
     Regions are named "GTV-1vis-1" to "GTV-1vis-5": tumour 1, drawn by hand by readers 1 to 5. "GTV-1auto-3" is what
@@ -39,6 +41,7 @@ def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str 
         source: the folder, for messages.
         candidates: what `find` gives for it, all of them sound.
         kind: "vis" (by hand) or "auto".
+        pattern: of those regions, only what it finds.
 
     Returns:
         {"patient_id" (pseudonym), "image" (folder), "series", "readers": {"GTV-1": [{"file", "region"}, ... by reader]}}.
@@ -51,21 +54,23 @@ def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str 
     """
     one_of("kind", kind, KINDS)
     scans = [candidate for candidate in candidates if candidate.series is not None and candidate.modality == "CT"]
-    sets = [found for candidate in candidates if candidate.modality == "RTSTRUCT" for found in _headers(candidate)]
+    sets = [
+        found for candidate in candidates if candidate.modality == "RTSTRUCT" for found in series_headers(candidate)
+    ]
     if not sets:
         wanted, only = "RTSTRUCT files beside the CT series", f"{len(scans)} CT series"
         remedy = "download them too"
         raise InputError("holds no structure set", where=source, expected=wanted, found=only, remedy=remedy)
-    frames = [_frame(scan) for scan in scans]
+    frames = [frame_of(scan) for scan in scans]
     drawn: list[Drawings] = [{} for _ in scans]
     others = 0
     for path, dataset in sets:
         with damage_told(path):
-            regions = _regions(dataset, kind)
+            regions = _regions(dataset, kind, pattern)
             if not regions:
                 others += 1
                 continue
-            place = _scan_of(dataset, path, scans, frames)
+            place = scan_of(dataset, path, scans, frames)
         _add(drawn[place], regions, path)
     if not any(drawn):
         wanted, none = f"GTV-1{kind}-1, ...", f"{others} structure sets without"
@@ -77,30 +82,30 @@ def read_interobserver(source: Path, candidates: Sequence[Candidate], kind: str 
     return [scan.item() | {"readers": _by_number(found)} for scan, found in zip(scans, drawn, strict=True) if found]
 
 
-def _headers(candidate: Candidate) -> Iterator[tuple[Path, Dataset]]:
+def series_headers(candidate: Candidate) -> Iterator[tuple[Path, Dataset]]:
     """The files of one series, in order of their names."""
-    for path in sorted(candidate.path.iterdir()):
-        if not path.name.startswith(".") and is_dicom(path):
-            header = read_file(path, pixels=False)
-            if str(header.get("SeriesInstanceUID") or UNNAMED) == candidate.series:
-                yield path, header
+    for path in candidate.files:
+        yield path, read_file(path, pixels=False)
 
 
-def _frame(scan: Candidate) -> str:
-    _, header = next(_headers(scan))
+def frame_of(scan: Candidate) -> str:
+    """The frame of reference of a CT series."""
+    _, header = next(series_headers(scan))
     return str(header.get("FrameOfReferenceUID", ""))
 
 
-def _regions(dataset: Dataset, kind: str) -> list[tuple[int, int, str]]:
+def _regions(dataset: Dataset, kind: str, pattern: re.Pattern[str] | None) -> list[tuple[int, int, str]]:
     """Tumour, reader and full name of the regions of one kind."""
     names = [str(roi.get("ROIName", "")) for roi in dataset.get("StructureSetROISequence") or []]
-    parts = [(match, name) for name in names if (match := REGION.fullmatch(name.strip()))]
+    wanted = [name for name in names if pattern is None or pattern.search(name)]
+    parts = [(match, name) for name in wanted if (match := REGION.fullmatch(name.strip()))]
     return [(int(match[1]), int(match[3]), name) for match, name in parts if match[2].lower() == kind]
 
 
-def _scan_of(dataset: Dataset, path: Path, scans: list[Candidate], frames: list[str]) -> int:
-    """Which of the scans a structure set was drawn on: one of its frame of reference, and of these the one it names."""
-    own = {str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.StructureSetROISequence}
+def scan_of(dataset: Dataset, path: Path, scans: list[Candidate], frames: list[str]) -> int:
+    """Which of the scans somebody drew on: one of the drawing's frame of reference, and of these the one it names."""
+    own = {str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.get("StructureSetROISequence") or []}
+    own = own or {str(dataset.get("FrameOfReferenceUID", ""))}
     fitting = [number for number, frame in enumerate(frames) if frame and frame in own]
     if not fitting:
         what, frame = "belongs to the frame of reference of no CT series", ", ".join(sorted(own))
@@ -116,6 +121,8 @@ def _scan_of(dataset: Dataset, path: Path, scans: list[Candidate], frames: list[
 
 
 def _named_series(dataset: Dataset) -> Iterator[str]:
+    for series in dataset.get("ReferencedSeriesSequence") or []:  # of a segmentation
+        yield str(series.get("SeriesInstanceUID", ""))
     for frame in dataset.get("ReferencedFrameOfReferenceSequence") or []:
         for study in frame.get("RTReferencedStudySequence") or []:
             for series in study.get("RTReferencedSeriesSequence") or []:

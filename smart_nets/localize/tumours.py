@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,8 @@ import numpy as np
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import existing
 from smart_nets.lists.find import Candidate, find
-from smart_nets.localize.interobserver import read_interobserver
-from smart_nets.scans.dicom.folder import is_dicom
-from smart_nets.scans.dicom.masks import Masks, read_masks
-from smart_nets.scans.labels import read_labels
+from smart_nets.localize.drawings import read_drawings
+from smart_nets.scans.mask_regions import choose_region, pair_regions, read_regions
 from smart_nets.scans.read import FILES
 from smart_nets.scans.volume import Volume
 
@@ -31,10 +28,11 @@ def tumour_list(source: str | Path, pattern: str = PATTERN, kind: str = "vis") -
 
     Args:
         source: a folder where masks lie beside their scans as `<scan>__<region>.nii.gz` (each region is a tumour with one
-            reader); a JSON datalist {"training": [{"image": path, "label": path, or one path per reader}]} (one tumour a
-            scan, paths relative to the JSON); or the folder of NSCLC-Radiomics-Interobserver1 (`read_interobserver`).
-        pattern: regular expression that finds the regions, among masks beside scans, which are tumours; scans without one are
-            left out and counted.
+            reader); a JSON datalist {"training": [{"image": path, "label": path, or one path per reader, "region": name
+            in a DICOM file, or one per reader}]} (one tumour a scan, paths relative to the JSON); or a folder of DICOM
+            series with their structure sets and segmentations (`read_drawings`).
+        pattern: regular expression that finds the regions which are tumours, among masks beside scans and the regions of
+            DICOM files that no "region" names; scans without one are left out and counted.
         kind: of the drawings in NSCLC-Radiomics-Interobserver1, "vis" or "auto".
 
     Returns:
@@ -56,11 +54,11 @@ def tumour_list(source: str | Path, pattern: str = PATTERN, kind: str = "vis") -
         if candidate.fault is not None:
             raise candidate.fault
     if path.is_file():
-        items = _of_datalist(path, candidates)
+        items = _of_datalist(path, candidates, tumour)
     elif any(BETWEEN in candidate.path.name for candidate in candidates if candidate.series is None):
         items = _beside(path, candidates, tumour)
     elif any(candidate.series is not None for candidate in candidates):
-        items = read_interobserver(path, candidates, kind)
+        items = read_drawings(path, candidates, kind, tumour)
         _tell_left_out("images that are no DICOM", sum(candidate.series is None for candidate in candidates))
     else:
         wanted, lone = f"names like scan{BETWEEN}tumour.nii.gz", f"{len(candidates)} images without"
@@ -88,50 +86,29 @@ def read_tumours(item: dict[str, Any], scan: Volume) -> dict[str, list[np.ndarra
     regions = defaultdict(set)
     for entry in (entry for entries in item["readers"].values() for entry in entries):
         regions[entry["file"]].add(entry["region"])
-    masks = {file: _read_regions(Path(file), wanted, scan) for file, wanted in regions.items()}
+    masks = {file: read_regions(Path(file), wanted, scan) for file, wanted in regions.items()}
     return {
         tumour: [masks[entry["file"]][entry["region"]] for entry in entries]
         for tumour, entries in item["readers"].items()
     }
 
 
-def _read_regions(path: Path, wanted: set[str | None], scan: Volume) -> dict[str | None, np.ndarray]:
-    """The masks of one file by the names that were asked for; None is the only one that it holds."""
-    if not is_dicom(path) or path.name.lower().endswith(FILES):
-        mask = np.zeros(scan.array.shape, bool)
-        upright = replace(scan, array=mask).to_ras()  # a view: what is written into it lands in `mask`
-        labels = read_labels(path, scan.to_ras())
-        values = np.unique(labels[labels > 0])
-        if len(values) > 1:
-            several, remedy = ", ".join(map(str, values[:5])), "keep the tumour's label only"
-            raise InputError("holds several labels", where=path, expected="one", found=several, remedy=remedy)
-        upright.array[...] = labels > 0
-        return {None: mask}
-    found = read_masks(path, scan)
-    return {name: _named(found, name, path) for name in wanted}
-
-
-def _named(found: Masks, name: str | None, path: Path) -> np.ndarray:
-    chosen = [region for region in found.masks if name is None or region == name]
-    if len(chosen) != 1:
-        what, remedy = f"holds {'several regions' if chosen else 'no such region'}", "give a file of the tumour alone"
-        names = ", ".join(found.masks)
-        raise InputError(what, where=path, expected=name or "one region", found=names, remedy=remedy)
-    for note in found.notes:  # a name that somebody gave to a region may hold that of a patient
-        if note.startswith(f"{chosen[0]}: "):
-            logger.warning("drawing of a tumour: %s", note.removeprefix(f"{chosen[0]}: "))
-    return found.masks[chosen[0]]
-
-
-def _of_datalist(path: Path, candidates: list[Candidate]) -> list[dict[str, Any]]:
+def _of_datalist(path: Path, candidates: list[Candidate], pattern: re.Pattern[str]) -> list[dict[str, Any]]:
     if path.suffix.lower() != ".json":
         wanted, remedy = "a folder, or a JSON datalist", "list scan and mask in a JSON"
         raise InputError("is no source of tumours", where=path, expected=wanted, found="another file", remedy=remedy)
     items: list[dict[str, Any]] = []
     for number, candidate in enumerate(candidates, start=1):
-        item = candidate.item()
-        files = _label_files(path, item.pop("label", None), f"{path}, entry {number}")
-        item["readers"] = {"tumour": [{"file": file, "region": None} for file in files]}
+        item, place = candidate.item(), f"{path}, entry {number}"
+        files = _label_files(path, item.pop("label", None), place)
+        readers = [
+            {"file": file, "region": choose_region(file, name, pattern)}
+            for file, name in pair_regions(item.pop("region", None), files, place)
+        ]
+        if any(one in readers[:before] for before, one in enumerate(readers)):
+            what, found = "two readers have the same mask", [Path(file).name for file in files]
+            raise InputError(what, where=place, expected="one mask each", found=found, remedy="remove one")
+        item["readers"] = {"tumour": readers}
         if item in items:
             place = f"{path}, entries {items.index(item) + 1} and {number}"
             raise InputError("is listed twice", where=place, expected="once", found=item["image"], remedy="remove one")
@@ -149,9 +126,6 @@ def _label_files(path: Path, label: Any, place: str) -> list[str]:
         if file is None or not file.is_file():
             remedy = "correct the path, or remove the entry"
             raise InputError("label does not exist", where=place, expected="a file", found=text, remedy=remedy)
-    if len(set(files)) < len(files):
-        what = "two readers have the same mask"
-        raise InputError(what, where=place, expected="one file each", found=label, remedy="remove one")
     return [str(file) for file in files]
 
 

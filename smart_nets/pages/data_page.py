@@ -146,7 +146,7 @@ def _thumbnail(item: Mapping[str, Any]) -> str:
     shape = " × ".join(str(length) for length in item["shape"])
     caption = f"{item['patient_id']}: {shape} voxels of {' × '.join(f'{length:.3g}' for length in item['spacing'])} mm"
     try:
-        volume = read_volume(item["image"], series=item.get("series"), tilt="correct")
+        volume = read_volume(item["image"], series=item.get("series"), tilt="correct", spacing="resample")
     except SmartError as error:
         return page.film(item["patient_id"], f": {error.what}", "")
     plane = plane_picture(volume.array, "coronal", volume.array.shape[FIXED_AXIS["coronal"]] // 2)
@@ -174,13 +174,21 @@ def _notes(used: Cases) -> str:
 
 def _how(about: Mapping[str, Any]) -> str:
     rules: dict[str, Any] = dict(about["rules"])
+
+    def told(counts: Mapping[str, int]) -> str:
+        return ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "none"
+
     crop = f"{rules['crop']} voxels of {rules['spacing']:g} mm" if rules["crop"] else "–"
     rows: Iterable[tuple[str, object]] = [
         ("every voxel was read", "yes; compressed files against their checksum"),
         ("fewest voxels per axis", rules["min_depth"]),
         ("gantry tilt", rules["tilt"]),
         ("crop the body must half fill", crop),
-        ("other files, no images", about["other_files"] or "none"),
+        ("uneven slice distances", rules.get("slice_spacing", "refuse")),
+        ("companions, no scans", told(about.get("companion_kinds", {}))),
+        ("other files, no images", told(about["other_files"])),
+        ("ignored files", told(about.get("ignored_files", {}))),
+        ("files", told(about.get("files", {}))),
         ("pseudonyms of patients", f"SHA-256, {about['patients_hashed_with']}"),
     ]
     return page.table(rows)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
 import numpy as np
 import torch
+from typing_extensions import Unpack  # of typing from Python 3.11 on
 
 from smart_nets.errors import GeometryError, InputError, SmartError
 from smart_nets.files import check_exists
 from smart_nets.scans import checks
-from smart_nets.scans.dicom.series import is_dicom, read_dicom
+from smart_nets.scans.dicom.series import Spacing, is_dicom, read_dicom
 from smart_nets.scans.dicom.tilt import straighten
 from smart_nets.scans.files.metaimage import read_metaimage
 from smart_nets.scans.files.nifti import read_nifti
@@ -31,50 +32,33 @@ READERS = ((NIFTI, read_nifti), (NRRD, read_nrrd), (METAIMAGE, read_metaimage))
 Tilt = Literal["refuse", "correct"]
 
 
-def read_scan(
-    path: str | Path,
-    *,
-    series: str | None = None,
-    volume: int | None = None,
-    tilt: Tilt = "refuse",
-    min_depth: int = 2,
-    hu_offset: float = 0.0,
-) -> MetaTensor:
+class Reading(TypedDict, total=False):
+    """What may be said about how a scan is read, see `read_checked`."""
+
+    series: str | None
+    volume: int | None
+    tilt: Tilt
+    spacing: Spacing
+    min_depth: int
+    hu_offset: float
+
+
+def read_scan(path: str | Path, **how: Unpack[Reading]) -> MetaTensor:
     """A CT as float32 HU (1, X, Y, Z) in RAS, with its affine and the notes of what was repaired.
 
-    Args:
-        path: a `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd` file, or the folder of a DICOM series.
-        series: SeriesInstanceUID, where a folder holds several.
-        volume: which volume of a 4-D file.
-        tilt: whether a gantry tilt is refused, or corrected by shifting the slices.
-        min_depth: fewest slices on any axis.
-        hu_offset: added to every voxel, for files that store HU + 1024 without saying so (-1024).
-
-    Raises:
-        InputError: the file is missing, damaged, or no CT in HU.
-        GeometryError: positions, spacing or orientation cannot be trusted.
+    Arguments and errors are those of `read_checked`.
     """
     from monai.data import MetaTensor  # takes seconds to import, which checking a folder of scans need not wait for
 
-    scan = read_volume(path, series=series, volume=volume, tilt=tilt, min_depth=min_depth, hu_offset=hu_offset)
+    scan = read_volume(path, **how)
     array = np.ascontiguousarray(scan.array, dtype=np.float32)
     meta = {"filename_or_obj": scan.where, "notes": list(scan.notes)}
     return MetaTensor(torch.from_numpy(array)[None], affine=torch.from_numpy(scan.affine), meta=meta)
 
 
-def read_volume(
-    path: str | Path,
-    *,
-    series: str | None = None,
-    volume: int | None = None,
-    tilt: Tilt = "refuse",
-    min_depth: int = 2,
-    hu_offset: float = 0.0,
-) -> Volume:
+def read_volume(path: str | Path, **how: Unpack[Reading]) -> Volume:
     """As `read_scan`, in the numeric type of the file and without a copy: for code that goes on computing."""
-    return read_checked(
-        path, series=series, volume=volume, tilt=tilt, min_depth=min_depth, hu_offset=hu_offset
-    ).to_ras()
+    return read_checked(path, **how).to_ras()
 
 
 def read_checked(
@@ -83,12 +67,29 @@ def read_checked(
     series: str | None = None,
     volume: int | None = None,
     tilt: Tilt = "refuse",
+    spacing: Spacing = "refuse",
     min_depth: int = 2,
     hu_offset: float = 0.0,
 ) -> Volume:
-    """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid."""
+    """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid.
+
+    Args:
+        path: a `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd` file, or the folder of a DICOM series.
+        series: SeriesInstanceUID, where a folder holds several.
+        volume: which volume of a 4-D file.
+        tilt: whether a gantry tilt is refused, or corrected by shifting the slices.
+        spacing: whether uneven distances of DICOM slices are refused, or the slices resampled to even ones.
+        min_depth: fewest slices on any axis.
+        hu_offset: added to every voxel, for files that store HU + 1024 without saying so (-1024).
+
+    Raises:
+        InputError: the file is missing, damaged, or no CT in HU.
+        GeometryError: positions, spacing or orientation cannot be trusted.
+        ConfigError: an argument makes no sense.
+    """
     one_of("tilt", tilt, get_args(Tilt))
-    scan = checks.check_shape(read_stored(Path(path), series), volume, min_depth)
+    one_of("spacing", spacing, get_args(Spacing))
+    scan = checks.check_shape(read_stored(Path(path), series, spacing), volume, min_depth)
     shear = checks.check_affine(scan)
     if shear <= checks.TILT_TOLERANCE:
         return check_hu(scan, hu_offset)
@@ -100,12 +101,12 @@ def read_checked(
     raise GeometryError(what, where=scan.where, expected="right angles", found=found, remedy=remedy)
 
 
-def read_stored(path: Path, series: str | None = None) -> Volume:
+def read_stored(path: Path, series: str | None = None, spacing: Spacing = "refuse") -> Volume:
     """Voxels and affine as stored, by format, before any check of geometry or values."""
     check_exists(path)
     try:
         if path.is_dir() or (is_dicom(path) and not path.name.lower().endswith(FILES)):
-            return read_dicom(path, series)
+            return read_dicom(path, series, spacing)
         for endings, read in READERS:
             if path.name.lower().endswith(endings):
                 return read(path)

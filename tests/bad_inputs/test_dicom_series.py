@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import HEVCMP51, ImplicitVRLittleEndian
+from pydicom.uid import HEVCMP51
 
 from smart_nets.errors import SmartError
 from smart_nets.lists.check import check_data
@@ -81,6 +81,13 @@ def unknown_syntax(dataset: pydicom.Dataset, number: int) -> None:
     dataset["PixelData"].is_undefined_length = True
 
 
+def only_grey(dataset: pydicom.Dataset, number: int) -> None:
+    """MONOCHROME1 with values of which neither they (1000 to 1400 HU) nor their inverse are a patient's."""
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+    stored = np.frombuffer(dataset.PixelData, "<u2") // 4 + 2024
+    dataset.PixelData = stored.astype("<u2").tobytes()
+
+
 REFUSED: dict[int, Callable[[Path], None]] = {
     26: without(4),
     27: without(4, 5, 6),
@@ -94,7 +101,7 @@ REFUSED: dict[int, Callable[[Path], None]] = {
     35: truncate,
     36: edit(shrink, slice(4, 5)),
     38: edit(place(lambda number: -30.0)),
-    39: edit(put("PhotometricInterpretation", "MONOCHROME1")),
+    39: edit(only_grey),
     40: edit(unknown_syntax),
 }
 
@@ -194,12 +201,19 @@ def test_row_43_segmentation_with_missing_frames(made, tmp_path, change):
     made.told(caught.value, 43, path.name)
 
 
-def test_a_file_without_preamble_is_still_dicom(made, tmp_path):
-    """Old archives hold bare data sets; by their name they are DICOM, and the error says what is wrong with them."""
+@pytest.mark.parametrize("inverted", [False, True])
+def test_row_39_monochrome1_gives_the_same_hu(made, tmp_path, inverted):
+    """By the standard it is a matter of display only; programs that invert the stored values have bright air."""
+
+    def change(dataset: pydicom.Dataset, number: int) -> None:
+        dataset.PhotometricInterpretation = "MONOCHROME1"
+        if inverted:
+            highest = (1 << dataset.BitsStored) - 1
+            dataset.PixelData = (highest - np.frombuffer(dataset.PixelData, "<u2")).astype("<u2").tobytes()
+
     series = made.dicom(made.ct(), tmp_path)
-    path = slices(series)[0]
-    dataset = pydicom.dcmread(path)
-    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    path.write_bytes(path.read_bytes()[132:])
-    with pytest.raises(SmartError, match=r"0001.dcm: is no DICOM file"):
-        read_scan(series)
+    edit(change)(series)
+    scan = read_scan(series)
+    np.testing.assert_array_equal(scan[0].numpy(), made.ct())
+    told = "the values were inverted to HU" if inverted else "the values are HU as they are"
+    assert scan.meta["notes"] == [f"MONOCHROME1: {told}"]

@@ -36,19 +36,25 @@ def tree(save, hu, affine, tmp_path: Path) -> Path:
 
 def test_every_scan_is_used_or_refused_with_a_reason(tree, tmp_path):
     checked = check_data(tree, tmp_path / "out", workers=1)
-    assert (checked.given, len(checked.used), len(checked.rejected), checked.exit_code) == (6, 2, 4, 3)
+    assert (checked.given, len(checked.used), len(checked.rejected), checked.exit_code) == (6, 2, 3, 3)
+    assert [(Path(one["image"]).name, one["kind"]) for one in checked.companions] == [("a_msk.nii.gz", "label map")]
     assert checked.others == {".txt": 1}
+    assert checked.files == {"of scans": 14, "of companions": 1, "other": 1, "ignored": 0}
     assert {Path(case["image"]).name: case["fault"] for case in checked.rejected} == {
-        "a_msk.nii.gz": "label map, not HU",
         "broken.nii.gz": "ends early",
         "copy_of_a.nii": "same scan twice",
-        "e": "modality is not CT",
+        "e": "is no DICOM file: it lacks SOPClassUID and Modality",
     }
 
     for case in checked.rejected:
         assert Path(case["image"]).name in case["reason"]
     written = json.loads((tmp_path / "out/rejected.json").read_text())
-    assert (written["given"], written["used"], written["rejected"]) == (6, 2, 4)
+    assert (written["given"], written["used"], written["rejected"], written["companions"][0]["kind"]) == (
+        6,
+        2,
+        3,
+        "label map",
+    )
     assert written["cases"] == checked.rejected
 
 
@@ -181,13 +187,12 @@ def test_1000_tiny_scans_with_5_percent_bad_are_counted_exactly(tmp_path):
 
 
 def test_all_real_data_is_accounted_for(real_ct: Path, tmp_path):
+    """582 nodules and 34 scans, of which 4 show nothing but lung; one scan is there as DICOM and as NRRD; 600 masks."""
     checked = check_data(real_ct, tmp_path / "out")
     faults = [case["fault"] for case in checked.rejected]
-    assert checked.given == 1216
-    # 582 nodules and 35 scans; the masks are no CT, and one scan is there as DICOM and as NRRD
-    assert len(checked.used) + len(checked.rejected) == checked.given
-    assert faults.count("label map, not HU") == 600
-    assert faults.count("same scan twice") >= 1
+    assert (checked.given, len(checked.used), len(checked.companions), checked.exit_code) == (1216, 611, 600, 0)
+    assert sorted(faults) == ["same scan twice"] + 4 * ["shows nothing but lung"]
+    assert sum(checked.files.values()) == sum(path.is_file() for path in real_ct.rglob("*"))
 
 
 def test_links_are_followed_once(save, hu, affine, tmp_path):

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 STEP_TOLERANCE = 0.02  # share of the slice distance, and mm: headers round positions
+ROUNDED_TO = (0.1, 0.01)  # mm
+ROUNDING = 1e-6  # mm that arithmetic may differ by
 _EXPORT = "export the series again, complete"
 
 
@@ -65,8 +67,11 @@ def _name(header: Dataset) -> str:
     return str(getattr(header, "filename", ""))
 
 
-def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> np.ndarray:
-    """The step (3,) in mm from each slice to the next, for slices already in order and without doubles.
+def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> tuple[np.ndarray, str]:
+    """The step (3,) in mm from each slice to the next, for slices already in order and without doubles, and a note.
+
+    Positions that a header rounds to a tenth or a hundredth of a millimetre are even if some even positions round to
+    them: none lies further from its even place than half the last digit.
 
     Args:
         places: (slices, 3) positions in mm.
@@ -79,17 +84,13 @@ def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> np.ndarray
     distances = np.diff(heights)
     usual = float(np.median(distances))
     tolerance = max(STEP_TOLERANCE, STEP_TOLERANCE * usual)
+    digits = [last_digit(coordinate) for coordinate in places.T]
     wrong = np.flatnonzero(np.abs(distances - usual) > tolerance)
+    note = ""
+    if len(wrong) and unevenness(heights) > np.abs(normal) @ digits / 2 + ROUNDING:
+        raise _uneven(distances, usual, wrong, where)
     if len(wrong):
-        ratios = distances[wrong] / usual
-        if (np.abs(ratios - np.rint(ratios)) < 0.1).all() and (ratios > 1.5).all():
-            missing = int(np.rint(ratios - 1).sum())
-            what = f"{missing} slice{'s are' if missing > 1 else ' is'} missing: gap after slice {wrong[0] + 1}"
-            expected, found = f"a slice every {usual:g} mm", f"{distances[wrong[0]]:g} mm"
-            raise GeometryError(what, where=where, expected=expected, found=found, remedy=_EXPORT)
-        expected, found = f"{usual:g} mm everywhere", f"{distances.min():g} to {distances.max():g} mm"
-        remedy = "give a series of even slices"
-        raise GeometryError("the slice distance varies", where=where, expected=expected, found=found, remedy=remedy)
+        note = f"slice positions rounded to {max(digits):g} mm taken as even"
     step = (places[-1] - places[0]) / (len(places) - 1)
     off = np.abs(places - (places[0] + np.arange(len(places))[:, None] * step)).max()
     if off > max(0.1, tolerance):
@@ -97,4 +98,38 @@ def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> np.ndarray
         raise GeometryError(
             "the slices are not in line", where=where, expected="within 0.1 mm", found=found, remedy=_EXPORT
         )
-    return np.asarray(step)
+    return np.asarray(step), note
+
+
+def _uneven(distances: np.ndarray, usual: float, wrong: np.ndarray, where: str) -> GeometryError:
+    ratios = distances[wrong] / usual if usual else distances[wrong]
+    if (np.abs(ratios - np.rint(ratios)) < 0.1).all() and (ratios > 1.5).all():
+        missing = int(np.rint(ratios - 1).sum())
+        what = f"{missing} slice{'s are' if missing > 1 else ' is'} missing: gap after slice {wrong[0] + 1}"
+        expected, found = f"a slice every {usual:g} mm", f"{distances[wrong[0]]:g} mm"
+        return GeometryError(what, where=where, expected=expected, found=found, remedy=_EXPORT)
+    expected, found = f"{usual:g} mm everywhere", f"{distances.min():g} to {distances.max():g} mm"
+    remedy = "give a series of even slices, or spacing='resample' (check-data: --slice_spacing resample)"
+    return GeometryError("the slice distance varies", where=where, expected=expected, found=found, remedy=remedy)
+
+
+def last_digit(places: np.ndarray) -> float:
+    """The step in mm to which coordinates (slices,) are rounded: 0.1 or 0.01, or 0 where they have more digits.
+
+    Whole millimetres count as tenths: a header that rounded to them would have moved slices by half a millimetre.
+    """
+    return next(
+        (digit for digit in ROUNDED_TO if np.abs(places - digit * np.rint(places / digit)).max() < ROUNDING), 0.0
+    )
+
+
+def unevenness(heights: np.ndarray) -> float:
+    """How far in mm the furthest of `heights` (slices,) lies from the even grid that fits them best, slice k being the
+    k-th of the grid."""
+    number = np.arange(len(heights))
+    low, high = float(np.diff(heights).min()), float(np.diff(heights).max())
+    for _ in range(100):  # the span of what is left over is convex in the step
+        third = (high - low) / 3
+        spans = [np.ptp(heights - step * number) for step in (low + third, high - third)]
+        low, high = (low, high - third) if spans[0] <= spans[1] else (low + third, high)
+    return float(np.ptp(heights - (low + high) / 2 * number)) / 2

@@ -1,8 +1,10 @@
-"""Turn a polygon into pixels."""
+"""Turn a polygon into pixels, and tell whether one lies in another."""
 
 from __future__ import annotations
 
 import numpy as np
+
+ON_EDGE = 1e-3  # pixels; coordinates are written with a few digits
 
 
 def fill_polygon(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -26,3 +28,18 @@ def fill_polygon(points: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         first = np.clip(np.ceil(at), 0, shape[1]).astype(int)  # the first pixel centre right of the edge
         np.add.at(crossings, (rows, first), 1)
     return np.cumsum(crossings[:, :-1], axis=1) % 2 == 1
+
+
+def encloses(outer: np.ndarray, points: np.ndarray) -> bool:
+    """Whether all points (n, 2) lie inside a closed polygon (corners, 2), or within `ON_EDGE` of its border."""
+    start, edge = outer, np.roll(outer, -1, axis=0) - outer
+    steep = np.where(edge[:, 0] == 0, np.nan, edge[:, 0])
+    for row, column in points:
+        share = (row - start[:, 0]) / steep  # how far along each edge the row is crossed; NaN where it never is
+        right = start[:, 1] + share * edge[:, 1] > column
+        if (right & (share >= 0) & (share < 1)).sum() % 2 == 0:
+            length = np.maximum((edge**2).sum(axis=1), 1e-12)
+            along = np.clip(((np.array([row, column]) - start) * edge).sum(axis=1) / length, 0, 1)
+            if np.linalg.norm(start + along[:, None] * edge - (row, column), axis=1).min() > ON_EDGE:
+                return False
+    return True
