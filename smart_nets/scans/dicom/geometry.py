@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 STEP_TOLERANCE = 0.02  # share of the slice distance, and mm: headers round positions
 ROUNDED_TO = (0.1, 0.01)  # mm
+JUMP = 1.5  # times its neighbours: such a distance is a missing slice, not another protocol
 ROUNDING = 1e-6  # mm that arithmetic may differ by
 _EXPORT = "export the series again, complete"
 
@@ -103,7 +104,8 @@ def stack_step(places: np.ndarray, normal: np.ndarray, where: str) -> tuple[np.n
 
 def _uneven(distances: np.ndarray, usual: float, wrong: np.ndarray, where: str) -> GeometryError:
     ratios = distances[wrong] / usual if usual else distances[wrong]
-    if (np.abs(ratios - np.rint(ratios)) < 0.1).all() and (ratios > 1.5).all():
+    multiples = (np.abs(ratios - np.rint(ratios)) < 0.1).all() and (ratios > 1.5).all()
+    if multiples and set(wrong.tolist()) == set(jumps(distances).tolist()):  # else another protocol begins there
         missing = int(np.rint(ratios - 1).sum())
         what = f"{missing} slice{'s are' if missing > 1 else ' is'} missing: gap after slice {wrong[0] + 1}"
         expected, found = f"a slice every {usual:g} mm", f"{distances[wrong[0]]:g} mm"
@@ -111,6 +113,12 @@ def _uneven(distances: np.ndarray, usual: float, wrong: np.ndarray, where: str) 
     expected, found = f"{usual:g} mm everywhere", f"{distances.min():g} to {distances.max():g} mm"
     remedy = "give a series of even slices, or spacing='resample' (check-data: --slice_spacing resample)"
     return GeometryError("the slice distance varies", where=where, expected=expected, found=found, remedy=remedy)
+
+
+def jumps(distances: np.ndarray) -> np.ndarray:
+    """Indices of the slice distances that are far larger than those beside them: there slices are missing."""
+    around = np.maximum(np.append(0, distances[:-1]), np.append(distances[1:], 0))
+    return np.flatnonzero(distances > JUMP * around) if len(distances) > 1 else np.array([], dtype=int)
 
 
 def last_digit(places: np.ndarray) -> float:

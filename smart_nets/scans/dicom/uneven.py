@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from smart_nets.errors import GeometryError
+from smart_nets.scans.dicom.geometry import jumps
 
 OFF_LINE = 0.1  # mm a slice may lie beside the line through the first and the last one
-JUMP = 1.5  # times its neighbours: such a distance is a missing slice, not another protocol
 FINEST = 0.5  # of the usual distance; the grid takes the smallest distance, but no finer one
 
 
@@ -30,11 +30,10 @@ def even_stack(
     """
     heights = (places - places[0]) @ normal
     distances = np.diff(heights)
-    around = np.maximum(np.append(0, distances[:-1]), np.append(distances[1:], 0))
-    holes = np.flatnonzero(distances > JUMP * around) if len(distances) > 1 else np.array([], dtype=int)
+    holes = jumps(distances)
     if len(holes):
         what, found = f"slices are missing: gap after slice {holes[0] + 1}", f"{distances[holes[0]]:g} mm"
-        expected, remedy = f"about {around[holes[0]]:g} mm as beside it", "export the series again, complete"
+        expected, remedy = f"about {np.median(distances):g} mm", "export the series again, complete"
         raise GeometryError(what, where=where, expected=expected, found=found, remedy=remedy)
     line = places[0] + np.outer(heights / heights[-1], places[-1] - places[0])
     off = float(np.linalg.norm(places - line, axis=1).max())
