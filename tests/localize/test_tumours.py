@@ -303,3 +303,74 @@ def test_drawings_need_the_frame_of_their_own_scan(series, drawing: ModuleType, 
     [item] = tumour_list(tmp_path / "tcia")
     with pytest.raises(GeometryError, match=r"another frame of reference than the scan .expected 9.9.9"):
         read_tumours(item, replace(scan, frame="9.9.9"))
+
+
+@pytest.fixture
+def drawn(series, drawing: ModuleType) -> Path:
+    """A structure set of a heart and two tumours: squares on slices 3, 4 and 5."""
+    scan = read_volume(series)
+    names = ("heart", "GTV-1", "GTV-2")
+    return drawing.structures(
+        series, scan, {n: [drawing.contour_of(scan, drawing.SQUARE, 3 + k)] for k, n in enumerate(names)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("region", "pattern", "slices"),
+    [
+        ("GTV-2", "(?i)gtv", [5]),
+        ("gtv-1", "(?i)gtv", [4]),  # upper and lower case are alike
+        (None, "GTV-1", [4]),
+        (["GTV-1", "GTV-2"], "heart", [4, 5]),  # two readers in one file
+    ],
+)
+def test_a_region_is_named_by_the_datalist_or_found_by_the_pattern(series, drawn, write_json, region, pattern, slices):
+    [item] = tumour_list(write_json({"image": str(series), "label": str(drawn), "region": region}), pattern)
+    masks = read_tumours(item, read_volume(series))["tumour"]
+    assert [np.flatnonzero(mask.any(axis=(0, 1))).tolist() for mask in masks] == [[slice_] for slice_ in slices]
+
+
+@pytest.mark.parametrize(
+    ("region", "pattern", "message"),
+    [
+        (None, "(?i)gtv", "holds several regions .*found GTV-1, GTV-2.*name the region"),
+        (None, "liver", "holds no such region .expected liver, found heart, GTV-1, GTV-2"),
+        ("GTV", "(?i)gtv", "holds no such region .expected GTV, found heart"),
+        (["GTV-1", "GTV-1"], "(?i)gtv", "entry 1: two readers have the same mask"),
+        ([], "(?i)gtv", "entry 1: region is no name"),
+        ([["GTV-1"]], "(?i)gtv", "entry 1: region is no name"),
+    ],
+)
+def test_a_region_that_is_not_clear_is_refused_with_the_names(series, drawn, write_json, region, pattern, message):
+    with pytest.raises(InputError, match=message):
+        tumour_list(write_json({"image": str(series), "label": str(drawn), "region": region}), pattern)
+
+
+def test_the_pattern_finds_the_tumour_in_a_folder_of_dicom(series, drawn, tmp_path: Path):
+    with pytest.raises(InputError, match="holds several regions .*found GTV-1, GTV-2"):
+        tumour_list(tmp_path / "tcia")
+    [item] = tumour_list(tmp_path / "tcia", "GTV-2")
+    assert item["readers"] == {"tumour": [{"file": str(drawn), "region": "GTV-2"}]}
+    with pytest.raises(InputError, match="no region is a tumour .expected liver, found GTV-1, GTV-2, heart"):
+        tumour_list(tmp_path / "tcia", "liver")
+
+
+def test_a_label_is_named_by_its_number(save, hu, affine, mask, write_json, tmp_path: Path):
+    save(hu, affine, "a.nii.gz")
+    labels = mask.copy()
+    labels[labels > 0] = 3
+    labels[0, 0, 0] = 7
+    save(labels, affine, "m.nii.gz")
+    [item] = tumour_list(write_json({"image": "a.nii.gz", "label": "m.nii.gz", "region": 3}))
+    np.testing.assert_array_equal(read_tumours(item, read_volume(tmp_path / "a.nii.gz"))["tumour"], [mask > 0])
+    [item] = tumour_list(write_json({"image": "a.nii.gz", "label": "m.nii.gz", "region": 5}))
+    with pytest.raises(InputError, match="holds no such label .expected 5, found 3, 7"):
+        read_tumours(item, read_volume(tmp_path / "a.nii.gz"))
+
+
+def test_a_drawing_of_which_nothing_can_be_used_is_no_empty_tumour(series, drawing: ModuleType, write_json):
+    scan = read_volume(series)
+    path = drawing.structures(series, scan, {"GTV": [drawing.contour_of(scan, drawing.SQUARE, 4.5)]})
+    [item] = tumour_list(write_json({"image": str(series), "label": str(path)}))
+    with pytest.raises(GeometryError, match=r"nothing of what was drawn can be used .*between slices or not flat"):
+        read_tumours(item, scan)

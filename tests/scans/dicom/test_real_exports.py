@@ -41,7 +41,8 @@ def test_files_without_preamble_and_meta_are_read(series, hu, ending, implicit):
     for path in sorted(series.glob("*.dcm")):
         dataset = pydicom.dcmread(path)
         bare = Dataset()
-        bare.update({tag: dataset[tag] for tag in dataset.keys()})
+        for element in dataset:
+            bare.add(element)
         path.unlink()
         pydicom.dcmwrite(path.with_suffix(ending), bare, implicit_vr=implicit, little_endian=True)
     np.testing.assert_array_equal(read_scan(series)[0].numpy(), hu)
