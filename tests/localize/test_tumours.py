@@ -333,7 +333,7 @@ def test_a_region_is_named_by_the_datalist_or_found_by_the_pattern(series, drawn
 @pytest.mark.parametrize(
     ("region", "pattern", "message"),
     [
-        (None, "(?i)gtv", "holds several regions .*found GTV-1, GTV-2.*name the region"),
+        (None, "(?i)gtv", r"holds several regions .*found GTV-1, GTV-2.*name the region"),
         (None, "liver", "holds no such region .expected liver, found heart, GTV-1, GTV-2"),
         ("GTV", "(?i)gtv", "holds no such region .expected GTV, found heart"),
         (["GTV-1", "GTV-1"], "(?i)gtv", "entry 1: two readers have the same mask"),
@@ -347,11 +347,11 @@ def test_a_region_that_is_not_clear_is_refused_with_the_names(series, drawn, wri
 
 
 def test_the_pattern_finds_the_tumour_in_a_folder_of_dicom(series, drawn, tmp_path: Path):
-    with pytest.raises(InputError, match="holds several regions .*found GTV-1, GTV-2"):
+    with pytest.raises(InputError, match=r"holds several regions .*found GTV-1, GTV-2"):
         tumour_list(tmp_path / "tcia")
     [item] = tumour_list(tmp_path / "tcia", "GTV-2")
     assert item["readers"] == {"tumour": [{"file": str(drawn), "region": "GTV-2"}]}
-    with pytest.raises(InputError, match="no region is a tumour .expected liver, found GTV-1, GTV-2, heart"):
+    with pytest.raises(InputError, match=r"no region is a tumour .expected liver, found GTV-1, GTV-2, heart"):
         tumour_list(tmp_path / "tcia", "liver")
 
 
@@ -364,7 +364,7 @@ def test_a_label_is_named_by_its_number(save, hu, affine, mask, write_json, tmp_
     [item] = tumour_list(write_json({"image": "a.nii.gz", "label": "m.nii.gz", "region": 3}))
     np.testing.assert_array_equal(read_tumours(item, read_volume(tmp_path / "a.nii.gz"))["tumour"], [mask > 0])
     [item] = tumour_list(write_json({"image": "a.nii.gz", "label": "m.nii.gz", "region": 5}))
-    with pytest.raises(InputError, match="holds no such label .expected 5, found 3, 7"):
+    with pytest.raises(InputError, match=r"holds no such label .expected 5, found 3, 7"):
         read_tumours(item, read_volume(tmp_path / "a.nii.gz"))
 
 

@@ -38,7 +38,7 @@ def test_counts_reasons_and_measures_are_on_the_page():
     assert "7 of 10 scans can be used; 3 are refused" in html
     assert "n slices are missing: gap after slice n: 2; ends early: 1" in html
     assert "<td>n slices are missing: gap after slice n</td><td>2, 3</td>" in html
-    assert "128 voxels of 2 mm" in html and ".txt 3" in html
+    assert "128 voxels of 2 mm" in html and "3 .txt" in html
     for name in ("In-plane spacing", "Slice distance", "Height of the body"):
         assert name in html
 
