@@ -14,7 +14,7 @@ from smart_nets.lists.table import Row, read_table
 NEEDED = ("patient_id", "image", "label")
 CENTRE = ("x", "y", "z")
 NAMES = ("series", "split", "lesion")
-KNOWN = (*NEEDED, *CENTRE, "mask", "mask_label", "place", "diameter_mm", *NAMES)
+KNOWN = (*NEEDED, *CENTRE, "mask", "mask_label", "mask_region", "place", "diameter_mm", *NAMES)
 MIDDLE = "middle"  # what a row writes in the column place where its image was cut around the lesion
 
 
@@ -22,7 +22,8 @@ def read_lesions(path: str | Path, classes: int | None = None, coordinates: str 
     """Datalist items of a CSV, one per row.
 
     Columns, in any order: patient_id, image (path, relative to the CSV), label (0, 1, ...); and optionally x, y, z (the
-    lesion's centre in mm), mask (path), mask_label (the lesion's value in a mask of several), place ("middle" where the image
+    lesion's centre in mm), mask (path), mask_label (the lesion's value in a mask of several),
+    mask_region (its name in a mask that is an RTSTRUCT or SEG), place ("middle" where the image
     was cut around its lesion), diameter_mm, series (SeriesInstanceUID, where the image is a DICOM folder that holds several),
     split and lesion (names). All others are covariates (`covariate_columns`). What is read as a table: `read_table`.
 
@@ -56,6 +57,8 @@ def _item(row: Row, classes: int | None, coordinates: str, covariates: Sequence[
         item["mask"] = row.file("mask")
     if row.has("mask_label"):
         item["mask_label"] = _mask_label(row)
+    if row.has("mask_region"):
+        item["mask_region"] = row.cells["mask_region"]
     if _has_centre(row):
         item["centre_mm"] = to_ras_mm([row.number(name) for name in CENTRE], coordinates)
     if row.has("diameter_mm"):

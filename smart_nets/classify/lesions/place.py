@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
 from smart_nets.scans.labels import read_labels
+from smart_nets.scans.mask_regions import is_structure, read_regions
 from smart_nets.scans.volume import Volume
 from smart_nets.settings import one_of
 
@@ -72,7 +73,8 @@ def lesion_place(item: Item, scan: Volume) -> tuple[list[float], float]:
 
 def _lesion_voxels(item: Item, scan: Volume) -> Indices:
     """Voxels (n, 3) of the lesion in its mask."""
-    path, labels = Path(item["mask"]), read_labels(item["mask"], scan)
+    path = Path(item["mask"])
+    labels = _labels(path, item.get("mask_region"), scan)
     values = [int(value) for value in np.unique(labels) if value > 0]
     if not values:
         remedy = "correct the mask, or leave the lesion out"
@@ -99,6 +101,13 @@ def _lesion_voxels(item: Item, scan: Volume) -> Indices:
         )
         raise InputError(what, where=path, expected=f"at most {NEAR_MM:g} mm", found=f"{away:.0f} mm", remedy=remedy)
     return inside
+
+
+def _labels(path: Path, region: str | None, scan: Volume) -> NDArray[Any]:
+    """A label map, or of a DICOM file the region that is named or the only one, as label 1."""
+    if not is_structure(path):
+        return read_labels(path, scan)
+    return read_regions(path, {region}, scan)[region].astype(np.uint8)
 
 
 def _label_at(labels: NDArray[Any], values: Sequence[int], index: NDArray[Any], near: NDArray[Any]) -> int | None:

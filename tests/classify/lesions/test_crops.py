@@ -114,3 +114,21 @@ def test_an_empty_mask_and_one_on_another_grid_are_refused_before_training(write
 def test_impossible_settings_are_refused(tmp_path, size, spacing):
     with pytest.raises(ConfigError, match="lesion crops: needs three sizes and three spacings above 0"):
         LesionCrops(tmp_path, size, spacing)
+
+
+def test_the_region_of_a_structure_set_tells_the_place(hu, affine, drawing, tmp_path):
+    """A square of voxels 3..6 by 4..8 on slice 4: its middle is (4.5, 6, 4)."""
+    from smart_nets.phantom import Phantom, write_dicom
+    from smart_nets.scans.read import read_volume
+
+    series = write_dicom(Phantom(hu, np.zeros(hu.shape, np.uint8), affine, (), "p1", 0), tmp_path)
+    scan = read_volume(series)
+    contours = {
+        "heart": [drawing.contour_of(scan, drawing.HOLE, 7)],
+        "GTV": [drawing.contour_of(scan, drawing.SQUARE, 4)],
+    }
+    path = drawing.structures(series, scan, contours)
+    centre, _ = lesion_place({"mask": str(path), "mask_region": "GTV"}, scan)
+    np.testing.assert_allclose(centre, (scan.affine @ [4.5, 6, 4, 1])[:3], atol=1e-6)
+    with pytest.raises(InputError, match=r"holds several regions .*found heart, GTV"):
+        lesion_place({"mask": str(path)}, scan)
