@@ -28,6 +28,11 @@ class SmartError(Exception):
         self.where, self.what, self.expected, self.found, self.remedy = parts
         super().__init__(_sentence(*parts))
 
+    def __reduce__(self) -> tuple[partial[SmartError], tuple[()]]:
+        """Whole on the way from one process to another: by default only the sentence would arrive, as `what`."""
+        facts = {"where": self.where, "expected": self.expected, "found": self.found, "remedy": self.remedy}
+        return partial(type(self), self.what, **facts), ()
+
 
 def _sentence(where: str, what: str, expected: str, found: str, remedy: str) -> str:
     facts = [f"{name} {value}" for name, value in (("expected", expected), ("found", found)) if value]
@@ -50,11 +55,6 @@ def _fitting(parts: list[str]) -> list[str]:
         keep = max(len(parts[longest]) - excess - len(CUT), min(others, len(parts[longest]) // 2), 2)
         parts[longest] = parts[longest][: keep - keep // 2] + CUT + parts[longest][-(keep // 2) :]
     return parts
-
-    def __reduce__(self) -> tuple[partial[SmartError], tuple[()]]:
-        """Whole on the way from one process to another: by default only the sentence would arrive, as `what`."""
-        facts = {"where": self.where, "expected": self.expected, "found": self.found, "remedy": self.remedy}
-        return partial(type(self), self.what, **facts), ()
 
 
 class InputError(SmartError):

@@ -20,6 +20,7 @@ def check_data(
     spacing: float = 2.0,
     tilt: Tilt = "refuse",
     slice_spacing: Spacing = "refuse",
+    hu_offset: float = 0.0,
     salt: str = "",
     patient_pattern: str = "",
     workers: int | None = None,
@@ -39,13 +40,16 @@ def check_data(
         spacing: voxel size in mm at which the crop is taken.
         tilt: "refuse" or "correct" a gantry tilt.
         slice_spacing: "refuse" uneven slice distances of DICOM, or "resample" the slices to even ones.
+        hu_offset: added to every voxel of every scan, for files that store HU + 1024 without saying so (-1024).
         salt: secret for the pseudonyms of patients.
         patient_pattern: regular expression that finds the patient in a path, e.g. 'LIDC-IDRI-[0-9]+'.
         workers: processes; default one per core.
         strict: stop at the first scan that is refused.
         report: whether to write report.html.
     """
-    rules = Rules(min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing)
+    rules = Rules(
+        min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing, hu_offset=hu_offset
+    )
     checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict)
     scans = len(checked.used) + len(checked.rejected)
     print(f"{scans:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")

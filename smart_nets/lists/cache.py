@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import Unpack
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.store import CachedScan, EntryStore
 from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.grid import network_grid
-from smart_nets.scans.read import Tilt, read_volume
+from smart_nets.scans.read import ReadOptions, Tilt, read_volume
 from smart_nets.scans.volume import AIR, Volume
 from smart_nets.scans.window import WINDOW
 
@@ -70,7 +72,7 @@ class VolumeCache:
         self.store = EntryStore(folder, self.recipe)
         self.folder, self.counts = self.store.folder, self.store.counts
 
-    def get(self, path: str | Path, series: str | None = None) -> CachedScan:
+    def get(self, path: str | Path, **how: Unpack[ReadOptions]) -> CachedScan:
         """The prepared scan, from disk if its entry is sound and its source unchanged, else prepared now.
 
         An entry is verified once per process; after that, only what is touched of `array` is read.
@@ -78,10 +80,11 @@ class VolumeCache:
         Raises:
             InputError, GeometryError: the scan cannot be used, see `read_scan`; or the disk is full.
         """
+        series, others = how.get("series") or "", {name: value for name, value in how.items() if name != "series"}
         return self.store.get(
-            f"{Path(path).resolve()}\n{series or ''}",
+            f"{Path(path).resolve()}\n{series}" + (json.dumps(others, sort_keys=True) if others else ""),
             Path(path),
-            lambda: self.prepare(self.read(path, series=series)),
+            lambda: self.prepare(self.read(path, **how)),
         )
 
     def prepare(self, volume: Volume) -> Volume:

@@ -14,7 +14,7 @@ from smart_nets.lists.cache import foreground_box
 from smart_nets.lists.find import Candidate
 from smart_nets.scans.dicom.folder import list_series
 from smart_nets.scans.dicom.series import Spacing
-from smart_nets.scans.read import Tilt, read_volume
+from smart_nets.scans.read import Tilt, read_options, read_volume
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import WINDOW
 from smart_nets.settings import between, one_of
@@ -35,6 +35,7 @@ class Rules:
         crop: voxels of a training crop per axis; a body shorter than half of it is refused. 0 leaves this check out.
         spacing: voxel size in mm at which the crop is taken.
         slice_spacing: "refuse" uneven slice distances of DICOM, or "resample" the slices to even ones.
+        hu_offset: added to every voxel, see `read_checked`.
     """
 
     min_depth: int = 2
@@ -42,6 +43,13 @@ class Rules:
     crop: int = 0
     spacing: float = 2.0
     slice_spacing: Spacing = "refuse"
+    hu_offset: float = 0.0
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What later readers of the scans must know: what is not as usual."""
+        told = {"tilt": self.tilt, "spacing": self.slice_spacing, "hu_offset": self.hu_offset}
+        return {name: value for name, value in told.items() if value not in ("refuse", 0)}
 
     def __post_init__(self) -> None:
         between("min_depth", self.min_depth, 2)
@@ -57,18 +65,14 @@ def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:
     try:
         if candidate.fault is not None:
             raise candidate.fault
-        volume = read_volume(
-            candidate.path,
-            series=candidate.series,
-            tilt=rules.tilt,
-            spacing=rules.slice_spacing,
-            min_depth=rules.min_depth,
-        )
+        reading = {**rules.reading, **read_options(candidate.fields)}
+        volume = read_volume(candidate.path, **{"series": candidate.series, **reading}, min_depth=rules.min_depth)
         _check_tissue(volume)
         corner, end = foreground_box(volume.array, WINDOW[0], volume.where)
         body = (end - corner) * volume.spacing  # mm
         _check_crop(body, rules, volume.where)
-        return _description(candidate, volume, body)
+        described = _description(candidate, volume, body)
+        return {**described, **({"reading": reading} if reading else {})}
     except SmartError as error:
         fault = error
     except (OSError, MemoryError) as error:

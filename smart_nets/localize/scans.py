@@ -23,7 +23,7 @@ from smart_nets.localize.summary import paired_difference, summarise
 from smart_nets.localize.tumours import read_tumours
 from smart_nets.optional import bar
 from smart_nets.scans.labels import with_target
-from smart_nets.scans.read import read_checked
+from smart_nets.scans.read import read_checked, read_options
 from smart_nets.scans.volume import Volume
 from smart_nets.training.run_record import versions
 
@@ -103,7 +103,7 @@ class LocalizeScans:
         return look
 
     def _scan(self, item: Mapping[str, Any], looks: Mapping[str, Sequence[Way]]) -> None:
-        scan = read_checked(item["image"], series=item.get("series"))
+        scan = read_checked(item["image"], **read_options(item))
         drawn = read_tumours(dict(item), scan)
         names = list(drawn)
         kept, empty = with_target([consensus(drawn[name]) for name in names])

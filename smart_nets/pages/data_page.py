@@ -21,7 +21,7 @@ from smart_nets.errors import InputError, SmartError
 from smart_nets.pages import page
 from smart_nets.pages.bars import bars, histogram
 from smart_nets.pages.planes import FIXED_AXIS, plane_picture
-from smart_nets.scans.read import read_volume
+from smart_nets.scans.read import read_options, read_volume
 from smart_nets.scans.window import window_hu
 
 THUMBNAILS = 12
@@ -146,7 +146,7 @@ def _thumbnail(item: Mapping[str, Any]) -> str:
     shape = " × ".join(str(length) for length in item["shape"])
     caption = f"{item['patient_id']}: {shape} voxels of {' × '.join(f'{length:.3g}' for length in item['spacing'])} mm"
     try:
-        volume = read_volume(item["image"], series=item.get("series"), tilt="correct", spacing="resample")
+        volume = read_volume(item["image"], **read_options(item))
     except SmartError as error:
         return page.film(item["patient_id"], f": {error.what}", "")
     plane = plane_picture(volume.array, "coronal", volume.array.shape[FIXED_AXIS["coronal"]] // 2)

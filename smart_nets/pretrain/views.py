@@ -14,6 +14,7 @@ from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.store import CachedScan
 from smart_nets.pretrain.view_changes import ViewChanges
 from smart_nets.scans.crop import crop_or_pad
+from smart_nets.scans.read import read_options
 from smart_nets.scans.window import WINDOW, window_hu
 from smart_nets.settings import BELOW_1, between
 
@@ -36,7 +37,7 @@ class LoadCachedd(MapTransform):
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
         for key in self.keys:
-            item[key] = self.cache.get(item[key], item.get("series"))
+            item[key] = self.cache.get(item[key], **read_options(item))
         return item
 
 

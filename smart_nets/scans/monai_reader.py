@@ -14,9 +14,10 @@ import numpy as np
 from monai.data import ImageReader
 from monai.transforms import LoadImaged
 from monai.utils.enums import MetaKeys, SpaceKeys
+from typing_extensions import Unpack
 
 from smart_nets.errors import InputError
-from smart_nets.scans.read import read_checked
+from smart_nets.scans.read import ReadOptions, read_checked, read_options
 from smart_nets.scans.volume import Volume
 
 
@@ -33,7 +34,7 @@ class LoadScand(LoadImaged):
         super().__init__(keys, ensure_channel_first=True, image_only=True)
 
     def __call__(self, data: Any, reader: ImageReader | None = None) -> Any:
-        return super().__call__(data, reader or ScanReader(data.get("series")))
+        return super().__call__(data, reader or ScanReader(**read_options(data)))
 
 
 class ScanReader(ImageReader):
@@ -43,9 +44,9 @@ class ScanReader(ImageReader):
         InputError, GeometryError: see `read_scan`.
     """
 
-    def __init__(self, series: str | None = None) -> None:
+    def __init__(self, **how: Unpack[ReadOptions]) -> None:
         super().__init__()
-        self.series = series
+        self.how = how
 
     def verify_suffix(self, filename: Any) -> bool:
         return True  # which formats there are, and what is wrong with a file, is told by `read`
@@ -54,7 +55,7 @@ class ScanReader(ImageReader):
         paths = [data] if isinstance(data, str | Path) else list(data)
         if len(paths) != 1:
             raise InputError("one scan at a time", expected="one file or DICOM folder", found=f"{len(paths)} paths")
-        return read_checked(paths[0], **{"series": self.series, **kwargs})
+        return read_checked(paths[0], **{**self.how, **kwargs})
 
     def get_data(self, img: Volume | Sequence[Volume]) -> tuple[np.ndarray, dict[str, Any]]:
         if not isinstance(img, Volume):

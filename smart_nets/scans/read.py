@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast, get_args
 
 import numpy as np
 import torch
@@ -30,9 +31,10 @@ METAIMAGE = (".mha", ".mhd")
 FILES = NIFTI + NRRD + METAIMAGE
 READERS = ((NIFTI, read_nifti), (NRRD, read_nrrd), (METAIMAGE, read_metaimage))
 Tilt = Literal["refuse", "correct"]
+READ_OPTIONS = ("volume", "tilt", "spacing", "hu_offset")
 
 
-class Reading(TypedDict, total=False):
+class ReadOptions(TypedDict, total=False):
     """What may be said about how a scan is read, see `read_checked`."""
 
     series: str | None
@@ -43,7 +45,23 @@ class Reading(TypedDict, total=False):
     hu_offset: float
 
 
-def read_scan(path: str | Path, **how: Unpack[Reading]) -> MetaTensor:
+def read_options(item: Mapping[Any, Any]) -> ReadOptions:
+    """How the scan of a datalist's item is read: its "series", and what "reading" says of it, as `check_data` writes it.
+
+    Raises:
+        InputError: "reading" holds anything that `read_checked` does not know.
+    """
+    reading = item.get("reading", {})
+    if not isinstance(reading, dict) or set(reading) - set(READ_OPTIONS):
+        expected, where = ", ".join(READ_OPTIONS), item.get("image", "item")
+        raise InputError(
+            "reading is not known", where=where, expected=expected, found=reading, remedy="correct the entry"
+        )
+    series = {"series": item["series"]} if item.get("series") else {}
+    return cast("ReadOptions", {**series, **reading})
+
+
+def read_scan(path: str | Path, **how: Unpack[ReadOptions]) -> MetaTensor:
     """A CT as float32 HU (1, X, Y, Z) in RAS, with its affine and the notes of what was repaired.
 
     Arguments and errors are those of `read_checked`.
@@ -56,7 +74,7 @@ def read_scan(path: str | Path, **how: Unpack[Reading]) -> MetaTensor:
     return MetaTensor(torch.from_numpy(array)[None], affine=torch.from_numpy(scan.affine), meta=meta)
 
 
-def read_volume(path: str | Path, **how: Unpack[Reading]) -> Volume:
+def read_volume(path: str | Path, **how: Unpack[ReadOptions]) -> Volume:
     """As `read_scan`, in the numeric type of the file and without a copy: for code that goes on computing."""
     return read_checked(path, **how).to_ras()
 

@@ -48,7 +48,14 @@ def test_training_leaves_model_card_record_metrics_predictions_examples_and_repo
     assert record["weights"]["sha256"] == card["sha256"]
     assert (record["encoder"], record["classify"]["name"]) == ("from scratch", "from scratch")
     part = {"lesions": 8, "patients": 2, "positives": 4}
-    assert record["lesions"] == {"given": 16, "used": 16, "left_out": {}, "training": part, "validation": part}
+    assert record["lesions"] == {
+        "given": 16,
+        "used": 16,
+        "left_out": {},
+        "places": "16 by x, y, z (RAS mm)",
+        "training": part,
+        "validation": part,
+    }
     lines = [json.loads(line) for line in (classifier / "eval" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]  # eight lesions in batches of four
     found = Predictions.read(classifier / "eval" / "predictions.csv")
@@ -170,7 +177,14 @@ def test_response_runs_with_its_own_phantoms(train, tmp_path, monkeypatch):
     card, record = read(run / "models" / "model.json"), read(run / "eval" / "run.json")
     assert card["classes"] == record["classes"] == ["no durable benefit", "durable benefit"]
     part = {"lesions": 2, "patients": 2, "positives": 1}
-    assert record["lesions"] == {"given": 4, "used": 4, "left_out": {}, "training": part, "validation": part}
+    assert record["lesions"] == {
+        "given": 4,
+        "used": 4,
+        "left_out": {},
+        "places": "4 by x, y, z (RAS mm)",
+        "training": part,
+        "validation": part,
+    }
     assert record["data"]["source"] == "embedded phantoms"
     assert "no durable benefit" in (run / "eval" / "report.html").read_text()
 

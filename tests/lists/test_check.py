@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.check import check_data
 from smart_nets.lists.check_scan import Rules
 from smart_nets.lists.manifest import datalist
 from smart_nets.phantom import Phantom, write_dicom
+from smart_nets.scans.monai_reader import LoadScand
+from smart_nets.scans.read import read_options
 
 
 @pytest.fixture
@@ -234,3 +237,21 @@ def test_a_killed_worker_is_named_and_no_hang(tree, tmp_path, monkeypatch):
     monkeypatch.setattr(sys.modules["smart_nets.lists.check_scan"], "read_volume", die)
     with pytest.raises(InputError, match=r"2 workers: a checking process was killed"):
         check_data(tree, tmp_path / "out", workers=2)
+
+
+def test_what_was_told_of_reading_stands_in_the_manifest_and_is_kept_by_later_readers(save, hu, affine, tmp_path):
+    save((hu + 1024).astype(np.uint16), affine, "tree/stored.nii.gz")
+    refused = check_data(tmp_path / "tree", tmp_path / "out", workers=1)
+    assert "not in HU" in refused.rejected[0]["reason"]
+    (item,) = check_data(tmp_path / "tree", tmp_path / "out", Rules(hu_offset=-1024), workers=1).used
+    assert item["reading"] == {"hu_offset": -1024} and "-1024 added to every voxel (hu_offset)" in item["notes"]
+    (listed,) = datalist(tmp_path / "out/manifest.json")
+    cached = VolumeCache(tmp_path / "cache").get(listed["image"], **read_options(listed))
+    assert cached.array.max() <= hu.max() and np.array_equal(LoadScand("image")(listed)["image"][0], hu)
+
+
+def test_a_reading_that_nobody_knows_is_refused(save, hu, affine, tmp_path):
+    entry = {"image": str(save(hu, affine)), "reading": {"hu_ofset": -1024}}
+    (tmp_path / "list.json").write_text(json.dumps([entry]))
+    (case,) = check_data(tmp_path / "list.json", tmp_path / "out", workers=1).rejected
+    assert "reading is not known (expected volume, tilt, spacing, hu_offset" in case["reason"]

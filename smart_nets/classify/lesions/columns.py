@@ -27,7 +27,8 @@ LOOKS = {  # each part of a name is compared: coordX is coord and x
 }
 WHOLE = re.compile(r"[ijk]|slices?(no|nr|number|index|idx|id)?")  # places, unless it is slice_thickness or vitamin_k
 PATTERNS = {meant: re.compile(pattern) for meant, pattern in LOOKS.items()}
-LESION = frozenset("lesion lesions nodule nodules tumour tumor finding id nr no number index name".split())
+LESION = {"lesion", "lesions", "nodule", "nodules", "tumour", "tumor", "finding"}
+LESION |= {"id", "nr", "no", "number", "index", "name"}
 INSIDE = {"row", "sizemm", "size", "centremm", "scangrid", "sha256", "voxelssha256"}  # what later steps call things
 CLOSE = 0.8  # share of a name that is a slip of the pen away from a known one
 WORDS = re.compile(r"[\w .,:;+*%()<>=&'°²³-]{1,60}")

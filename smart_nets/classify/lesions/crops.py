@@ -15,7 +15,7 @@ from smart_nets.classify.lesions.place import Item, lesion_place
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.store import CachedScan, EntryStore
 from smart_nets.optional import bar
-from smart_nets.scans.read import read_volume
+from smart_nets.scans.read import read_options, read_volume
 from smart_nets.scans.resample import sample_on
 from smart_nets.scans.volume import AIR, Volume
 
@@ -102,7 +102,9 @@ class LesionCrops:
         return lesion_place(item, scan.read(item))
 
     def _get(self, item: Item, scan: _LastScan) -> CachedScan:
-        name = f"{Path(item['image']).resolve()}\n{item.get('series') or ''}\n{item['centre_mm']}"
+        name = (
+            f"{Path(item['image']).resolve()}\n{item.get('series') or ''}\n{item['centre_mm']}{item.get('reading', '')}"
+        )
         return self.store.get(name, Path(item["image"]), lambda: self._cut(item, scan.read(item)))
 
     def _cut(self, item: Item, scan: Volume) -> Volume:
@@ -118,7 +120,7 @@ class _LastScan:
         self.scan: Volume | None = None
 
     def read(self, item: Item) -> Volume:
-        key = (str(item["image"]), item.get("series"))
+        key = (str(item["image"]), read_options(item))
         if self.scan is None or key != self.key:
-            self.key, self.scan = key, read_volume(item["image"], series=item.get("series"))
+            self.key, self.scan = key, read_volume(item["image"], **read_options(item))
         return self.scan

@@ -24,6 +24,7 @@ from smart_nets.networks.encoder import Encoder
 from smart_nets.networks.inputs import check_size
 from smart_nets.optional import bar
 from smart_nets.scans.crop import crop_or_pad
+from smart_nets.scans.read import read_options
 from smart_nets.scans.window import window_hu
 from smart_nets.settings import one_of
 from smart_nets.statistics.features import KINDS, Features, check_kind
@@ -111,7 +112,7 @@ def _of_scans(
 ) -> Found:
     parts = []
     for item in bar(items, "scans"):
-        scan = cache.get(item["image"], item.get("series")).array
+        scan = cache.get(item["image"], **read_options(item)).array
         found = extract_features(encoder, scan_windows(scan, size, window))
         parts.append({name: value.mean(axis=0, keepdims=True) for name, value in found.items()})
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

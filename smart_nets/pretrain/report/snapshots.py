@@ -16,6 +16,7 @@ from smart_nets.lists.cache import VolumeCache
 from smart_nets.networks.cells import expand, grid_of
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.scans.crop import crop_or_pad
+from smart_nets.scans.read import read_options
 from smart_nets.scans.window import window_hu
 
 
@@ -103,7 +104,7 @@ def probe_crops(
     """The middle of the first `count` scans, always the same: (n, 1, D, H, W) in [0, 1]."""
     crops = []
     for item in datalist[:count]:
-        scan = cache.get(item["image"], item.get("series")).array
+        scan = cache.get(item["image"], **read_options(item)).array
         start = (np.asarray(scan.shape) - np.asarray(size)) // 2
         crops.append(window_hu(torch.from_numpy(crop_or_pad(scan, start, np.asarray(size)).copy()), *window))
     return torch.stack(crops).unsqueeze(1)  # n of (D, H, W) -> (n, 1, D, H, W)
