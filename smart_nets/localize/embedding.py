@@ -34,23 +34,23 @@ class AttentionInferer(WindowInferer):
 
 
 class SaveEmbeddingd(MapTransform):
-    """Write an embedding (C,) as <scan>_embedding.npy (float32) into a folder.
+    """Write an embedding (C,) as <name>_embedding.npy (float32) into a folder; the item's "name" is that of `with_names`.
 
     Args:
         keys: of the embedding.
         output_dir: made when missing.
-        image: the key whose metadata name the scan.
     """
 
-    def __init__(self, keys: str, output_dir: str | Path, image: str = "image") -> None:
+    def __init__(self, keys: str, output_dir: str | Path) -> None:
         super().__init__(keys)
-        self.output_dir, self.image = Path(output_dir), image
+        self.output_dir = Path(output_dir)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
-        source = Path(str(item[self.image].meta["filename_or_obj"]))
-        stem = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.is_file() else source.name
         self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.keys:
-            np.save(self.output_dir / f"{stem}_{key}.npy", torch.as_tensor(item[key]).cpu().numpy().astype(np.float32))
+            np.save(
+                self.output_dir / f"{item['name']}_{key}.npy",
+                torch.as_tensor(item[key]).cpu().numpy().astype(np.float32),
+            )
         return item

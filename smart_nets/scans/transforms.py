@@ -82,9 +82,10 @@ class BackToScand(MapTransform):
 def on_grid_of(voxels: np.ndarray, scan: MetaTensor, name: str | None = None) -> MetaTensor:
     """Voxels (X, Y, Z) as a tensor (1, X, Y, Z) that MONAI saves on the grid of `scan`, under `name` if it has one."""
     affine = np.asarray(scan.affine)
+    # `SaveImage` drops what follows the last dot: without an ending 1.2.3 and 1.2.4 would be one file;
     # the last two are the scan's own grid again: without them MONAI's `SaveImage` fails on axes in another order
     meta = {
-        "filename_or_obj": name or scan.meta.get("filename_or_obj", "image"),
+        "filename_or_obj": f"{name}.nii.gz" if name else scan.meta.get("filename_or_obj", "image"),
         "original_affine": affine,
         "spatial_shape": np.asarray(voxels.shape),
     }

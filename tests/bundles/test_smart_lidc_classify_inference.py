@@ -81,7 +81,7 @@ def test_a_scan_with_a_centre(first, weights, lesion_scans, lesions):
     assert probability(row) + float(row["probability of benign"]) == pytest.approx(1, abs=1e-4)
     assert probability(row) == pytest.approx(by_hand(weights, scan, lesions[0]), abs=6e-5)
     assert {path.name for path in folder.iterdir()} == {
-        "predictions.csv", "phantom-0000.png", "phantom-0000_attention.nii.gz",
+        "predictions.csv", "names.csv", "phantom-0000.png", "phantom-0000_attention.nii.gz",
     }  # fmt: skip
 
 
@@ -121,7 +121,8 @@ def test_two_lesions_of_one_scan_from_a_table(look, weights, lesion_scans, lesio
     assert [probability(row) for row in found] == pytest.approx(hand, abs=6e-5)
     assert abs(hand[0] - hand[1]) > 1e-3  # else nothing would be proven
     files = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"phantom-0000_0.png", "phantom-0000_1.png"} <= files
+    for row in (0, 1):
+        assert {f"phantom-0000_{row}.png", f"phantom-0000_{row}_attention.nii.gz"} <= files
     maps = [nib.load(tmp_path / "out" / name).get_fdata() for name in sorted(files) if name.endswith(".nii.gz")]
     assert len(maps) == 2 and not np.array_equal(*maps)
 
@@ -130,7 +131,9 @@ def test_dicom_gives_what_nifti_gives(look, first, dicom_scan, lesions, tmp_path
     nifti, folder = first
     (dicom,) = look(dicom_scan, "dicom", centre=lesions[0])
     assert probability(dicom) == pytest.approx(probability(nifti), abs=2e-4)
-    maps = [nib.load(place / "phantom-0000_attention.nii.gz") for place in (folder, tmp_path / "dicom")]
+    assert dicom["lesion"].startswith("series_")  # its folder may be called after the patient
+    maps = [nib.load(place / f"{row['lesion']}_attention.nii.gz")
+            for place, row in ((folder, nifti), (tmp_path / "dicom", dicom))]  # fmt: skip
     # a DICOM series has its axes towards Left and Posterior
     ours, theirs = (nib.as_closest_canonical(one).get_fdata() for one in maps)
     assert ours.shape == theirs.shape and np.abs(ours - theirs).max() < 2e-3

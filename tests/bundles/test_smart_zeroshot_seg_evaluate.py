@@ -40,7 +40,7 @@ def judge(chest_model, tumours, tmp_path) -> Callable[..., Path]:
 
 def test_evaluation_measures_every_tumour_and_shows_it(judge, chest_model, tumours):
     folder = judge(region="body")
-    assert {path.name for path in folder.iterdir()} == {"localize.json", "overlays", "report.html"}
+    assert {path.name for path in folder.iterdir()} == {"localize.json", "overlays", "report.html", "names.csv"}
     assert {path.name for path in (folder / "overlays").iterdir()} == {"patient0.png", "patient1.png"}
     found = json.loads((folder / "localize.json").read_text())
     assert (found["tumours"], found["scans"], found["patients"], found["empty_masks"]) == (2, 2, 2, 0)

@@ -120,6 +120,7 @@ def test_two_models_and_a_random_one_against_a_tumour(verb, data):
         "scan.png",
         "attention.json",
         "report.html",
+        "names.csv",
         *(f"scan_{name}_{kind}.nii.gz" for name in names for kind in ("attention", "mask")),
     }
     scan, tumour = read_checked(data / "scan.nii.gz"), mask_of(data / "tumour.nii.gz")
@@ -232,6 +233,7 @@ def test_a_dicom_series_gives_what_its_nifti_gives_and_a_seg(verb, data, series,
         f"{name}_seg.dcm",
         "attention.json",
         "report.html",
+        "names.csv",
     }
     masks = read_masks(data / "dicom" / f"{name}_seg.dcm", read_checked(series)).masks
     mask = mask_of(data / "dicom" / f"{name}_mask.nii.gz")
@@ -242,7 +244,7 @@ def test_a_dicom_series_gives_what_its_nifti_gives_and_a_seg(verb, data, series,
     [ours], [theirs] = (maps_of(data / kind).values() for kind in ("dicom", "nifti"))
     assert ours["peak_mm"] == pytest.approx(theirs["peak_mm"], abs=0.11)
     assert ours["figures"]["contrast"] == pytest.approx(theirs["figures"]["contrast"], abs=0.01)
-    left = b"".join(unpacked(path) for path in (data / "dicom").iterdir() if path.suffix != ".dcm")
+    left = b"".join(unpacked(path) for path in (data / "dicom").iterdir() if path.suffix not in (".dcm", ".csv"))
     told = left + (said + caplog.text).encode()
     header = pydicom.dcmread(series / "0001.dcm", stop_before_pixels=True)
     assert (header.PatientName, header.PatientID) == ("PHANTOM^0000", "phantom-0000")
@@ -260,7 +262,7 @@ def test_a_series_that_no_seg_can_refer_to_is_shown_all_the_same(verb, data, ser
         del dataset.StudyInstanceUID
         dataset.save_as(path)
     verb("attend", "ct", "--model", "model.pt", "--region", "image", "--output_dir", "out")
-    assert sorted(path.suffix for path in (data / "out").iterdir()) == [".gz", ".gz", ".html", ".json", ".png"]
+    assert sorted(path.suffix for path in (data / "out").iterdir()) == [".csv", ".gz", ".gz", ".html", ".json", ".png"]
     [told] = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert told == (
         "no DICOM SEG is written: the series lost the identifiers that a SEG refers to; export the series again with them"

@@ -140,14 +140,14 @@ def test_the_rule_as_a_transform():
     score = torch.from_numpy(PIECES)[None]
     image = MetaTensor(torch.zeros(1, 15, 1, 1), affine=torch.diag(torch.tensor([-2.0, 5, 10, 1])))
     image.meta["filename_or_obj"] = "scan.nii.gz"
-    item = {"attention": score, "scan": image, "name": "one"}
+    item = {"attention": score, "scan": image, "name": "1.2.3"}
     rule = Marking(50, "image", smallest_ml=0.2)
     marked = MarkAttentiond("attention", rule)(item)
     assert marked["pred"].dtype == torch.uint8 and marked["pred"].shape == (1, 15, 1, 1)
     assert places(marked["pred"]) == places(marked["marked"].mask) == [8, 9, 11, 12, 13]
     assert marked["marked"].threshold == 5
     np.testing.assert_array_equal(marked["pred"].affine, image.affine)
-    assert marked["pred"].meta["filename_or_obj"] == "one"
+    assert marked["pred"].meta["filename_or_obj"] == "1.2.3.nii.gz"  # `SaveImage` drops what follows the last dot
     assert "pred" not in item and marked["attention"] is score
     other = MarkAttentiond("attention", rule, to="mask", scan="ct", marked="why")({"attention": score, "ct": image})
     assert places(other["mask"]) == places(other["why"].mask) and other["mask"].meta["filename_or_obj"] == "scan.nii.gz"

@@ -155,6 +155,7 @@ def test_attention_is_marked_in_the_whole_image(pretrained, scan, tmp_path):
         "phantom-0000_attention.nii.gz",
         "phantom-0000_mask.nii.gz",
         "attention.json",
+        "names.csv",
     }
     mask = nib.load(tmp_path / "out" / "phantom-0000_mask.nii.gz")
     assert mask.get_fdata().mean() == pytest.approx(0.1, abs=0.01)  # above the 90th percentile

@@ -33,6 +33,11 @@ def phantom_lesions(folder: str | Path, patients: int, task: str = "malignancy")
     return read_lesions(Path(folder) / "lesions.csv", classes=2)
 
 
+def phantom_rows(folder: str | Path) -> list[dict[str, Any]]:
+    """The lesions of one phantom with their "row", as `lesions_to_predict` gives those of a table."""
+    return [{**item, "row": row} for row, item in enumerate(phantom_lesions(folder, 1))]
+
+
 def find_lesions(
     source: str | Path | None, folder: str | Path, patients: int, task: str, **options: Any
 ) -> list[dict[str, Any]]:

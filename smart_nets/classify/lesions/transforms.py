@@ -37,7 +37,7 @@ class CropLesiond(MapTransform):
     """Cut the cube around one lesion out of a loaded scan, for inference, and remember the scan's own grid.
 
     The item's "centre_mm" or "mask" tells where, as in `lesion_place`. Its "scan_grid" gets {"affine", "shape", "source",
-    "centre_mm", "row"}; row is -1 for the only lesion of a scan.
+    "centre_mm", "name"}; the name is that of `with_names`.
 
     Args:
         keys: of the scan, HU (1, X, Y, Z) with its affine.
@@ -61,7 +61,7 @@ class CropLesiond(MapTransform):
             place = {
                 "shape": np.array(scan.array.shape),
                 "centre_mm": np.array(centre),
-                "row": int(item.get("row", -1)),
+                "name": str(item.get("name", "lesion")),
             }
             item["scan_grid"] = {"affine": scan.affine, "source": source, **place}
         return item
@@ -82,10 +82,10 @@ class ToScanGridd(MapTransform):
         item = dict(data)
         grid = item["scan_grid"]
         affine, shape = np.asarray(grid["affine"]), [int(side) for side in grid["shape"]]
-        # the last two are the map's own grid again: without them MONAI's `SaveImage` fails on axes in another order
-        meta = {"filename_or_obj": grid["source"], "original_affine": affine, "spatial_shape": np.array(shape)}
-        if int(grid["row"]) >= 0:
-            meta["patch_index"] = int(grid["row"])
+        # `SaveImage` drops what follows the last dot: without an ending 1.2.3 and 1.2.4 would be one file
+        name = f"{grid['name']}.nii.gz"
+        # the last two are the map's own grid again: without them `SaveImage` fails on axes in another order
+        meta = {"filename_or_obj": name, "original_affine": affine, "spatial_shape": np.array(shape)}
         for key in self.keys:
             cube = Volume(torch.as_tensor(item[key])[0].cpu().numpy(), item[self.image].affine.numpy(), grid["source"])
             voxels = torch.from_numpy(sample_on(cube, affine, shape, self.outside))[None]  # (X, Y, Z) -> (1, X, Y, Z)

@@ -23,9 +23,9 @@ OPAQUE = 0.55  # of the strongest colour: the lesion must be seen through it
 
 
 class SavePredictiond(MapTransform):
-    """Append one line to predictions.csv and draw <scan>[_<row>].png per lesion.
+    """Append one line to predictions.csv and draw <name>.png per lesion.
 
-    The table holds the scan's name, the lesion's row, its centre in RAS mm and the probability of each class. A table
+    The table holds the lesion's name (of `with_names`), its centre in RAS mm and the probability of each class. A table
     of an earlier run is replaced with the first lesion.
 
     Args:
@@ -52,7 +52,7 @@ class SavePredictiond(MapTransform):
         self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.keys:
             probabilities = torch.as_tensor(item[key]).cpu().flatten().tolist()
-            name = lesion_name(item["scan_grid"])
+            name = str(item["scan_grid"]["name"])
             self._append(name, item["scan_grid"], probabilities)
             if not absent("pictures of lesions", "matplotlib"):
                 self._draw(name, item, probabilities)
@@ -94,10 +94,3 @@ def lesion_figure(cube: NDArray[Any], reason: NDArray[Any], spacing: Sequence[fl
     told = f"colour: what the answer rests on, up to {reason.max():.1f} times an even share"
     figure.supxlabel(told, color="white", fontsize=9)
     return figure
-
-
-def lesion_name(grid: Mapping[str, Any]) -> str:
-    """The scan's file name without its ending, and the lesion's row where there are several."""
-    source = Path(str(grid["source"]))
-    stem = source.name.removesuffix(".gz").rsplit(".", 1)[0] if source.suffix else source.name
-    return stem if int(grid["row"]) < 0 else f"{stem}_{int(grid['row'])}"

@@ -34,7 +34,7 @@ def test_training_and_inference_cut_the_same_cube(tmp_path):
 
 def test_a_map_comes_back_onto_the_voxels_of_the_scan():
     # the map is x + 10 z in mm, so that every voxel of the scan inside the cube can be told by hand
-    item = CropLesiond("image", SIZE, SPACING)({"image": scan(), "centre_mm": [12.0, 8.0, 3.0]})
+    item = CropLesiond("image", SIZE, SPACING)({"image": scan(), "centre_mm": [12.0, 8.0, 3.0], "name": "1.2.3"})
     place = np.indices(SIZE).reshape(3, -1)
     mm = (item["image"].affine.numpy() @ np.vstack([place, np.ones(place.shape[1])]))[:3]
     item["attention"] = torch.from_numpy((mm[0] + 10 * mm[2]).reshape(1, *SIZE).astype(np.float32))
@@ -44,7 +44,7 @@ def test_a_map_comes_back_onto_the_voxels_of_the_scan():
     for voxel in ((30, 28, 14), (34, 25, 12), (25, 33, 18)):
         x, _, z, _ = AFFINE @ [*voxel, 1]
         assert abs(back[0][voxel] - (x + 10 * z)) < 1e-3
-    assert back[0, 0, 0, 0] == 0 and back.meta["filename_or_obj"] == "scan.nii"
+    assert back[0, 0, 0, 0] == 0 and back.meta["filename_or_obj"] == "1.2.3.nii.gz"
 
 
 def test_phantom_lesions_are_balanced_and_lie_where_the_table_says(tmp_path):
