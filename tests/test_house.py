@@ -19,6 +19,7 @@ FLOORS = (  # from the top; a room may import what lies below it, and itself
     ("weights",),
     ("networks",),
     ("files", "overrides"),
+    ("config_run",),
     ("settings", "optional"),
     ("errors",),
 )
