@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import logging
+import os
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
@@ -24,6 +26,8 @@ VERBS = {  # verb: module and function; only the verb that is asked for is impor
     "heads": ("look", "heads"),
 }
 ZOO = {name: ("zoo", name) for name in ("lint", "package", "verify", "install", "export")}
+FLAG = re.compile(r"--?[A-Za-z]")
+HELP = {"--help", "-h"}
 Verbs = dict[str, Callable[..., Any]]
 
 
@@ -32,15 +36,19 @@ def main() -> None:
     show_one_sentence()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     arguments = sys.argv[1:]
+    if "WORLD_SIZE" in os.environ:  # else torch is not imported for this
+        importlib.import_module("smart_nets.training.distributed").check_alone()
     zoo = arguments[:1] == ["zoo"]
     verbs = _load(ZOO, arguments[1:]) if zoo else _load(VERBS, arguments)
-    _check_flags(verbs, arguments[1:] if zoo else arguments)
+    if HELP & set(arguments):  # Fire would do the work first and then explain what it returned
+        arguments = [*([] if len(verbs) > 1 else arguments[: 1 + zoo]), "--help"]
+    else:
+        _check_flags(verbs, arguments[1:] if zoo else arguments)
     for verb in verbs.values():  # Fire would make a number of a folder called 2024_01
         texts = [name for name, one in signature(verb).parameters.items() if str(one.annotation).startswith("str")]
         SetParseFn(str, *texts)(verb)
-    fire.Fire(
-        {"zoo": verbs} if zoo else verbs if len(verbs) == 1 else {**verbs, "zoo": _load(ZOO, ())}, name="smart_nets"
-    )
+    shown = {"zoo": verbs} if zoo else verbs if len(verbs) == 1 else {**verbs, "zoo": _load(ZOO, ())}
+    fire.Fire(shown, command=arguments, name="smart_nets")
 
 
 def _load(verbs: Mapping[str, tuple[str, str]], arguments: Sequence[str]) -> Verbs:
@@ -55,15 +63,27 @@ def _function(module: str, name: str) -> Callable[..., Any]:
 
 
 def _check_flags(verbs: Verbs, rest: Sequence[str]) -> None:
-    """ConfigError for a flag that the verb does not know: Fire would tell only after it has done the work without it."""
+    """ConfigError for what the verb does not know: Fire would tell only after it has done the work without it."""
     if not rest or rest[0] not in verbs:
         return
-    known = list(signature(verbs[rest[0]]).parameters)
+    parameters = signature(verbs[rest[0]]).parameters
+    known, values, flag = list(parameters), 0, ""
     for part in rest[1:]:
         if part == "--":
-            return
-        name = part.partition("=")[0].removeprefix("--").replace("-", "_")
-        if part.startswith("--") and not {name, name.removeprefix("no")} & {*known, "help"}:
+            break
+        if not FLAG.match(part):
+            values, flag = values + (not flag), ""
+            continue
+        name, sign, _ = part.partition("=")
+        name = name.lstrip("-").replace("-", "_")
+        short = len(name) == 1 and not part.startswith("--") and any(one.startswith(name) for one in known)
+        if not (short or {name, name.removeprefix("no")} & set(known)):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"perhaps --{near[0]} is meant" if near else "see --help"
             raise ConfigError("is no argument", where=f"{rest[0]} --{name}", expected=", ".join(known), remedy=hint)
+        flag = "" if sign else name
+    if values > len(known) and not any(one.kind is one.VAR_POSITIONAL for one in parameters.values()):
+        found, remedy = f"{values} without a name", "give the others as --name value"
+        raise ConfigError(
+            "has more values than arguments", where=rest[0], expected=", ".join(known), found=found, remedy=remedy
+        )

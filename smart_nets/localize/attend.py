@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.errors import ConfigError
 from smart_nets.files import check_output
 from smart_nets.lists.name_table import claim_names
 from smart_nets.lists.scan_names import with_names
@@ -30,7 +30,7 @@ from smart_nets.scans.mask_regions import choose_region, pair_regions
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
 from smart_nets.weights.build import load_encoder
-from smart_nets.weights.io import read_card
+from smart_nets.weights.io import FED, read_card
 
 logger = logging.getLogger(__name__)
 RANDOM = "random"
@@ -129,13 +129,7 @@ def load_models(
 
 def network_card(path: str | Path) -> dict[str, Any]:
     """The card beside a model's weights. CheckpointError if it does not tell how to feed the network."""
-    card = read_card(path)
-    needed = ("architecture", "crop_size", "spacing", "hu_window")
-    if not set(needed) <= card.keys():
-        what, remedy = "card does not tell how to feed the network", "copy the card that was made with it"
-        wanted, found = ", ".join(needed), ", ".join(card) or "nothing"
-        raise CheckpointError(what, where=path, expected=wanted, found=found, remedy=remedy)
-    return card
+    return read_card(path, fields=FED)
 
 
 def _notes(volume: Volume, shown: Sequence[Shown], outline: NDArray[np.bool_] | None) -> list[str]:

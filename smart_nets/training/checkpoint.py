@@ -19,12 +19,13 @@ from torch import nn
 
 from smart_nets.errors import CheckpointError
 from smart_nets.files import whole
-from smart_nets.settings import one_of
+from smart_nets.settings import FROM_0, one_of
 from smart_nets.training.run_record import update_record
-from smart_nets.weights.io import save_weights
+from smart_nets.weights.io import check_numbers, read_tensors, save_weights
 
 logger = logging.getLogger(__name__)
 BRANCHES = ("student", "teacher")
+STATE = ("network", "optimizer", "epoch", "iteration", "settings", "torch_random")
 
 
 def encoder_of(network: nn.Module, branch: str) -> nn.Module:
@@ -112,15 +113,34 @@ class TrainingState:
     def load(self, engine: Engine) -> None:
         if not (self.resume and self.path.is_file()):
             return
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        state = read_tensors(self.path)
+        if not (isinstance(state, dict) and {*STATE} <= state.keys() and isinstance(state["settings"], dict)):
+            found = ", ".join(map(str, [*state][:6])) if isinstance(state, dict) else type(state).__name__
+            remedy = "start anew in another output_dir"
+            raise CheckpointError(
+                "is no training state", where=self.path, expected=", ".join(STATE), found=found, remedy=remedy
+            )
         changed = {n for n in {*state["settings"], *self.settings} if state["settings"].get(n) != self.settings.get(n)}
         if changed:
             names, remedy = ", ".join(sorted(changed)), "resume with the same ones, or start anew in another output_dir"
             raise CheckpointError("was made with other settings", where=self.path, found=names, remedy=remedy)
-        getattr(self.network, "module", self.network).load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self._take(state)
         engine.state.epoch, engine.state.iteration = state["epoch"], state["iteration"]
-        torch.set_rng_state(state["torch_random"])
         random.seed(state["epoch"])
         np.random.seed(state["epoch"])
         logger.info("going on after epoch %d from %s", state["epoch"], self.path.name)
+
+    def _take(self, state: Mapping[str, Any]) -> None:
+        network = getattr(self.network, "module", self.network)
+        try:
+            FROM_0.check("epoch", state["epoch"])
+            FROM_0.check("iteration", state["iteration"])
+            network.load_state_dict(state["network"])
+            check_numbers(state["network"], network.state_dict(), self.path)
+            self.optimizer.load_state_dict(state["optimizer"])
+            torch.set_rng_state(state["torch_random"])
+        except (CheckpointError, MemoryError):
+            raise
+        except Exception as error:  # torch tells of each kind of misfit in another way
+            found, remedy = (str(error).splitlines() or [""])[0][:200], "start anew in another output_dir"
+            raise CheckpointError("does not fit this training", where=self.path, found=found, remedy=remedy) from error

@@ -30,6 +30,20 @@ def start(timeout_minutes: float = 10) -> None:
     dist.init_process_group(backend, timeout=timedelta(minutes=timeout_minutes))
 
 
+def check_alone() -> None:
+    """Tell several processes that none of them knows of the others; for programs that are made for one.
+
+    Raises:
+        ConfigError: torchrun, or a cluster, started several processes and they have not joined (`start`).
+    """
+    started = os.environ.get("WORLD_SIZE", "1").strip()
+    if started not in ("", "1") and not (dist.is_available() and dist.is_initialized()):
+        overlay = "--config_file \"['configs/train.json','configs/multi_gpu_train.json']\""
+        remedy = f"to train on several GPUs add multi_gpu_train.json: {overlay}; else start one, without torchrun"
+        what = "several processes would do the same work and write the same files"
+        raise ConfigError(what, where="WORLD_SIZE", expected="1 process", found=started, remedy=remedy)
+
+
 def own_device() -> torch.device:
     """The GPU that `start` gave to this process, or the CPU."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")

@@ -12,6 +12,7 @@ from smart_nets.networks import BACKBONES
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import Encoder
+from smart_nets.weights.card import check_architecture, check_card
 from smart_nets.weights.io import card_path, kind_of, load_weights, match_tensors, read_card
 
 logger = logging.getLogger(__name__)
@@ -22,18 +23,12 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
     """{"name": "SmartEncoder", "sa_stage": 3, ...} -> the network with fresh weights.
 
     Raises:
-        CheckpointError: a name or an option this version does not know.
+        CheckpointError: a name or an option this version does not know, of another type or range, or a network too large
+            for this machine. ConfigError: options that do not go together.
     """
+    check_architecture(architecture, where="card")
     options = dict(architecture)
-    name = options.pop("name", None)
-    if name not in BACKBONES:
-        what, known = "is an encoder this version does not know", " or ".join(BACKBONES)
-        raise CheckpointError(what, where="architecture", expected=known, found=name, remedy="update smart-nets")
-    try:
-        return BACKBONES[name](**options)
-    except TypeError as error:
-        what, where = "has options this version does not know", f"architecture of {name}"
-        raise CheckpointError(what, where=where, found=error, remedy="update smart-nets or check the card") from error
+    return BACKBONES[options.pop("name")](**options)
 
 
 def load_encoder(weights: str | Path) -> Encoder:
@@ -133,10 +128,11 @@ def card_or(weights: str | Path | None, default: Mapping[str, Any]) -> dict[str,
     `load_weights`.
 
     Raises:
-        CheckpointError: there are weights but no card, so that nobody knows their spacing and window.
+        CheckpointError: there are weights but no card, so that nobody knows their spacing and window; or the card lacks a
+            field that the default has.
     """
     there = weights is not None and Path(weights).is_file()
-    return read_card(str(weights)) if there else dict(default)
+    return read_card(str(weights), fields=[*default]) if there else dict(default)
 
 
 def attention_net(card: Mapping[str, Any], head: int | None = None, block: int = -1) -> AttentionNet:
@@ -173,4 +169,5 @@ def build_classifier(card: Mapping[str, Any]) -> Classifier:
         expected, found = ", ".join(needed), ", ".join(card) or "nothing"
         remedy = "train one with smart_lidc_classify"
         raise CheckpointError("is no classifier", where="card", expected=expected, found=found, remedy=remedy)
+    check_card(card)
     return Classifier(build_encoder(card["architecture"]), card["feature"], len(card["classes"]))

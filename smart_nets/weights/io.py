@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,14 @@ from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError
 from smart_nets.files import whole
+from smart_nets.weights.card import parse_card
+
+FED = (
+    "architecture",
+    "crop_size",
+    "spacing",
+    "hu_window",
+)  # what a card must say of a network that is to look at scans
 
 
 @dataclass(frozen=True)
@@ -33,8 +40,12 @@ class LoadReport:
     def __str__(self) -> str:
         parts = [f"{len(self.matched)} tensors matched"]
         for kind, names in (("missing", self.missing), ("unexpected", self.unexpected)):
-            parts += [f"{kind}: {', '.join(names[:5])}{' ...' * (len(names) > 5)}"] * bool(names)
-        parts += [f"{name} is {found}, network has {own}" for name, (found, own) in list(self.wrong_shape.items())[:5]]
+            shown = [name[:60] for name in names[:3]]  # a damaged file has names of any length
+            parts += [f"{kind}: {', '.join(shown)}{' ...' * (len(names) > 3)}"] * bool(names)
+        parts += [
+            f"{name} is {str(found)[:40]}, network has {own}"
+            for name, (found, own) in list(self.wrong_shape.items())[:4]
+        ]
         return "; ".join(parts)
 
 
@@ -45,8 +56,11 @@ def card_path(weights: str | Path) -> Path:
 
 def sha256_of(path: str | Path) -> str:
     """Hex digest of a file."""
+    digest = hashlib.sha256()
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -> str:
@@ -71,24 +85,21 @@ def kind_of(card: Mapping[str, Any]) -> str:
     return str(card.get("kind") or ("classifier" if "classes" in card else "encoder"))
 
 
-def read_card(weights: str | Path) -> dict[str, Any]:
-    """The card beside a weights file.
+def read_card(weights: str | Path, fields: Sequence[str] = ()) -> dict[str, Any]:
+    """The card beside a weights file, with at least these fields.
 
     Raises:
-        CheckpointError: weights or card are missing, or the card is no JSON object.
+        CheckpointError: weights or card are missing, or the card is none, lacks a field or says what cannot be.
     """
     for path, what in ((Path(weights), "are no weights"), (card_path(weights), "is no card")):
         if not path.is_file():
             remedy = "pretrain first (make pretrain), or give the path of trained weights"
             raise CheckpointError(f"there {what} here", where=path, remedy=remedy)
-    try:
-        card = json.loads(card_path(weights).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError("is no JSON", where=card_path(weights), found=error, remedy="copy it again") from error
-    if not isinstance(card, dict):
-        raise CheckpointError(
-            "is no card", where=card_path(weights), expected="a JSON object", found=type(card).__name__
-        )
+    card = parse_card(card_path(weights))
+    if not set(fields) <= card.keys():
+        what, remedy = "card does not tell how to feed the network", "copy the card that was made with it"
+        wanted, found = ", ".join(fields), ", ".join(card) or "nothing"
+        raise CheckpointError(what, where=weights, expected=wanted, found=found, remedy=remedy)
     return card
 
 
@@ -118,6 +129,7 @@ def load_weights(
     if missing or extra or report.wrong_shape or not report.matched:
         remedy = "build the network of the weights' card, or name the parts to leave out"
         raise CheckpointError("does not fit this network", where=path, found=report, remedy=remedy)
+    check_numbers({name: state[name] for name in report.matched}, module.state_dict(), path)
     module.load_state_dict({name: state[name] for name in report.matched}, strict=False)  # compared above, one by one
     return report
 
@@ -131,26 +143,56 @@ def match_tensors(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> Lo
     return LoadReport(matched, [n for n in own if n not in theirs], [n for n in theirs if n not in own], shapes)
 
 
+def check_numbers(theirs: Mapping[str, Tensor], own: Mapping[str, Tensor], where: object) -> None:
+    """Compare tensors, of the shapes of a network's own ones, with what a network can compute with.
+
+    Raises:
+        CheckpointError: another type of number than the network's (half precision, complex), or NaN or infinity.
+    """
+    for name, tensor in theirs.items():
+        if tensor.dtype != own[name].dtype or tensor.layout != torch.strided or tensor.device.type == "meta":
+            remedy = "save the state dict of the network in full precision: network.float().state_dict()"
+            found = f"{tensor.dtype}, {tensor.layout} on {tensor.device}"
+            raise CheckpointError("has weights of another type", where=f"{where}, {name}",
+                                  expected=own[name].dtype, found=found, remedy=remedy)  # fmt: skip
+        if not torch.isfinite(tensor).all():
+            count = int((~torch.isfinite(tensor)).sum())
+            raise CheckpointError("has weights that are no numbers", where=f"{where}, {name}", expected="finite ones",
+                                  found=f"{count} NaN or infinite", remedy="take an earlier checkpoint")  # fmt: skip
+
+
+def read_tensors(path: Path) -> Any:
+    """What torch saved in a file, tensors and plain Python only; nothing in it is run.
+
+    Raises:
+        CheckpointError: it cannot be read, whatever the reason.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64).lstrip().lower()
+        if head.startswith((b"<!doctype", b"<html", b"version https://git-lfs")):
+            found = "a Git-LFS pointer" if head.startswith(b"version") else "an HTML page"
+            expected, remedy = "a torch state dict", "download the file itself"
+            raise CheckpointError("is no weights file", where=path, expected=expected, found=found, remedy=remedy)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (CheckpointError, MemoryError):
+        raise
+    except Exception as error:  # a damaged pickle can raise anything
+        said = (str(error) or type(error).__name__).splitlines()[0][:90]  # an empty file says nothing
+        raise CheckpointError("cannot be read as weights", where=path, expected="a torch state dict of tensors only",
+                              found=said, remedy="copy the file again") from error  # fmt: skip
+
+
 def _read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError("there are no weights here", where=path, remedy="give the path of a weights file")
-    head = path.open("rb").read(64).lstrip().lower()
-    if head.startswith((b"<!doctype", b"<html", b"version https://git-lfs")):
-        found = "a Git-LFS pointer" if head.startswith(b"version") else "an HTML page"
-        expected, remedy = "a torch state dict", "download the file itself"
-        raise CheckpointError("is no weights file", where=path, expected=expected, found=found, remedy=remedy)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, OSError, ValueError, KeyError) as error:
-        said = (str(error) or type(error).__name__).splitlines()[0][:90]  # an empty file says nothing
-        expected = "a torch state dict of tensors only"
-        remedy = "copy the file again"
-        raise CheckpointError(
-            "cannot be read as weights", where=path, expected=expected, found=said, remedy=remedy
-        ) from error
+    state = read_tensors(path)
     if isinstance(state, dict) and isinstance(state.get("model"), dict):
         state = state["model"]
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):
         expected, found, remedy = "names and tensors", type(state).__name__, "save module.state_dict()"
         raise CheckpointError("holds no state dict", where=path, expected=expected, found=found, remedy=remedy)
+    if strange := [name for name in state if not isinstance(name, str)]:
+        found = f"{type(strange[0]).__name__} {str(strange[0])[:40]}"
+        raise CheckpointError("has names that are no texts", where=path, expected="texts", found=found)
     return state

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from smart_nets.errors import CheckpointError, ConfigError, InputError
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.weights.build import build_classifier, load_encoder
-from smart_nets.weights.io import kind_of, load_weights, read_card
+from smart_nets.weights.io import FED, kind_of, load_weights, read_card
 
 TOLERANCE = 1e-3  # of the largest output, by which an exported network may differ before it is refused
 ENDINGS = {"torchscript": "ts", "export": "pt2", "onnx": "onnx"}
@@ -50,7 +50,7 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
         raise ConfigError(
             "is no format", where="formats", expected=", ".join(ENDINGS), found=", ".join(sorted(unknown))
         )
-    card = read_card(model)
+    card = read_card(model, FED)
     network = _network(model, card)
     size = [int(side) for side in card["crop_size"]]
     generator = torch.Generator().manual_seed(0)

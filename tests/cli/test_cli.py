@@ -28,6 +28,7 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
         cli.main()
         return seen
 
+    call.seen = seen
     return call
 
 
@@ -47,11 +48,28 @@ def test_numbers_and_truths_are_still_understood(call):
         ("--percentle", r"note --percentle: is no argument .*; perhaps --percentile is meant"),
         ("--output-dri=x", r"note --output_dri: is no argument .*; perhaps --output_dir is meant"),
         ("--zzz", r"note --zzz: is no argument .*; see --help"),
+        ("-percentle", r"note --percentle: is no argument .*; perhaps --percentile is meant"),
     ],
 )
 def test_a_misspelt_flag_is_told_before_the_work(call, flag, says):
     with pytest.raises(ConfigError, match=says):
         call("a", "b", flag, "80")
+
+
+@pytest.mark.parametrize("words", [("--help",), ("a", "--help"), ("a", "b", "--help"), ("a", "b", "--percentile", "-h"),
+                                   ("a", "--zzz", "--", "--help")])  # fmt: skip
+def test_help_after_arguments_shows_help_and_does_nothing_else(call, capsys, words):
+    with pytest.raises(SystemExit) as ended:
+        call(*words)
+    assert ended.value.code == 0
+    assert "--percentile" in "".join(capsys.readouterr())
+    assert not call.seen
+
+
+def test_more_values_than_arguments_are_told_before_the_work(call):
+    with pytest.raises(ConfigError, match="note: has more values than arguments"):
+        call("a", "b", "80", "False", "surplus")
+    assert not call.seen
 
 
 @pytest.mark.parametrize("name", ["a:b", "", "..", "x" * 41, "a\\b", "<b>"])

@@ -190,9 +190,9 @@ def test_the_card_of_another_network_is_refused(missing):
     ("change", "error", "says"),
     [
         ({"architecture": {"name": "ResNet"}}, CheckpointError, "an encoder this version does not know"),
-        ({"feature": "mean"}, ConfigError, "feature: is not known"),
+        ({"feature": "mean"}, CheckpointError, "card, feature: cannot be"),
         ({"architecture": PLAIN, "feature": "cls"}, ConfigError, r"no \[CLS\] token"),
-        ({"classes": ["all"]}, ConfigError, "needs two classes or more"),
+        ({"classes": ["all"]}, CheckpointError, "card, classes: cannot be .expected two different texts or more"),
     ],
 )
 def test_cards_that_no_classifier_can_have(change, error, says):

@@ -30,7 +30,7 @@ from smart_nets.settings import one_of
 from smart_nets.statistics.features import KINDS, Features, check_kind
 from smart_nets.statistics.knn import extract_features
 from smart_nets.weights.build import load_encoder
-from smart_nets.weights.io import read_card
+from smart_nets.weights.io import FED, read_card
 
 Found = dict[str, NDArray[np.float32]]
 
@@ -62,7 +62,7 @@ def features_of(
         InputError, GeometryError: data that cannot be used. CheckpointError: a model that cannot.
         ConfigError: an unknown feature, or one that this encoder does not have.
     """
-    card = read_card(model)
+    card = read_card(model, FED)
     size = list(card["crop_size"] if crop_size is None else crop_size)
     steps = list(card["spacing"] if spacing is None else spacing)
     if np.asarray(steps).dtype.kind not in "if":
