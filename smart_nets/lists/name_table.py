@@ -31,6 +31,17 @@ def claim_names(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> Path:
         InputError: a name stands in this folder for another scan already, whose results would be overwritten; or the
             folder cannot be written.
     """
+    path, rows = _claimed(folder, named)
+    write_text(path, _text(rows))
+    return path
+
+
+def check_names(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> None:
+    """Raise what `claim_names` would, and write nothing."""
+    _claimed(folder, named)
+
+
+def _claimed(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> tuple[Path, list[Row]]:
     check_output(folder)
     path = Path(folder).expanduser() / TABLE
     claimed = {key_of(row[0]): row for row in _read(path)}
@@ -38,10 +49,12 @@ def claim_names(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> Path:
         row = (str(item["name"]), source_of(item), str(item.get("series") or ""))
         before = claimed.setdefault(key_of(row[0]), row)
         if before[1:] != row[1:]:
-            raise InputError("holds the results of another scan under this name, which would be overwritten",
-                             where=f"{path}, {row[0]}", remedy="give another output_dir")  # fmt: skip
-    write_text(path, _text(claimed.values()))
-    return path
+            raise InputError(
+                "holds the results of another scan under this name, which would be overwritten",
+                where=f"{path}, {row[0]}",
+                remedy="give another output_dir",
+            )
+    return path, [*claimed.values()]
 
 
 def _text(rows: Iterable[Row]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_output
-from smart_nets.lists.name_table import claim_names
+from smart_nets.lists.name_table import check_names, claim_names
 from smart_nets.lists.scan_names import with_names
 from smart_nets.localize.figures import consensus, measure
 from smart_nets.localize.floors import random_attention
@@ -75,12 +75,13 @@ def attend(
     looks = load_models(models, spacing, crop_size, overlap, head, block)  # before time is spent on the scan
     drawings = _drawings(tumour, tumour_region)
     volume = read_checked(scan, series=series)
-    claim_names(output_dir, [item])
+    check_names(output_dir, [item])
     readers = read_tumours({"readers": {"tumour": drawings}}, volume)["tumour"]
     outline = consensus(readers) if readers else None
     scores = {name: look(volume) for name, look in looks.items()}
     shown = [Shown(name, score, marking.mark(score, volume)) for name, score in scores.items()]
     folder = Path(output_dir)
+    claim_names(folder, [item])
     for one in shown:
         stem = item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}"
         _save(folder, stem, one, volume)

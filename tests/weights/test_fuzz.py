@@ -22,8 +22,8 @@ ARCHITECTURE = {"name": "SmartEncoder", "embed_dim": 4, "depths": [1, 1, 1, 1], 
 CARD = {"kind": "encoder", "architecture": ARCHITECTURE, "orientation": "RAS", "spacing": [2.0, 2.0, 2.0],
         "hu_window": [-175, 250], "crop_size": [32, 32, 32], "attention_cell": 4, "epochs": 3, "name": "tiny",
         "data": {"source": "x", "used": 2, "manifest_sha256": "0" * 64}, "intended_use": "research"}  # fmt: skip
-STRANGE = [None, True, False, 0, -1, 1.5, 2.0, 1_000_000, 10**30, 1e308, float("nan"), float("inf"), "", "x", "\x00",
-           "9" * 5000,           [], [None], [1, 2], [True] * 3, [1e9] * 4, [[]], {}, {"a": {}}, [0] * 3, [10**9] * 4, "3", [-1] * 4]  # fmt: skip
+STRANGE = [None, True, False, 0, -1, 1.5, 2.0, 1_000_000, 10**30, 1e308, float("nan"), float("inf"), "", "x", "\x00", "3",
+           "9" * 5000, [], [None], [1, 2], [True] * 3, [1e9] * 4, [[]], {}, {"a": {}}, [0] * 3, [10**9] * 4, [-1]]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
