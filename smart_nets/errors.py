@@ -88,6 +88,17 @@ def cause(error: BaseException | None) -> SmartError | None:
     return None
 
 
+def small_memory(error: BaseException | None) -> ConfigError | None:
+    """A sentence about a worker that died for want of shared memory, of which torch speaks in many words; None otherwise."""
+    while error is not None:
+        told = str(error)
+        if "Bus error" in told or "shared memory" in told or "/dev/shm" in told or "/torch_" in told:
+            return ConfigError("a worker process needs more shared memory than /dev/shm has", where="num_workers",
+                               remedy="give --num_workers 0, or start the container with --shm-size=8g")  # fmt: skip
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def show_one_sentence() -> None:
     """Print our own errors as one sentence at the end of a program, instead of a stack of library frames.
 
@@ -97,7 +108,7 @@ def show_one_sentence() -> None:
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        ours = cause(error)
+        ours = cause(error) or small_memory(error)
         if ours is None:
             previous(kind, error, trace)
         else:

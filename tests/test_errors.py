@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from smart_nets.errors import ConfigError, InputError, cause
+from smart_nets.errors import ConfigError, InputError, cause, small_memory
 
 
 def test_the_sentence_says_where_what_expected_found_and_remedy():
@@ -39,3 +39,23 @@ def test_a_program_ends_with_the_sentence_and_exit_code_1(raised, ending):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == ending if "InputError" in raised else "RuntimeError: layer" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        (
+            "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that dataloader's workers are out of",
+            True,
+        ),
+        ("unable to write to file </torch_7_12_0>: No space left on device (28)", True),
+        ("unable to allocate shared memory(shm) for file </torch_7>: No space left on device (28)", True),
+        ("CUDA out of memory", False),
+    ],
+)
+def test_a_worker_without_shared_memory_is_told_with_both_remedies(told, known):
+    outer = RuntimeError("Failed to evaluate")
+    outer.__cause__ = RuntimeError(told)
+    found = small_memory(outer)
+    assert (found is not None) is known
+    assert not known or ("--num_workers 0" in str(found) and "--shm-size" in str(found))
