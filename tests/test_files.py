@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from smart_nets.cli import features
+from smart_nets.cli.classify import features
 from smart_nets.errors import InputError
 from smart_nets.files import DRAFT, check_output, whole, write_json, write_text
 
