@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ignite.engine import Engine, Events
+
 from smart_nets.errors import InputError
 from smart_nets.files import check_output, write_text
 from smart_nets.lists.scan_names import key_of, source_of
@@ -34,6 +36,19 @@ def claim_names(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> Path:
     path, rows = _claimed(folder, named)
     write_text(path, _text(rows))
     return path
+
+
+class NameTable:
+    """Handler: `claim_names` with the first scan that is done: input that is refused leaves nothing behind."""
+
+    def __init__(self, folder: str | Path, named: Sequence[Mapping[str, Any]]) -> None:
+        self.folder, self.named = folder, named
+
+    def attach(self, engine: Engine) -> None:
+        engine.add_event_handler(Events.ITERATION_COMPLETED(once=1), self.claim)
+
+    def claim(self) -> None:
+        claim_names(self.folder, self.named)
 
 
 def check_names(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> None:

@@ -26,7 +26,7 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
         CheckpointError: a name or an option this version does not know, of another type or range, or a network too large
             for this machine. ConfigError: options that do not go together.
     """
-    check_architecture(architecture, where="card")
+    check_architecture(architecture)
     options = dict(architecture)
     return BACKBONES[options.pop("name")](**options)
 

@@ -13,7 +13,7 @@ from smart_nets.errors import CheckpointError
 from smart_nets.optional import needed
 
 SCHEMA = Path(__file__).with_name("card_schema.json")
-REMEDY = "copy the card that was made with the weights"
+REMEDY = "correct it, or copy the card that was made with the weights"
 LONGEST = 1_000_000  # bytes of a card
 
 
@@ -51,7 +51,7 @@ def check_card(card: Mapping[str, Any], where: object = "card") -> None:
         check_architecture(card["architecture"], where)
 
 
-def check_architecture(architecture: Mapping[str, Any], where: object = "card") -> None:
+def check_architecture(architecture: Mapping[str, Any], where: object = "") -> None:
     """Compare an architecture with what its network can be, and its size with the machine's memory.
 
     Raises:
@@ -60,14 +60,14 @@ def check_architecture(architecture: Mapping[str, Any], where: object = "card") 
     known = _schema()["architectures"]
     if not isinstance(architecture, Mapping) or architecture.get("name") not in [*known]:
         found = architecture.get("name") if isinstance(architecture, Mapping) else architecture
-        raise CheckpointError("is an encoder this version does not know", where=f"{where}, architecture",
+        raise CheckpointError("is an encoder this version does not know", where=_place(where),
                               expected=" or ".join(known), found=_short(found), remedy="update smart-nets")  # fmt: skip
     name = architecture["name"]
-    _check(architecture, name, f"{where}, architecture")
+    _check(architecture, name, _place(where))
     size, memory = 4 * weights_of(architecture), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory / 2:
         expected = f"up to {memory / 2e9:.0f} GB, half of this machine's memory"
-        raise CheckpointError(f"describes a {name} too large to build", where=f"{where}, architecture",
+        raise CheckpointError(f"describes a {name} too large to build", where=_place(where),
                               expected=expected, found=f"{size / 1e9:,.0f} GB of weights", remedy=REMEDY)  # fmt: skip
 
 
@@ -117,6 +117,10 @@ def _expected(schema: Mapping[str, Any], path: list[Any]) -> str:
         schema = schema.get("properties", {}).get(part) or schema.get("items") or {}
         told = str(schema.get("description", told))
     return told
+
+
+def _place(where: object) -> str:
+    return f"{where}, architecture" if where else "architecture"
 
 
 def _short(value: Any) -> str:

@@ -191,7 +191,7 @@ def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
         ({"crop_size": [40, 64, 64]}, "multiples of 32, such as 32 or 64"),
         ({"mask_ratio": 0.1, "hint_ratio": 0.2}, "hint_ratio: hints would show every hidden token"),
         ({"preset": "huge"}, "preset: is not known (expected auto or base or small or tiny, found huge)"),
-        ({"sa_stage": 7}, "sa_stage: no such stage"),
+        ({"sa_stage": 7}, "sa_stage: cannot be (expected 1, 2, 3, 4 or null, found 7)"),
         ({"sa_stage": 0}, "needs semantic attention"),
         ({"sa_stage": 4}, "leaves too few cells for a mask"),
         ({"saved_branch": "both"}, "saved_branch: is not known (expected student or teacher, found both)"),

@@ -65,7 +65,7 @@ def test_what_cannot_be_exported_is_told(tmp_path):
         export(tmp_path / "model.pt", tmp_path, ("tflite",))
     with pytest.raises(CheckpointError, match="there are no weights here"):
         export(tmp_path / "none.pt", tmp_path)
-    card = {**json.loads(card_path(tmp_path / "model.pt").read_text()), "sha256": "0"}
+    card = {**json.loads(card_path(tmp_path / "model.pt").read_text()), "sha256": "0" * 64}
     card_path(tmp_path / "model.pt").write_text(json.dumps(card))
     with pytest.raises(CheckpointError, match="differs from its card"):
         export(tmp_path / "model.pt", tmp_path)
