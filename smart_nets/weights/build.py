@@ -132,7 +132,8 @@ def card_or(weights: str | Path | None, default: Mapping[str, Any]) -> dict[str,
             field that the default has.
     """
     there = weights is not None and Path(weights).is_file()
-    return read_card(str(weights), fields=[*default]) if there else dict(default)
+    fields = [] if "classes" in default else [*default]  # of a classifier's `build_classifier` tells what is missing
+    return read_card(str(weights), fields=fields) if there else dict(default)
 
 
 def attention_net(card: Mapping[str, Any], head: int | None = None, block: int = -1) -> AttentionNet:
