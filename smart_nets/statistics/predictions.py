@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
 from smart_nets.files import whole
-from smart_nets.lists.table import Row, read_table
+from smart_nets.lists.tables.table import Row, read_table
 
 COLUMNS = ("row", "patient", "fold", "label", "probability", "size_mm")  # in the order of the fields of Predictions
 WHOLE = ("row", "fold", "label")

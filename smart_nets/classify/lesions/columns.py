@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from smart_nets.errors import InputError
-from smart_nets.lists.table import Row, simplified
+from smart_nets.lists.tables.table import Row, simplified
 
 LOOKS = {  # each part of a name is compared: coordX is coord and x
     "x, y, z": r"[cpvw]?[xyz]{1,3}|[xyz](c|mm|vox|px|pos|min|max|loc)|(c|pos|loc|min|max|mean)[xyz]"

@@ -9,7 +9,7 @@ from typing import Any
 from smart_nets.classify.lesions.columns import covariate_columns
 from smart_nets.classify.lesions.place import to_ras_mm
 from smart_nets.errors import InputError
-from smart_nets.lists.table import Row, read_table
+from smart_nets.lists.tables.table import Row, read_table
 
 NEEDED = ("patient_id", "image", "label")
 CENTRE = ("x", "y", "z")

@@ -8,7 +8,7 @@ from typing import Any
 from smart_nets.errors import InputError
 from smart_nets.files import existing
 from smart_nets.lists.pseudonym import pseudonym
-from smart_nets.lists.table import Row, read_table
+from smart_nets.lists.tables.table import Row, read_table
 
 TABLE, IMAGES, MASKS = "metadata.csv", "image", "nodule_mask"
 NEEDED = ("patient_id", "nodule_id", "seriesuid", "diameter_mm", "Diagnosis_value", "Malignancy_value")

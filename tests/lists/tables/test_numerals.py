@@ -2,7 +2,7 @@
 
 import pytest
 
-from smart_nets.lists.numerals import Numerals, is_missing
+from smart_nets.lists.tables.numerals import Numerals, is_missing
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from smart_nets.errors import InputError
 from smart_nets.files import existing
-from smart_nets.lists.numerals import Numerals, is_missing
-from smart_nets.lists.spreadsheet import Lines, spreadsheet_lines
+from smart_nets.lists.tables.numerals import Numerals, is_missing
+from smart_nets.lists.tables.spreadsheet import Lines, spreadsheet_lines
 
 logger = logging.getLogger(__name__)
 COUNTERS = ("", "unnamed0", "index")  # columns that data frames and spreadsheets put before all others

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from smart_nets.errors import InputError
-from smart_nets.lists.table import read_table
+from smart_nets.lists.tables.table import read_table
 
 PLAIN = "id,x,note\np1,-1.5,a\np2,20,\n"
 CELLS = [{"id": "p1", "note": "a", "x": -1.5}, {"id": "p2", "note": "", "x": 20}]

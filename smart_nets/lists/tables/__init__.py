@@ -1,0 +1,1 @@
+"""Tables of lesions and scans: what spreadsheets write, read cell by cell."""
