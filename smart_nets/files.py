@@ -63,7 +63,7 @@ def write_bytes(path: str | Path, content: bytes) -> None:
 
 def write_text(path: str | Path, text: str) -> None:
     """A whole file of UTF-8 text; InputError if it cannot be written."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))  # of a file's name that is no text; JSON reads it back
 
 
 def write_json(path: str | Path, content: Any) -> None:

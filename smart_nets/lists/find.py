@@ -128,7 +128,7 @@ def _entries(path: Path, key: str) -> Iterator[tuple[Any, Callable[[], str]]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         content = json.loads(text)
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"is no JSON ({error})", where=path, remedy="correct the file") from error
     entries = content.get(key) if isinstance(content, dict) else content
     if not isinstance(entries, list):

@@ -15,6 +15,7 @@ from smart_nets.files import check_exists
 from smart_nets.scans import checks
 from smart_nets.scans.dicom.series import Spacing, is_dicom, read_dicom
 from smart_nets.scans.dicom.tilt import straighten
+from smart_nets.scans.files.foreign import FOREIGN, read_foreign
 from smart_nets.scans.files.metaimage import read_metaimage
 from smart_nets.scans.files.nifti import read_nifti
 from smart_nets.scans.files.nrrd import read_nrrd
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 NIFTI = (".nii", ".nii.gz")
 NRRD = (".nrrd", ".nhdr")
 METAIMAGE = (".mha", ".mhd")
-FILES = NIFTI + NRRD + METAIMAGE
-READERS = ((NIFTI, read_nifti), (NRRD, read_nrrd), (METAIMAGE, read_metaimage))
+PAIR = (".hdr",)  # a NIfTI whose voxels lie in an .img beside it
+FILES = NIFTI + NRRD + METAIMAGE + FOREIGN + PAIR
+READERS = ((NIFTI + PAIR, read_nifti), (NRRD, read_nrrd), (METAIMAGE, read_metaimage), (FOREIGN, read_foreign))
 Tilt = Literal["refuse", "correct"]
 READ_OPTIONS = ("volume", "tilt", "spacing", "hu_offset")
 
@@ -92,7 +94,7 @@ def read_checked(
     """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid.
 
     Args:
-        path: a `.nii`, `.nii.gz`, `.nrrd`, `.mha` or `.mhd` file, or the folder of a DICOM series.
+        path: a file whose name ends in one of `FILES`, or the folder of a DICOM series.
         series: SeriesInstanceUID, where a folder holds several.
         volume: which volume of a 4-D file.
         tilt: whether a gantry tilt is refused, or corrected by shifting the slices.

@@ -96,5 +96,5 @@ def test_other_random_numbers_and_weights_are_left_alone(attention):
 
 @pytest.mark.parametrize("change", [{"name": "ResNet"}, {"depth": 3}])
 def test_an_architecture_that_is_not_known(attention, change):
-    with pytest.raises(CheckpointError, match="this version does not know|is no field of a card"):
+    with pytest.raises(CheckpointError, match=r"this version does not know|is no field of a card"):
         random_attention(attention, {**ARCHITECTURE, **change})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from smart_nets.errors import InputError
+from smart_nets.scans.files.foreign import read_with_itk
 from smart_nets.scans.files.voxels import COPY_AGAIN, array_from, no_place, once
 from smart_nets.scans.volume import Volume, lps_to_ras
 
@@ -17,6 +19,7 @@ TYPES = {
 }
 LAST_FIELD = b"ElementDataFile"  # the voxels begin after its line
 LONGEST_HEADER = 65536
+SEVERAL = re.compile(r"^LIST|%")  # several data files
 
 
 def read_metaimage(path: Path) -> Volume:
@@ -41,16 +44,20 @@ def read_metaimage(path: Path) -> Volume:
         big = fields.get("BinaryDataByteOrderMSB", fields.get("ElementByteOrderMSB", "False"))
         dtype = dtype.newbyteorder(">" if _true(big) else "<")
         shape = [int(length) for length in fields["DimSize"].split()]
+        ours = not int(fields.get("HeaderSize", "0")) and not SEVERAL.search(beside)
         if len(shape) != int(fields["NDims"]) or not _true(fields.get("BinaryData", "True")):
             raise ValueError(f"NDims {fields['NDims']}, DimSize {shape}")
-        if int(fields.get("ElementNumberOfChannels", "1")) != 1 or int(fields.get("HeaderSize", "0")):
-            raise ValueError("several channels or a foreign header")
+        if int(fields.get("ElementNumberOfChannels", "1")) != 1:
+            raise ValueError("several channels")
     except (KeyError, ValueError, OverflowError) as error:
         what = "MetaImage header is damaged or of a kind that is not read"
         expected = "NDims, DimSize, ElementType, one channel"
         raise InputError(what, where=path, found=error, remedy="save it as NIfTI", expected=expected) from error
     packing = "zlib" if _true(fields.get("CompressedData", "False")) else "raw"
-    array = array_from(_voxels(beside, content[end + 1 :], path), packing, dtype, shape, path)
+    if ours:
+        array = array_from(_voxels(beside, content[end + 1 :], path), packing, dtype, shape, path)
+    else:
+        array = read_with_itk(path)[0]
     return Volume(array, lps_to_ras(_affine(fields, min(len(shape), 3), path)), str(path))
 
 

@@ -14,6 +14,9 @@ from smart_nets.scans.files.nifti_affine import Header, affine_of
 from smart_nets.scans.files.voxels import COPY_AGAIN
 from smart_nets.scans.volume import Volume
 
+PAIR = ".hdr"  # whose voxels lie in an .img beside it
+SINGLE = {b"n+1": (nib.Nifti1Header, 348), b"n+2": (nib.Nifti2Header, 540)}  # by magic: kind, and bytes of the header
+PAIRED = {b"ni1": (nib.nifti1.Nifti1PairHeader, 348), b"ni2": (nib.nifti2.Nifti2PairHeader, 540)}
 HEADER_BYTES = 540  # of NIfTI-2; NIfTI-1 needs 348
 
 
@@ -33,12 +36,17 @@ def _parse_header(start: bytes, path: Path) -> Header:
         start = gz.first_bytes(start, HEADER_BYTES, path)
     if not start:
         raise InputError("is empty", where=path, expected="a NIfTI header", found="0 bytes", remedy=COPY_AGAIN)
-    magics = {b"n+1": nib.Nifti1Header, b"n+2": nib.Nifti2Header}
-    kind = magics.get(start[344:347]) or magics.get(start[4:7])
+    paired = path.name.lower().endswith(PAIR)
+    magics = PAIRED if paired else SINGLE
+    kind, size = magics.get(start[344:347]) or magics.get(start[4:7]) or (None, 0)
     if kind is None:
-        found, remedy = repr(start[344:347])[2:-1] or "none", "save it as a single NIfTI file with its header"
-        raise InputError("is no NIfTI file", where=path, expected="magic n+1 or n+2", found=found, remedy=remedy)
-    size = 348 if kind is nib.Nifti1Header else 540
+        what = "is Analyze, which does not tell left from right, or no NIfTI" if paired else "is no NIfTI file"
+        expected, found = (
+            " or ".join(f"magic {magic.decode()}" for magic in magics),
+            repr(start[344:347])[2:-1] or "none",
+        )
+        remedy = "save it as a single NIfTI file with its header"
+        raise InputError(what, where=path, expected=expected, found=found, remedy=remedy)
     if len(start) < size:
         raise InputError(
             "ends inside its header", where=path, expected=f"{size} bytes", found=len(start), remedy=COPY_AGAIN
@@ -46,13 +54,23 @@ def _parse_header(start: bytes, path: Path) -> Header:
     try:
         header: Header = kind.from_fileobj(io.BytesIO(start[:size]))
         header.get_xyzt_units(), header.get_slope_inter()  # parsed now, where damage can be told
-        if data_bytes(header)[0] < size:
+        if data_bytes(header)[0] < (0 if paired else size):
             raise ValueError(f"voxels begin at byte {data_bytes(header)[0]}")
         if any(int(length) < 1 for length in header.get_data_shape()):
             raise ValueError(f"dimensions {header.get_data_shape()}")
     except (nib.spatialimages.HeaderDataError, ValueError, KeyError) as error:
         raise InputError(f"NIfTI header is damaged: {error}", where=path, remedy="copy the file again") from error
     return header
+
+
+def _image_beside(header: Path) -> tuple[Path, bytes]:
+    """The file with the voxels of a pair."""
+    for ending in (".img", ".img.gz"):
+        image = header.with_name(header.name[: -len(".hdr")] + ending)
+        if image.is_file():
+            return image, image.read_bytes()
+    expected, remedy = header.stem + ".img", "give both files, or save it as one .nii"
+    raise InputError("its voxels cannot be found", where=header, expected=expected, found="none", remedy=remedy)
 
 
 def data_bytes(header: Header) -> tuple[int, int]:
@@ -73,6 +91,8 @@ def read_nifti(path: Path) -> Volume:
     content = path.read_bytes()
     header = _parse_header(content, path)
     offset, size = data_bytes(header)
+    if path.name.lower().endswith(PAIR):
+        path, content = _image_beside(path)
     if path.name.lower().endswith(".gz"):
         content = gz.inflate(content, offset + size, path)
     if len(content) < offset + size:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
+from smart_nets.scans.files.foreign import read_with_itk
 from smart_nets.scans.files.voxels import CONVERT_AGAIN, COPY_AGAIN, array_from, no_place, once
 from smart_nets.scans.volume import Volume
 
@@ -22,7 +23,8 @@ TYPES = {
     "f8": "double",
 }
 CODES = {name: code for code, names in TYPES.items() for name in names.split(", ")}
-PACKINGS = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
+PACKINGS = {"raw": "raw", "gzip": "gzip", "gz": "gzip", **dict.fromkeys(("txt", "text", "ascii", "hex"), "itk")}
+SEVERAL = re.compile(r"^LIST|%")  # several data files
 TO_RAS = {
     "right-anterior-superior": (1, 1, 1),
     "ras": (1, 1, 1),
@@ -53,14 +55,17 @@ def read_nrrd(path: Path) -> Volume:
         dtype = np.dtype(order + code)
         shape = [int(length) for length in fields["sizes"].split()]
         packing = PACKINGS[fields["encoding"].lower()]
+        beside = fields.get("data file", "")
         if len(shape) != int(fields["dimension"]):
             raise ValueError(f"dimension {fields['dimension']} but sizes {shape}")
     except (KeyError, ValueError) as error:
         what = "NRRD header is damaged or of a kind that is not read"
         expected = "type, sizes, encoding raw or gzip, endian"
         raise InputError(what, where=path, found=error, remedy="save it as NIfTI", expected=expected) from error
-    voxels = _detached(fields, path) if "data file" in fields else content[begin:]
-    array = array_from(voxels, packing, dtype, shape, path)
+    if packing == "itk" or SEVERAL.search(beside) or {"line skip", "byte skip"} & set(fields):
+        array = read_with_itk(path)[0]
+    else:
+        array = array_from(_detached(beside, path) if beside else content[begin:], packing, dtype, shape, path)
     affine, plain = _affine(fields, len(shape), path)
     return Volume(np.moveaxis(array, plain, range(-len(plain), 0)) if plain else array, affine, str(path))
 
@@ -71,9 +76,9 @@ def _fields(head: str) -> list[tuple[str, str]]:
     return [(name.strip().lower().replace("datafile", "data file"), value.strip()) for name, _, value in pairs]
 
 
-def _detached(fields: dict[str, str], path: Path) -> bytes:
-    beside = path.parent / fields["data file"]
-    if not beside.is_file() or {"line skip", "byte skip"} & set(fields):
+def _detached(name: str, path: Path) -> bytes:
+    beside = path.parent / name
+    if not beside.is_file():
         expected = "one file beside it"
         raise InputError(
             "its voxels cannot be found",
