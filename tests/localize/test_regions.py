@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import binary_dilation
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.localize.regions import region_mask
+from smart_nets.localize.regions import find_region, region_mask
 from smart_nets.phantom import ORGANS, Phantom, make_phantom, organ_centres
 from smart_nets.scans.labels import read_labels
 from smart_nets.scans.read import read_checked
@@ -196,3 +196,50 @@ def test_a_thin_thing_in_air_is_no_body(boxes):
     boxes[:, 20:22] = TISSUE  # a couch alone, 6 mm thick
     with pytest.raises(InputError, match="shows no body"):
         region_mask(scan(boxes), "body")
+
+
+def test_lungs_that_the_field_of_view_cuts(boxes):
+    """Both lungs are open to the sides, so that no slice closes around them; foam of a couch is as dense, but smooth."""
+    rng = np.random.default_rng(0)
+    boxes[lungs_of_boxes()] = rng.normal(LUNG, 40, np.count_nonzero(lungs_of_boxes()))
+    boxes[10:90, 52:60] = rng.normal(LUNG, 5, (80, 8, 40))
+    cut = np.s_[20:80]
+    found = find_region(scan(boxes[cut]), "lungs")
+    lungs = lungs_of_boxes()[cut]
+    assert found.mask[lungs].mean() > 0.99 and lungs[found.mask].mean() > 0.99
+    assert found.ml == pytest.approx(2 * 20 * 30 * 35 * 0.027, rel=0.01)  # voxels of 3 mm have 0.027 ml
+    assert "the field of view cuts the lungs, 1," in found.how
+    body = region_mask(scan(boxes[cut]), "body")
+    assert body[:, 10:50].mean() > 0.99 and not body[:, :10].any() and not body[:, 50:].any()
+
+
+@pytest.mark.parametrize(("region", "how"), [("image", "all of"), ("body", "largest"), ("lungs", "air-filled")])
+def test_a_region_says_its_volume_and_how_it_was_found(boxes, region, how):
+    found = find_region(scan(boxes), region)
+    assert how in found.how and "cuts" not in found.how
+    assert found.ml == pytest.approx(found.mask.sum() * 0.027)
+
+
+@pytest.mark.parametrize("mm", [240, 160, 100])
+def test_the_lungs_of_a_real_patient_in_a_narrow_field_of_view(real_ct: Path, mm: int):
+    """The field of view is cut around the tumour: lungs and tumour are found as in the whole scan."""
+    ct = read_checked(real_ct / "chest_2mm" / "pyrad_lung1.nii.gz").to_ras()
+    tumour = read_labels(real_ct / "chest_2mm" / "pyrad_lung1__tumor.nii.gz", ct) > 0
+    middle, half = np.argwhere(tumour).mean(axis=0), mm / 2 / ct.spacing
+    box = tuple(slice(max(0, int(c - h)), int(c + h)) for c, h in zip(middle, half, strict=True))
+    lungs = region_mask(Volume(ct.array[box], ct.affine, "cut"), "lungs")
+    whole = region_mask(ct, "lungs")[box]
+    assert lungs[tumour[box]].all()
+    assert 2 * (lungs & whole).sum() > 0.88 * (lungs.sum() + whole.sum())
+
+
+def test_a_narrow_circle_of_reconstruction(real_ct: Path):
+    """160 mm around the tumour; beyond it is padding, which is no air of lungs or room."""
+    ct = read_checked(real_ct / "chest_2mm" / "pyrad_lung1.nii.gz").to_ras()
+    tumour = read_labels(real_ct / "chest_2mm" / "pyrad_lung1__tumor.nii.gz", ct) > 0
+    middle = np.argwhere(tumour).mean(axis=0)
+    x, y = (ct.spacing[axis] * (np.arange(ct.array.shape[axis]) - middle[axis]) for axis in (0, 1))
+    seen = np.broadcast_to((x[:, None] ** 2 + y**2 <= 80**2)[..., None], ct.array.shape)
+    lungs = region_mask(Volume(np.where(seen, ct.array, -1024), ct.affine, "circle"), "lungs")
+    whole = region_mask(ct, "lungs") & seen
+    assert lungs[tumour].all() and 2 * (lungs & whole).sum() > 0.95 * (lungs.sum() + whole.sum())
