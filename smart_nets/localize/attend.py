@@ -17,7 +17,7 @@ from smart_nets.errors import ConfigError
 from smart_nets.files import check_output
 from smart_nets.lists.name_table import check_names, claim_names
 from smart_nets.lists.scan_names import with_names
-from smart_nets.localize.figures import consensus, measure
+from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, measure
 from smart_nets.localize.floors import random_attention
 from smart_nets.localize.marking import Marking
 from smart_nets.localize.report.outputs import save_picture, save_record, save_seg
@@ -87,10 +87,11 @@ def attend(
         _save(folder, stem, one, volume)
         save_seg(folder, stem, one, Path(scan), series)
     entry = save_picture(folder, item["name"], volume, shown, outline)
-    entry["notes"] = _notes(volume, shown, outline)
+    entry["notes"] = _notes(volume, shown, outline, marking.region)
     for note in entry["notes"]:
         logger.warning("%s", note)
-    if outline is not None and outline.any():  # of an empty mask there is nothing to measure
+    # of an empty mask there is nothing to measure, and of a tumour outside the region nothing that a map can tell
+    if outline is not None and inside_share(outline, shown[0].marked.region) >= LEAST_INSIDE:
         for one, facts in zip(shown, entry["maps"], strict=True):
             facts["figures"] = _figures(one, readers, volume)
     settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
@@ -133,12 +134,17 @@ def network_card(path: str | Path) -> dict[str, Any]:
     return read_card(path, fields=FED)
 
 
-def _notes(volume: Volume, shown: Sequence[Shown], outline: NDArray[np.bool_] | None) -> list[str]:
+def _notes(volume: Volume, shown: Sequence[Shown], outline: NDArray[np.bool_] | None, region: str) -> list[str]:
     """What a reader must know before the pictures: repairs of the scan, nothing marked, nothing to measure."""
+    inside = math.nan if outline is None else inside_share(outline, shown[0].marked.region)
     notes = [f"the scan: {note}" for note in volume.notes]
     notes += [f"nothing is marked of “{one.name}”" for one in shown if not one.marked.mask.any()]
     if outline is not None and not outline.any():
         notes.append("the tumour's mask is empty, or its readers agree on no voxel: nothing is measured")
+    if inside < LEAST_INSIDE:
+        notes.append(f"{inside:.0%} of the tumour lies in the region {region}: nothing is measured; try another region")
+    elif inside < 1:
+        notes.append(f"{1 - inside:.1%} of the tumour lies outside the region {region}, where nothing can be marked")
     return notes
 
 

@@ -19,6 +19,7 @@ The figures that `measure` gives:
 "hd95": 95th percentile of the Hausdorff distance of marked and tumour in mm; NaN if nothing is marked.
 "tumour_ml", "marked_ml": volumes.
 "tumour_share": of the region, f in `oracle_dice`.
+"tumour_inside": share of the tumour that lies in the region; below `LEAST_INSIDE` the other figures tell of the region.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from smart_nets.statistics.metrics import Floats, Ranking, roc_auc
 Mask = NDArray[np.bool_]
 RING_MM = (4.0, 20.0)  # nearer, readers disagree on the border and a coarse map blurs; farther, it is another organ
 LEAST_OVERLAP = 0.5  # share of a tumour; marking a tenth of everything reaches a tenth by chance
+LEAST_INSIDE = 0.5  # share of a tumour in the region; of one that lies elsewhere no map of the region can tell
 MOST_PEAKS = 100_000  # tied peaks whose distance is measured, drawn at random: a flat map has millions
 
 
@@ -83,6 +85,12 @@ def oracle_dice(tumour_voxels_in_region: float, tumour_voxels: float, marked_vox
         raise InputError("counts of voxels make no sense", expected=wanted, found=found)
     total = tumour_voxels + marked_voxels
     return 2 * min(tumour_voxels_in_region, marked_voxels) / total if total else np.nan
+
+
+def inside_share(tumour: Mask, region: Mask) -> float:
+    """Share of a tumour (X, Y, Z) that lies in the region, NaN if it is empty."""
+    voxels = _count(tumour)
+    return _count(tumour & region) / voxels if voxels else np.nan
 
 
 def measure(
@@ -137,6 +145,7 @@ def measure(
         "tumour_ml": voxels * voxel_ml,
         "marked_ml": chosen * voxel_ml,
         "tumour_share": inside / _count(region),
+        "tumour_inside": inside / voxels,
     }
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from smart_nets.localize.marking import Marked
-from smart_nets.localize.regions import region_mask
+from smart_nets.localize.regions import find_region
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.scans.volume import AIR, Volume
@@ -26,9 +26,10 @@ def dense_in_lungs(scan: Volume) -> tuple[NDArray[np.float32], Marked]:
     Raises:
         InputError: the scan shows no lungs.
     """
-    lungs = region_mask(scan, "lungs")
+    found = find_region(scan, "lungs")
+    lungs = found.mask
     score = np.where(lungs, scan.array.astype(np.float32) - AIR, 0).astype(np.float32)
-    return score, Marked(lungs & (scan.array > DENSE_HU), lungs, DENSE_HU - AIR)
+    return score, Marked(lungs & (scan.array > DENSE_HU), lungs, DENSE_HU - AIR, found.how)
 
 
 def random_attention(attention: ScanAttention, architecture: Mapping[str, Any], seed: int = 0) -> ScanAttention:

@@ -10,18 +10,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.localize.regions import Region, check_region, region_mask
+from smart_nets.localize.regions import Region, check_region, find_region
 from smart_nets.optional import needed
 from smart_nets.scans.volume import Volume
 
 
 @dataclass(frozen=True)
 class Marked:
-    """What was marked: `mask` and the `region` it was taken from, bool (X, Y, Z), and the `threshold` between them."""
+    """What was marked: `mask` and the `region` it was taken from, bool (X, Y, Z), and the `threshold` between them.
+
+    `how` tells in words how the region was found.
+    """
 
     mask: NDArray[np.bool_]
     region: NDArray[np.bool_]
     threshold: float
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,10 +75,11 @@ class Marking:
             )
         if not np.isfinite(score).all():
             raise InputError("map holds NaN or Inf", where=scan.where, remedy="check the weights of the model")
-        region = region_mask(scan, self.region)
+        found = find_region(scan, self.region)
+        region = found.mask
         threshold = float(np.percentile(score[region], self.percentile))
         mask = region & (score > threshold)
-        return Marked(self._pieces(mask, score, float(np.prod(scan.spacing)) / 1000), region, threshold)
+        return Marked(self._pieces(mask, score, float(np.prod(scan.spacing)) / 1000), region, threshold, found.how)
 
     def _pieces(self, mask: NDArray[np.bool_], score: NDArray[Any], voxel_ml: float) -> NDArray[np.bool_]:
         if not self.components and not self.smallest_ml:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError, GeometryError, InputError
 from smart_nets.files import write_json
-from smart_nets.localize.figures import consensus, measure
+from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, measure
 from smart_nets.localize.floors import dense_in_lungs, random_attention
 from smart_nets.localize.marking import Marked, Marking
 from smart_nets.localize.scan_attention import ScanAttention
@@ -57,6 +57,7 @@ class LocalizeScans:
     empty: int = 0
     no_lungs: int = 0
     left_out: list[dict[str, str]] = field(default_factory=list)
+    outside: list[dict[str, Any]] = field(default_factory=list)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def write(self, path: str | Path, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -68,6 +69,7 @@ class LocalizeScans:
         self.rows.clear()
         self.empty = self.no_lungs = 0
         self.left_out.clear()
+        self.outside.clear()
         looks = self._looks()
         first: InputError | GeometryError | None = None
         for number, item in enumerate(bar(self.items, "scans"), start=1):
@@ -79,6 +81,10 @@ class LocalizeScans:
                 first = first or error
         if not self.rows and first is not None:
             raise first
+        if not self.rows and self.outside:
+            what, lost = "every tumour lies outside the region", f"{len(self.outside)} tumours"
+            remedy = "take region body or image"
+            raise InputError(what, where=f"region {self.marking.region}", found=lost, remedy=remedy)
         if not self.rows:
             what, masks = "there is no tumour to find: all masks are empty", f"{self.empty} empty masks"
             raise InputError(what, expected="one tumour or more", found=masks, remedy="check the masks")
@@ -119,16 +125,18 @@ class LocalizeScans:
                 raise
             self.no_lungs += 1
         for tumour, (name, maps) in itertools.product(tumours, found.items()):
-            others = [consensus(masks) for other, masks in tumours.items() if other != tumour]
-            rest = np.any(others, axis=0) if others else None
-            around = found[ENCODER][0][1].region  # one ring for all methods, whatever region they mark in
-            figures = [
-                measure(score, marked.mask, tumours[tumour], marked.region, scan.spacing, rest, around)
-                for score, marked in maps
-            ]
-            row = {key: float(np.mean([one[key] for one in figures])) for key in figures[0]}
-            place = {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour}
-            self.rows[name].append({**place, "readers": len(tumours[tumour]), **row})
+            # of a tumour that a region leaves out its maps cannot tell; what the encoder may not mark counts for no method
+            shares = {one: inside_share(consensus(tumours[tumour]), found[one][0][1].region) for one in (ENCODER, name)}
+            short = next((one for one, share in shares.items() if share < LEAST_INSIDE), None)
+            if short is None:
+                row = _mean_figures(maps, tumours, tumour, scan, found[ENCODER][0][1].region)
+                place = {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour}
+                self.rows[name].append({**place, "readers": len(tumours[tumour]), **row})
+            elif short == name:
+                logger.warning(
+                    "scan %s: %.0f%% of a tumour in the region of the %s", item["name"], 100 * shares[name], name
+                )
+                self.outside.append({"scan": item["name"], "tumour": tumour, "method": name, "inside": shares[name]})
         if self.draw is not None and tumours:
             every = np.any([consensus(masks) for masks in tumours.values()], axis=0)
             self.draw(str(item["name"]), scan, {name: maps[0] for name, maps in found.items()}, every)
@@ -160,6 +168,7 @@ class LocalizeScans:
             "left_out": list(self.left_out),
             "empty_masks": self.empty,
             "scans_without_lungs": self.no_lungs,
+            "outside_region": list(self.outside),
             "methods": methods,
             "differences": differences,
         }
@@ -169,6 +178,23 @@ class LocalizeScans:
         crops = {"crop_size": list(one.crop_size), "spacing": list(one.spacing), "hu_window": list(one.hu_window)}
         maps = {"overlap": one.overlap, "head": shown.head, "block": shown.block}
         return {**asdict(self.marking), **crops, **maps, "random_encoders": self.random_encoders}
+
+
+def _mean_figures(
+    maps: Sequence[tuple[NDArray[np.float32], Marked]],
+    tumours: Mapping[str, Sequence[NDArray[np.bool_]]],
+    tumour: str,
+    scan: Volume,
+    around: NDArray[np.bool_],
+) -> dict[str, float]:
+    """Figures of one tumour, the mean over some maps; all methods have one ring in `around`, whatever they mark in."""
+    others = [consensus(masks) for other, masks in tumours.items() if other != tumour]
+    rest = np.any(others, axis=0) if others else None
+    found = [
+        measure(score, marked.mask, tumours[tumour], marked.region, scan.spacing, rest, around)
+        for score, marked in maps
+    ]
+    return {key: float(np.mean([one[key] for one in found])) for key in found[0]}
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, float]:

@@ -12,7 +12,17 @@ from smart_nets.statistics.bootstrap import intervals
 from smart_nets.statistics.draws import PatientBootstrap
 from smart_nets.statistics.metrics import Floats, ratio
 
-SHARES = {"dice", "dice_readers", "oracle", "pointing", "contrast", "recall", "found", "tumour_share"}  # in [0, 1]
+SHARES = {
+    "dice",
+    "dice_readers",
+    "oracle",
+    "pointing",
+    "contrast",
+    "recall",
+    "found",
+    "tumour_share",
+    "tumour_inside",
+}  # in [0, 1]
 Rows = Sequence[Mapping[str, float | None]]
 
 

@@ -35,7 +35,7 @@ from smart_nets.weights.io import read_card, save_weights
 FED = {"crop_size": [32] * 3, "spacing": [8.0] * 3, "hu_window": [-1000, 400]}
 CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FED}
 OVERLAPS = {"dice", "dice_readers", "oracle", "pointing", "pointing_mm", "recall", "found", "hd95"}
-LOCALISATION = OVERLAPS | {"contrast", "contrast_ratio", "tumour_ml", "marked_ml", "tumour_share"}
+LOCALISATION = OVERLAPS | {"contrast", "contrast_ratio", "tumour_ml", "marked_ml", "tumour_share", "tumour_inside"}
 
 
 @pytest.fixture
@@ -194,6 +194,20 @@ def test_row_46_an_empty_tumour_mask_has_no_figures(verb, data):
     assert "figures" not in one
     page = (data / "out" / "report.html").read_text()
     assert "How well it localises" not in page and "mask is empty, or its readers agree on no voxel" in page
+
+
+def test_a_tumour_outside_the_region_is_told_and_not_measured(verb, data, phantom):
+    """Half a tumour and less in the lungs tells nothing of maps that may mark the lungs only."""
+    apart = np.zeros(phantom.labels.shape, "uint8")
+    apart[tuple(np.argwhere(phantom.labels == ORGANS["heart"])[0])] = 1
+    write_image(apart, phantom.affine, data / "far.nii.gz")
+    where = ("--tumour", "far.nii.gz", "--output_dir", "out")
+    verb("attend", "scan.nii.gz", "--model", "model.pt", "--region", "lungs", *where)
+    [one] = maps_of(data / "out").values()
+    assert "figures" not in one and "air-filled tissue" in one["region_how"]
+    page = (data / "out" / "report.html").read_text()
+    assert "0% of the tumour lies in the region lungs: nothing is measured" in page
+    assert f"The region has {one['region_ml']:,.0f} ml: air-filled" in page
 
 
 def test_a_classifier_shows_where_its_encoder_looks(verb, data):

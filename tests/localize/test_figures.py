@@ -36,7 +36,9 @@ def box(shape, *sides: slice) -> np.ndarray:
 
 
 def test_a_perfect_map():
-    ones = dict.fromkeys(("dice", "dice_readers", "oracle", "pointing", "contrast", "recall", "found"), 1)
+    ones = dict.fromkeys(
+        ("dice", "dice_readers", "oracle", "pointing", "contrast", "recall", "found", "tumour_inside"), 1
+    )
     sizes = {"tumour_ml": pytest.approx(0.002), "marked_ml": pytest.approx(0.002), "tumour_share": 1 / 31}
     nothing = {"pointing_mm": 0, "hd95": 0, "contrast_ratio": pytest.approx(np.nan, nan_ok=True)}
     assert measure(**scan()) == {**ones, **sizes, **nothing}

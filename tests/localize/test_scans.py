@@ -186,6 +186,30 @@ def test_a_region_that_a_scan_has_not_is_an_error(cohort):
         cohort.measure(marking=Marking(90, "lungs"))
 
 
+def test_tumours_outside_the_region_are_counted_apart(cohort):
+    """The heart is no lung: of the encoder's region, and of the floor's; a quarter of a tumour in the lung is too little."""
+    heart = np.s_[26:30, 18:22, 10:14]
+    wall = np.s_[7:19, 14:18, 0:4]  # 12 x 4 x 4 voxels, 11 x 4 x 1 of them in the right lung
+    cohort.add(patient(tumour=KNOWN), tumour=[mask(TUMOUR)], heart=[mask(heart)], wall=[mask(wall)])
+    table = cohort.measure(marking=Marking(90, "lungs"), random_encoders=1)
+    lost = [(one["tumour"], one["method"], round(one["inside"], 2)) for one in table["outside_region"]]
+    assert lost == [("heart", ENCODER, 0), ("wall", ENCODER, pytest.approx(44 / 192, abs=0.01))]
+    for method in (ENCODER, RANDOM, DENSE):
+        assert [row["tumour"] for row in table["methods"][method]["rows"]] == ["tumour"]
+    table = cohort.measure(marking=Marking(90, "body"))
+    assert [(one["tumour"], one["method"]) for one in table["outside_region"]] == [("heart", DENSE), ("wall", DENSE)]
+    assert [row["tumour"] for row in table["methods"][ENCODER]["rows"]] == ["tumour", "heart", "wall"]
+    assert [row["tumour"] for row in table["methods"][DENSE]["rows"]] == ["tumour"]
+
+
+def test_only_tumours_outside_the_region(cohort):
+    cohort.add(patient(), tumour=[mask(np.s_[26:30, 18:22, 10:14])])
+    with pytest.raises(
+        InputError, match=r"region lungs: every tumour lies outside the region .*found 1 tumour.*region body"
+    ):
+        cohort.measure(marking=Marking(90, "lungs"))
+
+
 def test_one_ring_for_all_methods(cohort):
     """A tumour thinner than lung is denser than nothing in the lungs, and than all beside them, where the floor is 0."""
     cohort.add(patient(tumour=-900), tumour=[mask(TUMOUR)])

@@ -104,6 +104,8 @@ def _scan(folder: Path, scan: Mapping[str, Any]) -> str:
         peak = ", ".join(f"{value:g}" for value in one["peak_mm"])
         rows.append((one["model"], f"{one['top']:.3f}", marked, peak))
     html = page.box("film", shown) + page.grid(head, rows)
+    regions = {f"{one['region_ml']:,.0f} ml: {how}." for one in scan["maps"] if (how := one.get("region_how"))}
+    html += "".join(page.paragraph(f"The region has {told}", "quiet") for told in sorted(regions))
     measured = [one for one in scan["maps"] if one.get("figures")]
     return html + (_figures(measured) if measured else "")
 

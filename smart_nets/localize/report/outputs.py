@@ -44,6 +44,7 @@ def describe(scan: Volume, shown: Shown) -> dict[str, Any]:
         "largest": float(inside.max()),
         "threshold": shown.marked.threshold,
         "marked_ml": float(shown.marked.mask.sum()) * voxel_ml,
+        "region_how": shown.marked.how,
         "region_ml": float(shown.marked.region.sum()) * voxel_ml,
         "peak_mm": [round(float(value), 1) for value in (scan.affine @ [*peak, 1])[:3]],
     }

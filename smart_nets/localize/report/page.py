@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from smart_nets.localize.figures import LEAST_OVERLAP, RING_MM, oracle_dice
 from smart_nets.localize.floors import DENSE_HU
 from smart_nets.localize.report.charts import charts
 from smart_nets.localize.report.record import NONE, Localised, Tumour, mean_of, table_measure, tumours_of
-from smart_nets.localize.scans import COMPARED, ENCODER
+from smart_nets.localize.scans import COMPARED, DENSE, ENCODER
 from smart_nets.optional import needed
 from smart_nets.pages import page
 from smart_nets.pages.measures import Measure
@@ -79,7 +80,15 @@ def _summary(found: Localised) -> str:
         f"is near with a contrast (95% interval) of {contrast.text()}{doubt}; {NONE:g} is none, 1 perfect."
     )
     empty, airless, lost = (found.content[key] for key in ("empty_masks", "scans_without_lungs", "left_out"))
+    outside = Counter(one["method"] for one in found.content.get("outside_region", []))
+    partly = sum(one.rows[ENCODER].get("tumour_inside", 1) < 1 for one in found.tumours)
     notes = {
+        f"Left out: {count(outside[ENCODER], 'tumour')} outside the region {found.content['settings'].get('region')}; "
+        "localize.json names them.": outside[ENCODER],
+        f"{count(outside[DENSE], 'tumour')} outside the lungs: left out of what is said about the HU there.": outside[
+            DENSE
+        ],
+        f"{count(partly, 'tumour')} partly outside the region: what lies there counts and cannot be marked.": partly,
         f"Left out: {count(len(lost), 'scan')} that cannot be used; localize.json tells why.": bool(lost),
         f"Left out: {count(empty, 'tumour')} without a voxel that most readers agree on.": empty,
         f"{count(airless, 'scan')} without lungs: left out of what is said about the HU in the lungs.": airless,

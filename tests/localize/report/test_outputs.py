@@ -53,7 +53,7 @@ def shown() -> Shown:
     score = np.ones(SHAPE, np.float32)
     score[3, 2, 1] = 3
     score[9, 7, 5] = 4
-    return Shown("SMART", score, Marked(region & (score > 1), region, 1.0))
+    return Shown("SMART", score, Marked(region & (score > 1), region, 1.0, "a box"))
 
 
 def test_the_facts_of_a_map(scan, shown):
@@ -61,6 +61,7 @@ def test_the_facts_of_a_map(scan, shown):
     facts = describe(scan, shown)
     scores = {"median": 1.0, "top": pytest.approx(1 + 2 * (0.995 * 79 - 78)), "largest": 3.0, "threshold": 1.0}
     volumes = {"marked_ml": pytest.approx(0.024), "region_ml": pytest.approx(80 * 0.024)}
+    scores["region_how"] = "a box"
     assert facts == {"model": "SMART", **scores, **volumes, "peak_mm": [9.0, 1.0, -15.0]}
     assert json.loads(json.dumps(facts)) == facts
 

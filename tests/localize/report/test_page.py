@@ -81,6 +81,17 @@ def three(**parts: Any) -> dict[str, Any]:
     return record(rows, **parts)
 
 
+def test_tumours_outside_the_region_are_told(report: Make) -> None:
+    lost = [
+        {"scan": NAME.format(1), "tumour": "t", "method": method, "inside": 0.1} for method in (ENCODER, DENSE, DENSE)
+    ]
+    content = three(outside_region=lost)
+    content["methods"][ENCODER]["rows"][0]["tumour_inside"] = 0.9
+    text = report(content).text
+    assert "Left out: 1 tumour outside the region body" in text and "2 tumours outside the lungs" in text
+    assert "1 tumour partly outside the region" in text
+
+
 def test_a_whole_comparison(report: Make, tmp_path: Path) -> None:
     """Counts, figures with what must be beaten, intervals, and what was left out. The bound of Dice is
     2 min(f, 0.1) / (f + 0.1): 0.002 / 0.101, 0.02 / 0.11, 0.1 / 0.15."""
