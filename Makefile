@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test test-monailabel lint bench clean
+.PHONY: install pretrain test test-monailabel fuzz lint bench clean
 
 install: $(INSTALLED)
 
@@ -22,6 +22,11 @@ pretrain: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+# damaged files, headers, tables, lists and cards by the thousand: minutes, and others each time
+FUZZ ?= 3000
+fuzz: $(INSTALLED)
+	SMART_FUZZ=$(FUZZ) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto tests/bad_inputs/test_fuzz.py tests/bad_inputs/test_generated.py tests/weights/test_fuzz.py
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check .

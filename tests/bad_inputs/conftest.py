@@ -3,13 +3,18 @@
 import gzip
 import importlib.util
 import json
+import os
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from smart_nets.errors import SmartError
 from smart_nets.phantom import Phantom, write_dicom
@@ -68,9 +73,35 @@ def assert_told(error: SmartError, number: int, name: str) -> None:
         assert getattr(error, part), f"row {number} tells no {part}: {error}"
 
 
+def read_or_refuse(read: Callable[..., Any], *arguments: Any) -> Any:
+    """What is read, or None where it is refused: by one of our errors, in one line that can be read, in 10 seconds."""
+    started = time.monotonic()
+    try:
+        return read(*arguments)
+    except SmartError as error:
+        assert error.what and error.where and len(str(error)) <= 600 and "\n" not in str(error)
+        return None
+    finally:
+        assert time.monotonic() - started < 10
+
+
+EXAMPLES = int(os.environ.get("SMART_FUZZ", "150"))  # `make fuzz` asks for thousands, and for others each time
+FEW = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES <= 150, suppress_health_check=list(HealthCheck)
+)
+
+
 @pytest.fixture
 def made() -> SimpleNamespace:
     """Everything above, for the tests of this folder."""
     return SimpleNamespace(
-        rows=ROWS, affine=AFFINE, ct=little_ct, nifti=save_nifti, dicom=save_dicom, told=assert_told, load=load
+        rows=ROWS,
+        affine=AFFINE,
+        ct=little_ct,
+        nifti=save_nifti,
+        dicom=save_dicom,
+        told=assert_told,
+        load=load,
+        few=FEW,
+        read_or_refuse=read_or_refuse,
     )
