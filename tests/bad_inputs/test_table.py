@@ -38,5 +38,11 @@ def test_every_row_has_a_test():
     assert named >= {row["row"] for row in json.loads((HERE / "rows.json").read_text())} == set(range(1, 52))
 
 
+def test_every_row_of_what_is_read_names_a_test_that_exists():
+    named = re.findall(r"`tests/([\w/]+\.py)::(\w+)`", DOCS.read_text(encoding="utf-8"))
+    lacking = [name for file, name in named if f"def {name}(" not in (HERE.parent / file).read_text()]
+    assert len(named) > 40 and not lacking
+
+
 if __name__ == "__main__":
     DOCS.write_text(with_table(DOCS.read_text(encoding="utf-8")), encoding="utf-8")
