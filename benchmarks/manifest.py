@@ -1,4 +1,4 @@
-"""Checking 10,000 tiny scans, every 20th of them damaged in one of four ways: seconds, memory, and exact counts.
+"""Checking 20,000 tiny scans, every 20th of them damaged in one of four ways: seconds, memory, and exact counts.
 
 python benchmarks/manifest.py          prints the result, writes benchmarks/results/manifest.json
 """
@@ -18,7 +18,7 @@ import numpy as np
 from smart_nets.lists.check import check_data
 from smart_nets.training.run_record import hardware
 
-SCANS = 10_000
+SCANS = 20_000
 RESULTS = Path(__file__).parent / "results" / "manifest.json"
 
 

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from smart_nets.lists.scan_names import with_names
 from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, measure
 from smart_nets.localize.floors import random_attention
 from smart_nets.localize.marking import Marking
+from smart_nets.localize.report.map_files import write_map
 from smart_nets.localize.report.outputs import save_picture, save_record, save_seg
 from smart_nets.localize.report.picture import Shown
 from smart_nets.localize.scan_attention import ScanAttention
@@ -74,18 +74,33 @@ def attend(
     (item,) = with_names([{"image": str(scan), "series": series}])
     looks = load_models(models, spacing, crop_size, overlap, head, block)  # before time is spent on the scan
     drawings = _drawings(tumour, tumour_region)
-    volume = read_checked(scan, series=series)
-    check_names(output_dir, [item])
-    readers = read_tumours({"readers": {"tumour": drawings}}, volume)["tumour"]
-    outline = consensus(readers) if readers else None
-    scores = {name: look(volume) for name, look in looks.items()}
-    shown = [Shown(name, score, marking.mark(score, volume)) for name, score in scores.items()]
     folder = Path(output_dir)
+    check_names(folder, [item])
+    entry, masks = _look(read_checked(scan, series=series), looks, marking, drawings, folder, item)
+    for stem, mask in masks.items():  # scan and maps are let go: a SEG needs the memory for the series itself
+        save_seg(folder, stem, mask, Path(scan), series)
+    settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
+    return save_record(folder, [entry], settings)
+
+
+def _look(
+    volume: Volume,
+    looks: Mapping[str, ScanAttention],
+    marking: Marking,
+    drawings: Sequence[Mapping[str, str | None]],
+    folder: Path,
+    item: Mapping[str, Any],
+) -> tuple[dict[str, Any], dict[str, NDArray[np.bool_]]]:
+    """Write the maps and the picture of a scan; the entry of the record, and what is marked by the stem of its files."""
+    readers = read_tumours({"readers": {"tumour": list(drawings)}}, volume)["tumour"]
+    outline = consensus(readers) if readers else None
+    scores = {model: look(volume) for model, look in looks.items()}
+    shown = [Shown(model, score, marking.mark(score, volume)) for model, score in scores.items()]
+    stems = [item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}" for one in shown]
     claim_names(folder, [item])
-    for one in shown:
-        stem = item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}"
-        _save(folder, stem, one, volume)
-        save_seg(folder, stem, one, Path(scan), series)
+    for stem, one in zip(stems, shown, strict=True):
+        write_map(folder / f"{stem}_attention.nii.gz", one.score, volume.affine)
+        write_map(folder / f"{stem}_mask.nii.gz", one.marked.mask.view(np.uint8), volume.affine)
     entry = save_picture(folder, item["name"], volume, shown, outline)
     entry["notes"] = _notes(volume, shown, outline, marking.region)
     for note in entry["notes"]:
@@ -94,8 +109,7 @@ def attend(
     if outline is not None and inside_share(outline, shown[0].marked.region) >= LEAST_INSIDE:
         for one, facts in zip(shown, entry["maps"], strict=True):
             facts["figures"] = _figures(one, readers, volume)
-    settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
-    return save_record(folder, [entry], settings)
+    return entry, {stem: one.marked.mask for stem, one in zip(stems, shown, strict=True)}
 
 
 def load_models(
@@ -155,14 +169,6 @@ def _drawings(tumour: Sequence[str], regions: Sequence[str]) -> list[dict[str, s
     named = regions[0] if len(regions) == 1 else list(regions) or None
     pairs = pair_regions(named, [str(path) for path in tumour], "tumour_region") if tumour else []
     return [{"file": file, "region": choose_region(file, name)} for file, name in pairs]
-
-
-def _save(folder: Path, stem: str, shown: Shown, volume: Volume) -> None:
-    mask = shown.marked.mask.astype(np.uint8)
-    for kind, voxels in (("attention", shown.score), ("mask", mask)):
-        image = nib.Nifti1Image(voxels, volume.affine)
-        image.header.set_xyzt_units("mm")
-        nib.save(image, folder / f"{stem}_{kind}.nii.gz")
 
 
 def _figures(shown: Shown, masks: Sequence[NDArray[np.bool_]], volume: Volume) -> dict[str, float | None]:

@@ -77,7 +77,7 @@ class Marking:
             raise InputError("map holds NaN or Inf", where=scan.where, remedy="check the weights of the model")
         found = find_region(scan, self.region)
         region = found.mask
-        threshold = float(np.percentile(score[region], self.percentile))
+        threshold = float(np.percentile(score[region], self.percentile, overwrite_input=True))
         mask = region & (score > threshold)
         return Marked(self._pieces(mask, score, float(np.prod(scan.spacing)) / 1000), region, threshold, found.how)
 

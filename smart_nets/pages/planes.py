@@ -28,7 +28,10 @@ EDGES = {"axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "S", "I"), "sagitt
 def plane_picture(volume: NDArray[Any], plane: str, index: int) -> NDArray[Any]:
     """One slice (rows, columns) of a volume (X, Y, Z) in RAS, row 0 at the top, in radiological convention."""
     one_of("plane", plane, PLANES)
-    slice_2d = np.take(volume, index, axis=FIXED_AXIS[plane])  # (first, second) axis left, both growing to R, A or S
+    # not np.take, which copies all of a volume that is turned
+    place: list[Any] = [slice(None)] * 3
+    place[FIXED_AXIS[plane]] = index
+    slice_2d = volume[tuple(place)]  # (first, second) axis left, both growing to R, A or S
     # the second axis (A or S) goes up; the first one (R or A) goes to the left of the picture
     return slice_2d.T[::-1, ::-1]
 

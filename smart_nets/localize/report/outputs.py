@@ -17,7 +17,7 @@ from smart_nets.errors import InputError
 from smart_nets.files import write_json
 from smart_nets.localize.marking import Marked
 from smart_nets.localize.report.attention_page import write_attention_report
-from smart_nets.localize.report.picture import Shown, attention_figure
+from smart_nets.localize.report.picture import Shown, attention_figure, peak_voxel
 from smart_nets.localize.scans import Maps
 from smart_nets.optional import absent
 from smart_nets.pages.planes import png
@@ -34,14 +34,13 @@ DRAWN = "pictures and report.html"
 def describe(scan: Volume, shown: Shown) -> dict[str, Any]:
     """Facts about one map: how far from even it is, what is marked, and where its peak lies in RAS mm."""
     voxel_ml = float(np.prod(scan.spacing)) / 1000
-    inside = np.where(shown.marked.region, shown.score, -np.inf)
-    peak = np.unravel_index(int(np.argmax(inside)), inside.shape)
+    peak = peak_voxel(shown.score, shown.marked.region)
     low, high = shown.span
     return {
         "model": shown.name,
         "median": low,
         "top": high,
-        "largest": float(inside.max()),
+        "largest": float(shown.score[peak]),
         "threshold": shown.marked.threshold,
         "marked_ml": float(shown.marked.mask.sum()) * voxel_ml,
         "region_how": shown.marked.how,
@@ -70,13 +69,13 @@ def save_picture(
     }
 
 
-def save_seg(folder: Path, stem: str, shown: Shown, source: Path, series: str | None) -> None:
+def save_seg(folder: Path, stem: str, mask: NDArray[np.bool_], source: Path, series: str | None) -> None:
     """DICOM SEG of a DICOM series; it is told when there can be none: no highdicom, nothing marked, identifiers removed."""
     if not source.is_dir():
         return
     if importlib.util.find_spec("highdicom") is None:
         logger.warning("no DICOM SEG is written: pip install 'smart-nets[dicom]' for it")
-    elif not shown.marked.mask.any():
+    elif not mask.any():
         logger.warning("no DICOM SEG is written: nothing is marked")
     else:
         from smart_nets.scans.dicom.seg import write_seg
@@ -84,7 +83,7 @@ def save_seg(folder: Path, stem: str, shown: Shown, source: Path, series: str | 
         target = folder / f"{stem}_seg.dcm"
         version = smart_nets.__version__
         try:
-            write_seg(shown.marked.mask, source, target, series, label=LABEL, model="SMART", version=version)
+            write_seg(mask, source, target, series, label=LABEL, model="SMART", version=version)
         except InputError as error:  # its place may name the patient
             logger.warning("no DICOM SEG is written: the series %s; %s", error.what, error.remedy)
 
@@ -128,7 +127,7 @@ class AttentionWriter:
             shown = Shown(self.model, output["attention"][0].cpu().numpy(), marked)  # (1, X, Y, Z) -> (X, Y, Z)
             scan = volume_of(item["scan"])
             self.entries.append(save_picture(self.folder, item["name"], scan, [shown]))
-            save_seg(self.folder, item["name"], shown, Path(scan.where), item.get("series"))
+            save_seg(self.folder, item["name"], marked.mask, Path(scan.where), item.get("series"))
 
     def finish(self, engine: Engine) -> None:
         told = save_record(self.folder, self.entries, self.settings)

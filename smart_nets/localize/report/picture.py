@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,11 +38,10 @@ class Shown:
     score: NDArray[np.float32]
     marked: Marked
 
-    @property
+    @cached_property
     def span(self) -> tuple[float, float]:
         """The shares of uniform attention between which colour grows: the region's median and its top."""
-        inside = self.score[self.marked.region]
-        low, high = np.percentile(inside, [50, TOP])
+        low, high = np.percentile(self.score[self.marked.region], [50, TOP], overwrite_input=True)
         return float(low), float(max(high, low + 1e-6))
 
 
@@ -106,8 +106,14 @@ def _centre(first: Shown, tumour: NDArray[np.bool_] | None) -> tuple[int, int, i
         away = np.linalg.norm(voxels - voxels.mean(axis=0), axis=1)
         i, j, k = voxels[np.argmin(away)].tolist()  # the middle itself may lie in the hollow of a tumour
     else:
-        inside = first.marked.mask if first.marked.mask.any() else first.marked.region
-        i, j, k = np.unravel_index(int(np.argmax(np.where(inside, first.score, -np.inf))), inside.shape)
+        i, j, k = peak_voxel(first.score, first.marked.mask if first.marked.mask.any() else first.marked.region)
+    return i, j, k
+
+
+def peak_voxel(score: NDArray[Any], inside: NDArray[np.bool_]) -> tuple[int, int, int]:
+    """The first voxel of the highest score inside, found without a copy of a map that fills a gigabyte."""
+    top = np.max(score, where=inside, initial=-np.inf)
+    i, j, k = np.unravel_index(int(np.argmax((score == top) & inside)), inside.shape)
     return int(i), int(j), int(k)
 
 
@@ -143,7 +149,10 @@ def _is_lung(array: NDArray[Any], voxel: tuple[int, int, int]) -> bool:
 
 def _heat(scan: Volume, shown: Shown) -> NDArray[Any] | None:
     low, high = shown.span
-    return _ras(scan, np.clip((shown.score - low) / (high - low), 0, 1) * shown.marked.region)
+    heat = np.empty(shown.score.shape, np.float16)  # enough for colours; slice by slice, as whole scans take gigabytes
+    for place, (score, region) in enumerate(zip(shown.score, shown.marked.region, strict=True)):
+        heat[place] = np.clip((score - low) / (high - low), 0, 1) * region
+    return _ras(scan, heat)
 
 
 def _outline(axes: Axes, mask: NDArray[Any] | None, plane: str, index: int, colour: str) -> None:

@@ -104,7 +104,7 @@ def looked_at(volume: Volume) -> Shown:
 
 def test_the_seg_of_a_series_holds_what_is_marked(series, tmp_path):
     volume = read_checked(series)
-    save_seg(tmp_path, "scan", looked_at(volume), series, None)
+    save_seg(tmp_path, "scan", looked_at(volume).marked.mask, series, None)
     assert [path.name for path in tmp_path.iterdir()] == ["scan_seg.dcm"]
     masks = read_masks(tmp_path / "scan_seg.dcm", volume).masks
     np.testing.assert_array_equal(masks["attention"], looked_at(volume).marked.mask)
@@ -112,7 +112,7 @@ def test_the_seg_of_a_series_holds_what_is_marked(series, tmp_path):
 
 def test_a_file_has_no_seg(scan, shown, tmp_path, caplog):
     (tmp_path / "scan.nii.gz").write_bytes(b"")
-    save_seg(tmp_path, "scan", shown, tmp_path / "scan.nii.gz", None)
+    save_seg(tmp_path, "scan", shown.marked.mask, tmp_path / "scan.nii.gz", None)
     assert [path.name for path in tmp_path.iterdir()] == ["scan.nii.gz"] and not caplog.text
 
 
@@ -127,7 +127,7 @@ def test_why_there_is_no_seg_is_told(series, tmp_path, caplog, monkeypatch, inst
     one = looked_at(volume)
     empty = Shown("SMART", one.score, Marked(one.marked.mask & marked, one.marked.region, 0.5))
     with caplog.at_level(logging.WARNING):
-        save_seg(tmp_path, "scan", empty, series, None)
+        save_seg(tmp_path, "scan", empty.marked.mask, series, None)
     assert [record.getMessage() for record in caplog.records] == [f"no DICOM SEG is written: {says}"]
     assert not list(tmp_path.iterdir())
 
