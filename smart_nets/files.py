@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,10 @@ def is_litter(name: str) -> bool:
 def existing(folder: Path, text: str) -> Path | None:
     """The absolute path of what `text` names, relative to `folder`; None if there is nothing of that name."""
     try:
-        path = (folder / Path(text).expanduser()).resolve()
-        return path if path.exists() else None
+        # as it stands, with the slashes of Windows, and with the accents of a Mac or of all others
+        spelt = [text, text.replace("\\", "/"), *(unicodedata.normalize(form, text) for form in ("NFC", "NFD"))]
+        paths = [(folder / Path(one).expanduser()).resolve() for one in dict.fromkeys(spelt)]
+        return next((path for path in paths if path.exists()), None)
     except (OSError, ValueError, RuntimeError):  # a name too long, with a null byte, or of an unknown user
         return None
 

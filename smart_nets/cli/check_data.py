@@ -20,7 +20,7 @@ def check_data(
     spacing: float = 2.0,
     tilt: Tilt = "refuse",
     slice_spacing: Spacing = "refuse",
-    hu_offset: float = 0.0,
+    hu_offset: float | None = None,
     salt: str = "",
     patient_pattern: str = "",
     workers: int | None = None,
@@ -40,7 +40,7 @@ def check_data(
         spacing: voxel size in mm at which the crop is taken.
         tilt: "refuse" or "correct" a gantry tilt.
         slice_spacing: "refuse" uneven slice distances of DICOM, or "resample" the slices to even ones.
-        hu_offset: added to every voxel of every scan, for files that store HU + 1024 without saying so (-1024).
+        hu_offset: added to every voxel of every scan, for files that store HU + 1024 without saying so (-1024); 0: they are HU.
         salt: secret for the pseudonyms of patients.
         patient_pattern: regular expression that finds the patient in a path, e.g. 'LIDC-IDRI-[0-9]+'.
         workers: processes; default one per core.

@@ -43,13 +43,13 @@ class Rules:
     crop: int = 0
     spacing: float = 2.0
     slice_spacing: Spacing = "refuse"
-    hu_offset: float = 0.0
+    hu_offset: float | None = None
 
     @property
     def reading(self) -> dict[str, Any]:
         """What later readers of the scans must know: what is not as usual."""
         told = {"tilt": self.tilt, "spacing": self.slice_spacing, "hu_offset": self.hu_offset}
-        return {name: value for name, value in told.items() if value not in ("refuse", 0)}
+        return {name: value for name, value in told.items() if value not in ("refuse", None)}
 
     def __post_init__(self) -> None:
         between("min_depth", self.min_depth, 2)

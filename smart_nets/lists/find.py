@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -37,7 +38,7 @@ def find(
         source: folder, image file or JSON file.
         key: the list to take from a JSON file.
         salt: secret that goes into the pseudonyms of patients.
-        patient_pattern: regular expression; what it finds in a path tells the patient. Without it (and without a DICOM
+        patient_pattern: regular expression; what it finds in a path below the source is the patient. Without it (and a DICOM
             PatientID) every scan counts as a patient of its own.
         others: counts the files that are no images, by extension.
         ignored: counts the files that systems leave beside data (hidden, __MACOSX, DICOMDIR, Thumbs.db), by what they are.
@@ -59,7 +60,7 @@ def find(
         return [_pseudonymous(Candidate(source.resolve(), listed=True), salt, pattern)]
     counts = Counter[str]() if others is None else others, Counter[str]() if ignored is None else ignored
     walked = only_companions(_walk(source.resolve(), *counts))
-    found = [_pseudonymous(candidate, salt, pattern) for candidate in walked]
+    found = [_pseudonymous(candidate, salt, pattern, source.resolve()) for candidate in walked]
     if not found:
         expected, remedy = f"{', '.join(FILES)} or DICOM files", "give the folder above your scans"
         raise InputError("holds no scans", where=source, expected=expected, found="none", remedy=remedy)
@@ -82,13 +83,17 @@ def _walk(folder: Path, others: Counter[str], ignored: Counter[str]) -> list[Can
         folders[:] = sorted(name for name in folders if not is_litter(name))
         ignored.update(name if name.lower() in LITTER else "hidden" for name in filter(is_litter, names))
         paths = [here / name for name in sorted(names) if not is_litter(name)]
+        broken = [path for path in paths if not path.exists()]
+        paths = [path for path in paths if path not in broken]
         images = [path for path in paths if path.name.lower().endswith(FILES)]
-        found[here] = [Candidate(path) for path in images]
+        found[here] = [Candidate(path) for path in images] + [Candidate(path, fault=_lost(path)) for path in broken]
         rest = sorted(set(paths) - set(images))
         slices = {path for path in rest if not path.name.lower().endswith(NO_IMAGE) and _may_be_dicom(path)}
         if slices:
             try:
-                series[here] = list_series(here)
+                damaged: dict[Path, SmartError] = {}
+                series[here] = list_series(here, damaged=damaged)
+                found[here] += [Candidate(path, fault=fault, files=(path,)) for path, fault in damaged.items()]
             except (OSError, SmartError) as error:
                 fault = _unreadable(error) if isinstance(error, OSError) else error
                 found[here].append(Candidate(here, fault=fault, files=tuple(sorted(slices))))
@@ -97,6 +102,11 @@ def _walk(folder: Path, others: Counter[str], ignored: Counter[str]) -> list[Can
         found[candidate.path if candidate.path in found else folder].append(candidate)
     faults = [Candidate(Path(error.filename), fault=_unreadable(error)) for error in closed]
     return [candidate for group in found.values() for candidate in group] + faults
+
+
+def _lost(link: Path) -> InputError:
+    expected, remedy = "a file", "fetch the data (git annex get, datalad get), or remove the link"
+    return InputError("is a link to nothing", where=link, expected=expected, found="none", remedy=remedy)
 
 
 def _file_count(folder: Path) -> int:
@@ -117,8 +127,10 @@ def _unreadable(error: OSError) -> InputError:
     )
 
 
-def _pseudonymous(candidate: Candidate, salt: str, pattern: re.Pattern[str]) -> Candidate:
-    match = pattern.search(str(candidate.path)) if pattern.pattern else None
+def _pseudonymous(candidate: Candidate, salt: str, pattern: re.Pattern[str], folder: Path | None = None) -> Candidate:
+    """With the pseudonym of its patient, whom a pattern finds in its path from `folder` on."""
+    path = candidate.path.relative_to(folder) if folder else candidate.path
+    match = pattern.search(str(path)) if pattern.pattern else None
     known = (match[1] if match.groups() else match[0]) if match else candidate.patient
     return replace(candidate, patient=pseudonym(known or candidate.name, salt))
 
@@ -165,4 +177,13 @@ def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
         )
         return Candidate(Path(fields["image"]), fields.get("series"), fields=fields, fault=fault)
     candidate = Candidate(image, fields.get("series"), fields=fields, listed=True)
-    return replace(candidate, patient=str(fields.get("patient_id") or pseudonym(candidate.name)))
+    patient = fields.get("patient_id")
+    if isinstance(patient, float) and patient.is_integer():
+        patient = int(patient)  # tables write 7 as 7.0
+    if patient is None or patient == "" or patient != patient:
+        patient = pseudonym(candidate.name)
+    if isinstance(patient, bool) or not isinstance(patient, str | int):
+        found, remedy = fields["patient_id"], "write one name or number"
+        fault = InputError("patient_id is no name", where=place(), expected="text", found=found, remedy=remedy)
+        return replace(candidate, fault=fault)
+    return replace(candidate, patient=unicodedata.normalize("NFC", str(patient)))

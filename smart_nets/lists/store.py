@@ -113,7 +113,9 @@ def file_identity(path: Path) -> str:
         InputError: the path does not exist.
     """
     check_exists(path)
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]  # a series may be spread over folders
+    files = (
+        sorted(file for file in path.rglob("*") if file.exists()) if path.is_dir() else [path]
+    )  # a series may be spread over folders
     names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
     stats = [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in zip(names, files, strict=True)]
     return digest(json.dumps(stats))

@@ -97,7 +97,7 @@ def _look(
     scores = {model: look(volume) for model, look in looks.items()}
     shown = [Shown(model, score, marking.mark(score, volume)) for model, score in scores.items()]
     stems = [item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}" for one in shown]
-    claim_names(folder, [item])
+    claim_names(folder, [{**item, "name": stem} for stem in stems])
     for stem, one in zip(stems, shown, strict=True):
         write_map(folder / f"{stem}_attention.nii.gz", one.score, volume.affine)
         write_map(folder / f"{stem}_mask.nii.gz", one.marked.mask.view(np.uint8), volume.affine)

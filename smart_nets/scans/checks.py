@@ -24,7 +24,7 @@ def check_shape(volume: Volume, which: int | None = None, min_depth: int = 2) ->
         expected, found = "integers or floats in HU", f"type {array.dtype}"
         remedy = "give the CT itself, not a colour picture"
         raise InputError("voxels are no plain numbers", where=where, expected=expected, found=found, remedy=remedy)
-    if array.ndim == 4 and array.shape[3] == 1:
+    while array.ndim > 3 and array.shape[-1] == 1:
         array = array[..., 0]
     if array.ndim == 4 and which is not None and 0 <= which < array.shape[3]:
         array = array[..., which]

@@ -18,18 +18,18 @@ LARGEST_HU = 32767  # metal reaches 30,000 in extended HU; what lies higher is n
 LARGEST_OFFSET = 32768
 
 
-def check_hu(volume: Volume, offset: float = 0.0) -> Volume:
+def check_hu(volume: Volume, offset: float | None = None) -> Volume:
     """Voxels that are plausible HU: single NaN or Inf voxels become air, values below -1024 (padding) too.
 
     Args:
         volume: voxels of any numeric type.
-        offset: added first, for files that store HU + 1024 without saying so (-1024).
+        offset: added first, for files that store HU + 1024 without saying so (-1024). Given, be it 0, it vouches for HU.
 
     Raises:
         InputError: too many NaN, a constant volume, a label map, or values that cannot be HU.
         ConfigError: an offset that no scanner has.
     """
-    if not abs(offset) <= LARGEST_OFFSET:
+    if offset is not None and not abs(offset) <= LARGEST_OFFSET:
         raise ConfigError("is no offset in HU", where="hu_offset", expected="-1024, for instance", found=offset)
     array, where, notes = volume.array, volume.where, list(volume.notes)
     if array.dtype.kind == "f":
@@ -42,7 +42,7 @@ def check_hu(volume: Volume, offset: float = 0.0) -> Volume:
         array = _shifted(array, offset)
         low, high = array.min(), array.max()
         notes.append(f"{offset:+g} added to every voxel (hu_offset)")
-    _refuse_non_hu(replace(volume, array=array))
+    _refuse_non_hu(replace(volume, array=array), vouched=offset is not None)
     if low < AIR:
         notes.append(f"padding set to air ({int((array < AIR).sum()):,} voxels, down to {low:g} HU)")
         array = np.maximum(array, array.dtype.type(AIR))
@@ -67,11 +67,11 @@ def _repair(array: np.ndarray, where: str, notes: list[str]) -> np.ndarray:
     return array
 
 
-def _refuse_non_hu(volume: Volume) -> None:
-    """Say of a scan that cannot be in HU what it looks like."""
+def _refuse_non_hu(volume: Volume, vouched: bool) -> None:
+    """Say of a scan that cannot be in HU what it looks like; of one that is vouched for, only what it surely is not."""
     array, where = volume.array, volume.where
     low, high = float(array.min()), float(array.max())
-    span, remedy = f"range {low:g} to {high:g}", "apply the rescale slope and intercept, or give the CT"
+    span, remedy = f"range {low:g} to {high:g}", "export it in HU, or give hu_offset=0 if you know that it is"
     if low >= 0 and is_label_map(array):
         span = f"{len(np.unique(array))} whole numbers, {span}"
         remedy = "give the CT; masks belong in the label column"
@@ -79,6 +79,8 @@ def _refuse_non_hu(volume: Volume) -> None:
     if high > LARGEST_HU:
         what, expected = "values are too high for HU", f"at most {LARGEST_HU:,}"
         raise InputError(what, where=where, expected=expected, found=span, remedy="check the slope")
+    if vouched:
+        return
     if low >= 0 and high <= 255:
         what, expected = f"not in HU: range {low:g}..{high:g}", "air near -1000"
         raise InputError(what, where=where, expected=expected, found=span, remedy="export the CT, not a picture of it")

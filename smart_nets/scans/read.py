@@ -44,7 +44,7 @@ class ReadOptions(TypedDict, total=False):
     tilt: Tilt
     spacing: Spacing
     min_depth: int
-    hu_offset: float
+    hu_offset: float | None
 
 
 def read_options(item: Mapping[Any, Any]) -> ReadOptions:
@@ -59,6 +59,11 @@ def read_options(item: Mapping[Any, Any]) -> ReadOptions:
         raise InputError(
             "reading is not known", where=where, expected=expected, found=reading, remedy="correct the entry"
         )
+    offset, volume = reading.get("hu_offset", 0), reading.get("volume")
+    numbers = type(offset) in (int, float) and (volume is None or type(volume) is int)
+    if not numbers or not isinstance(item.get("series") or "", str):
+        expected, where = "hu_offset a number, volume a whole number, series a UID", item.get("image", "item")
+        raise InputError("reading is wrong", where=where, expected=expected, found=reading, remedy="correct the entry")
     series = {"series": item["series"]} if item.get("series") else {}
     return cast("ReadOptions", {**series, **reading})
 
@@ -89,7 +94,7 @@ def read_checked(
     tilt: Tilt = "refuse",
     spacing: Spacing = "refuse",
     min_depth: int = 2,
-    hu_offset: float = 0.0,
+    hu_offset: float | None = None,
 ) -> Volume:
     """As `read_volume`, with the axes in the order of the file: for results that go back onto the file's own grid.
 
@@ -100,7 +105,8 @@ def read_checked(
         tilt: whether a gantry tilt is refused, or corrected by shifting the slices.
         spacing: whether uneven distances of DICOM slices are refused, or the slices resampled to even ones.
         min_depth: fewest slices on any axis.
-        hu_offset: added to every voxel, for files that store HU + 1024 without saying so (-1024).
+        hu_offset: added to every voxel, for files that store HU + 1024 without saying so (-1024). Whoever gives it, be it 0,
+            vouches for HU: where tissues lie is not looked at then.
 
     Raises:
         InputError: the file is missing, damaged, or no CT in HU.

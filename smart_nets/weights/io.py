@@ -98,8 +98,10 @@ def read_card(weights: str | Path, fields: Sequence[str] = ()) -> dict[str, Any]
     card = parse_card(card_path(weights))
     if not set(fields) <= card.keys():
         what, remedy = "card does not tell how to feed the network", "copy the card that was made with it"
-        wanted, found = ", ".join(fields), ", ".join(card) or "nothing"
-        raise CheckpointError(what, where=weights, expected=wanted, found=found, remedy=remedy)
+        wanted, found, where = ", ".join(fields), ", ".join(card) or "nothing", str(weights)
+        if "classes" in fields and "classes" not in card:
+            what, remedy, where = "is no classifier", "give the weights of a trained classifier", f"{weights}, card"
+        raise CheckpointError(what, where=where, expected=wanted, found=found, remedy=remedy)
     return card
 
 

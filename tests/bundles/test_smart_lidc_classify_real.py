@@ -62,7 +62,7 @@ def test_training_on_real_nodules_and_inference_on_a_dicom_series(train, few_nod
         (row,) = csv.DictReader(file)
     assert 0 < float(row["probability of malignant"]) < 1
     assert [float(row[axis]) for axis in "xyz"] == pytest.approx(centre.tolist(), abs=0.051)
-    shown = nib.load(tmp_path / "out" / "slab_attention.nii.gz")
+    (shown,) = map(nib.load, (tmp_path / "out").glob("*_attention.nii.gz"))
     assert shown.shape == (512, 512, 16)
     at = np.rint((np.linalg.inv(shown.affine) @ [*centre, 1])[:3]).astype(int)
     assert shown.get_fdata()[tuple(at)] > 0 and shown.get_fdata()[0, 0, 0] == 0

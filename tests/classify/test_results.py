@@ -49,7 +49,7 @@ def items(tmp_path, crops):
     """Eight lesions of four patients, two in each scan, labels in turn; the seventh has a known size."""
     prepared = []
     for patient in range(4):
-        noise = np.random.default_rng(patient).normal(-400, 200, (48, 40, 40)).astype(np.int16)
+        noise = np.random.default_rng(patient).normal(0, 60, (48, 40, 40)).astype(np.int16)
         noise[:2] = -1000
         nib.save(nib.Nifti1Image(noise, np.eye(4)), tmp_path / f"{patient}.nii.gz")
         for label in (0, 1):

@@ -46,7 +46,7 @@ def test_every_scan_is_used_or_refused_with_a_reason(tree, tmp_path):
     assert {Path(case["image"]).name: case["fault"] for case in checked.rejected} == {
         "broken.nii.gz": "ends early",
         "copy_of_a.nii": "same scan twice",
-        "e": "is no DICOM file: it lacks SOPClassUID and Modality",
+        "slice.dcm": "is no DICOM file: it lacks SOPClassUID and Modality",
     }
 
     for case in checked.rejected:

@@ -6,8 +6,7 @@ import torch
 from monai.data import MetaTensor
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.localize.marking import Marking
-from smart_nets.localize.marking_transform import MarkAttentiond
+from smart_nets.localize.marking import MarkAttentiond, Marking
 from smart_nets.localize.regions import region_mask
 from smart_nets.scans.volume import Volume
 

@@ -136,10 +136,15 @@ def _uncompressed(dataset: Dataset) -> UID:
     return ExplicitVRBigEndian if little is False else ExplicitVRLittleEndian
 
 
-def list_series(folder: Path, below: bool = False) -> dict[str, DicomSeries]:
+def list_series(
+    folder: Path, below: bool = False, damaged: dict[Path, SmartError] | None = None
+) -> dict[str, DicomSeries]:
     """SeriesInstanceUID -> series, for all DICOM files that lie in this folder, and below it where that is asked for.
 
-    One damaged file makes the folder unusable: it cannot be known to which series it belonged.
+    Args:
+        folder: where to look.
+        below: whether to look into its folders, too.
+        damaged: gets the files that cannot be read, with the reason; without it, one makes the folder unusable.
 
     Raises:
         InputError: there is no DICOM file, or one is damaged.
@@ -151,7 +156,13 @@ def list_series(folder: Path, below: bool = False) -> dict[str, DicomSeries]:
         )
     groups: dict[str, DicomSeries] = {}
     for path in files:
-        header = read_file(path, pixels=False)
+        try:
+            header = read_file(path, pixels=False)
+        except SmartError as error:
+            if damaged is None:
+                raise
+            damaged[path] = error
+            continue
         with damage_told(path):
             kind = companion_kind(header)
             if kind == "index":

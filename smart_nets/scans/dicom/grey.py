@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_nets.errors import InputError
+from smart_nets.optional import needed
 from smart_nets.scans.dicom.folder import INSTALL, said
 from smart_nets.scans.volume import AIR
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+HU_NAMES = (
+    "HU",
+    "H.U",
+    "US",
+    "HOUNSFIELD",
+    "HOUNSFIELD UNITS",
+    "HOUNSFIELD_UNITS",
+    "HOUNSFIELD UNIT",
+)  # US: unspecified
 SHADES = ("MONOCHROME2", "MONOCHROME1")
+CORNERS = ([0, 0, -1, -1], [0, -1, 0, -1])
 HIGHEST = 3071  # HU that 12 bits hold; what is above is padding or metal
 MOST_LIKELY = 0.5  # share of voxels that must be air, lung or soft tissue, to tell which way greys run
 
@@ -38,7 +49,7 @@ def slice_hu(header: Dataset) -> np.ndarray:
     ):
         what, found = "HU unknown: no usable RescaleSlope and RescaleIntercept", f"{slope}, {intercept}"
         raise InputError(what, where=name, expected="two numbers", found=found, remedy="export the series with them")
-    if kind not in (None, "", "HU"):
+    if str(kind or "HU").strip().upper().rstrip(".") not in HU_NAMES:
         remedy = "give the series in HU"
         raise InputError("its values are not in HU", where=name, expected="RescaleType HU", found=kind, remedy=remedy)
     stored = _decode(header, name)
@@ -57,7 +68,7 @@ def padding(header: Dataset, stored: np.ndarray, slope: float, intercept: float)
     """bool (rows, columns): pixels that the header calls padding, outside of what the scanner saw.
 
     A padding value that lies among HU of tissue is believed only where all four corners have it: some headers name a
-    value that their pixels use for water.
+    value that their pixels use for water; and only for what hangs together with the corners.
     """
     ends = [header.get(tag) for tag in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
     if not isinstance(ends[0], int):
@@ -65,9 +76,12 @@ def padding(header: Dataset, stored: np.ndarray, slope: float, intercept: float)
     first, last = (_as_stored(header, end if isinstance(end, int) else ends[0]) for end in ends)
     padded: np.ndarray = (stored >= min(first, last)) & (stored <= max(first, last))
     tissue = any(AIR < end * slope + intercept <= HIGHEST for end in (first, last))
-    if tissue and not padded[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+    if not tissue:
+        return padded
+    if not padded[CORNERS].all():
         return np.zeros(stored.shape, dtype=bool)
-    return padded
+    regions, _ = needed("scipy.ndimage", "padding among HU of tissue").label(padded)
+    return np.isin(regions, regions[CORNERS])  # what else has this value is tissue
 
 
 def _as_stored(header: Dataset, value: int) -> int:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
-from smart_nets.scans.dicom.contours import Painted, paint_contours
 from smart_nets.scans.dicom.folder import damage_told, read_file
-from smart_nets.scans.dicom.gaps import close_gaps
+from smart_nets.scans.dicom.rtstruct.contours import Painted, paint_contours
+from smart_nets.scans.dicom.rtstruct.gaps import close_gaps
 from smart_nets.scans.dicom.seg_frames import paint_segments
 from smart_nets.scans.volume import Volume
 
@@ -115,9 +115,11 @@ def _structures(dataset: Dataset, where: str) -> dict[int, str]:
 
 def _read_structures(dataset: Dataset, where: str, scan: Volume, result: Masks, wanted: Collection[str] | None) -> None:
     regions = _structures(dataset, where)
-    frames = [str(roi.get("ReferencedFrameOfReferenceUID", "")) for roi in dataset.StructureSetROISequence]
-    check_frame(frames, where, scan)
+    check_frame(_frames(dataset, regions, wanted), where, scan)
     drawn = {int(item.ReferencedROINumber): item for item in dataset.get("ROIContourSequence") or []}
+    if len(drawn) < len(dataset.get("ROIContourSequence") or []):
+        what, remedy = "draws one region twice", "export the structure set again"
+        raise InputError(what, where=where, expected="one drawing per region", remedy=remedy)
     for number, name in regions.items():
         if wanted is not None and name not in wanted:
             continue
@@ -129,6 +131,14 @@ def _read_structures(dataset: Dataset, where: str, scan: Volume, result: Masks, 
         result.notes += [f"{kept}: {note}" for note in [*_skipped(painted), *gaps]]
         if len(contours) and not painted.mask.any():
             result.unusable[kept] = ", ".join(_skipped(painted)) or "smaller than a voxel"
+
+
+def _frames(dataset: Dataset, regions: dict[int, str], wanted: Collection[str] | None) -> list[str]:
+    """The frames of reference of the regions to read; one that names none has that of the structure set."""
+    own = [str(one.get("FrameOfReferenceUID", "")) for one in dataset.get("ReferencedFrameOfReferenceSequence") or []]
+    common = own[0] if len(set(own)) == 1 else ""
+    rois = [one for one in dataset.StructureSetROISequence if wanted is None or regions[int(one.ROINumber)] in wanted]
+    return [str(roi.get("ReferencedFrameOfReferenceUID") or common) for roi in rois]
 
 
 def _skipped(painted: Painted) -> list[str]:

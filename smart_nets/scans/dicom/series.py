@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from smart_nets.errors import GeometryError, InputError
+from smart_nets.scans.dicom.acquisition import check_one_acquisition, oddities
 from smart_nets.scans.dicom.companions import CT_IMAGES, companion_kind, sop_class
 from smart_nets.scans.dicom.enhanced import frame_count, split_frames
 from smart_nets.scans.dicom.folder import UNNAMED, damage_told, is_dicom, list_series, read_file
@@ -51,7 +52,7 @@ def read_dicom(path: Path, series: str | None = None, spacing: Spacing = "refuse
             pixels, step, note = even_stack(pixels, places, normal, where)
         affine = np.eye(4)
         affine[:3, :2], affine[:3, 2], affine[:3, 3] = slice_axes(slices[0], where), step, places[0]
-        notes += [said for said in (grey, note) if said]
+        notes += [said for said in (grey, note) if said] + oddities(slices, pixels, float(np.linalg.norm(step)))
         frame = str(slices[0].get("FrameOfReferenceUID", ""))
         return Volume(pixels.T, lps_to_ras(affine), where, notes, frame)  # (X, Y, Z)
 
@@ -80,6 +81,7 @@ def read_slices(path: Path, series: str | None = None, notes: list[str] | None =
             raise InputError(
                 "has a single slice", where=where, expected="at least 2", remedy="give the series", found=found
             )
+        check_one_acquisition(slices, where)
         return slices
 
 
@@ -102,7 +104,11 @@ def _choose(path: Path, series: str | None) -> list[Path]:
         raise InputError(
             "is one DICOM file", where=path, expected="the folder of a series", found="a file", remedy=remedy
         )
-    every = list_series(path, below=True)  # a structure set or segmentation may lie beside the CT it belongs to
+    # a structure set or segmentation may lie beside the CT it belongs to; and whoever names the series has its folder from
+    # a list, which tells of damaged files beside it
+    every = list_series(
+        path, below=True, damaged=None if series is None else {}
+    )  # a structure set or segmentation may lie beside the CT it belongs to
     scans = {uid: one for uid, one in every.items() if (one.modality == "CT" and not one.kind) or uid == series}
     here = {uid: one for uid, one in scans.items() if any(file.parent == path for file in one.files)}
     groups = scans if series is not None else here or scans or every

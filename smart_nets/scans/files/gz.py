@@ -84,6 +84,7 @@ def inflate(packed: bytes, expected: int, where: Path) -> bytes:
             if not stream.eof:
                 break
             rest = stream.unused_data
+            rest = rest if rest.strip(b"\0") else b""  # tapes and archives fill blocks with zeros
             if rest and rest[:2] != GZIP_MAGIC:
                 raise InputError(
                     "has foreign bytes after the gzip data",

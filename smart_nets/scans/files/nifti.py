@@ -39,6 +39,9 @@ def _parse_header(start: bytes, path: Path) -> Header:
     paired = path.name.lower().endswith(PAIR)
     magics = PAIRED if paired else SINGLE
     kind, size = magics.get(start[344:347]) or magics.get(start[4:7]) or (None, 0)
+    if kind is None and start[:2] == gz.GZIP_MAGIC:
+        what, remedy = "is gzip in spite of its name", "rename it to .nii.gz"
+        raise InputError(what, where=path, expected="NIfTI", found="gzip", remedy=remedy)
     if kind is None:
         what = "is Analyze, which does not tell left from right, or no NIfTI" if paired else "is no NIfTI file"
         expected, found = (

@@ -5,9 +5,9 @@ import pytest
 from pydicom.dataset import Dataset
 
 from smart_nets.errors import GeometryError
-from smart_nets.scans.dicom.contours import paint_contours
-from smart_nets.scans.dicom.gaps import close_gaps
-from smart_nets.scans.dicom.polygon import encloses
+from smart_nets.scans.dicom.rtstruct.contours import paint_contours
+from smart_nets.scans.dicom.rtstruct.gaps import close_gaps
+from smart_nets.scans.dicom.rtstruct.polygon import encloses
 
 SHAPE = (30, 30, 12)
 

@@ -11,7 +11,7 @@ from pydicom.sequence import Sequence
 from smart_nets.errors import GeometryError, InputError
 from smart_nets.phantom import Phantom, write_dicom
 from smart_nets.scans.dicom.masks import read_masks
-from smart_nets.scans.dicom.polygon import fill_polygon
+from smart_nets.scans.dicom.rtstruct.polygon import fill_polygon
 from smart_nets.scans.read import read_volume
 from smart_nets.scans.volume import Volume
 

@@ -155,7 +155,7 @@ def having(tag: str, value: object) -> Callable[[pydicom.Dataset, int], None]:
         (without("ImageOrientationPatient"), GeometryError, "no ImageOrientationPatient"),
         (having("ImageOrientationPatient", [1, 0, 0, 1, 0, 0]), GeometryError, "unit vectors at right angles"),
         (having("RescaleSlope", 0), InputError, "HU unknown"),
-        (having("RescaleType", "US"), InputError, "RescaleType HU"),
+        (having("RescaleType", "OD"), InputError, "RescaleType HU"),
         (having("Modality", "MR"), InputError, "modality is not CT"),
         (having("NumberOfFrames", 3), InputError, "multi-frame"),
         (having("ImageType", ["ORIGINAL", "PRIMARY", "LOCALIZER"]), InputError, "only localisers"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smart_nets.scans.dicom.polygon import encloses, fill_polygon
+from smart_nets.scans.dicom.rtstruct.polygon import encloses, fill_polygon
 
 if TYPE_CHECKING:
     from pydicom import Dataset

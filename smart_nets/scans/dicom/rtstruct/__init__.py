@@ -1,0 +1,1 @@
+"""Contours of a structure set become masks."""
