@@ -72,7 +72,8 @@ def _impossible(sample: np.ndarray, low: float, air: bool, extent: float) -> str
     dark, bright = float((sample < -300).mean()), float((sample > 300).mean())
     if low >= -10 and not air:
         return "no voxel below water, perhaps MR"
-    if (sample < -1200).mean() > 0.05 or (sample < -1035).mean() > 0.15:
+    upside_down = (sample < -1035).mean() > 0.15 and (sample > 150).mean() < 1e-4  # much below air, and no bone
+    if (sample < -1200).mean() > 0.05 or upside_down:
         return f"values go on below air down to {low:,.0f}, a wrong slope"
     if not air and bright > 0.25 and (sample < -60).mean() < 0.01:
         return "most is brighter than 300 and nothing is fat or air, perhaps MR"

@@ -40,6 +40,7 @@ SPOILED = {
     "intercept twice": (lambda hu: hu - 1024, "values look like HU -1,000"),
     "another intercept": (lambda hu: hu + 500, "values look like HU .500"),
     "inverted": (lambda hu: -hu, "the sign is turned around"),
+    "inverted about -500": (lambda hu: -1000 - hu, "a wrong slope"),
     "times 5": (lambda hu: hu.astype(np.int32) * 5, "a wrong slope"),
     "half": (lambda hu: hu // 2, "not in HU"),
     "a tenth": (lambda hu: hu / 10, "not in HU"),
@@ -80,6 +81,21 @@ def test_what_is_hu_passes(ct, name):
 def test_an_offset_mends_stored_values(ct):
     mended = check_hu(volume((ct + 1024).astype(np.uint16)), offset=-1024)
     assert np.array_equal(mended.array, ct) and mended.notes == ["-1024 added to every voxel (hu_offset)"]
+
+
+def test_who_gives_an_offset_vouches_for_hu(ct):
+    clipped = volume(ct.clip(0, 1500))
+    with pytest.raises(InputError, match="give hu_offset=0 if you know that it is"):
+        check_hu(clipped)
+    assert np.array_equal(check_hu(clipped, offset=0).array, clipped.array)
+    with pytest.raises(InputError, match="label map, not HU"):  # which nobody can vouch for
+        check_hu(volume((ct > -500).astype(np.uint8)), offset=0)
+
+
+@pytest.mark.parametrize("spoil", [lambda hu: hu + 100, lambda hu: hu - 100, lambda hu: hu * 0.9])
+def test_small_shifts_are_not_noticed(ct, spoil):
+    """Contrast, thick slices and dose move tissues by as much: a limit, stated in docs/data.md."""
+    check_hu(volume(spoil(ct)))
 
 
 @pytest.mark.parametrize("offset", [float("nan"), float("inf"), 1e6])
