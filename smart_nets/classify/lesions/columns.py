@@ -18,7 +18,7 @@ LOOKS = {  # each part of a name is compared: coordX is coord and x
     r"|.*(coord|koord|cent(er|re|ro)|zentr|bbox|posit|voxel).*|pos|loc|location|box|origin|point|world|ras|lps|lai|pixel"
     r"|rows?|cols?|columns?|latitude|longitude|lat|lon|seed",
     "mask": r".*(mask|segm|contour|annot|rtstr).*|seg|segs|rois?|voi|vois|gtv|stl",
-    "label": r".*(label|klass|class|benign|malignan|cancer|patholog|histolog).*|target|truth|gt|outcome|diagnosis|y",
+    "label": r".*(label|klass|class|benign|malignant).*|target|truth|gt|outcome|diagnosis|y",
     "patient_id": r".*(patient|subject|participant).*|persons?|pid|mrn|case|name|surname|pat",
     "image": r"images?|img|scans?|file|files|filename|filepath|path|folder|dicom|nifti|url",
     "series": r".*(series|studyinst|uid).*",
