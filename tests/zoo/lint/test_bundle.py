@@ -122,11 +122,11 @@ def test_vendored_package(copy, edit):
     shutil.copytree(BUNDLES.parent / "smart_nets", package, ignore=shutil.ignore_patterns("__pycache__"))
     assert lint(folder) == []
     source = package / "localize" / "marking.py"
-    source.write_text(source.read_text().replace("class Marking", "class Marker"))
+    source.write_text(source.read_text().replace("class Marking:", "class Marker:"))
     keys = [(fault.file.name, fault.key) for fault in lint(folder)]
     assert keys == [("evaluate.json", "marking#_target_"), ("inference.json", "marking#_target_")]
     source.write_text("class Marking(")
-    assert [(fault.file.name, fault.key) for fault in lint(folder)] == keys
+    assert {(fault.file.name, fault.key) for fault in lint(folder)} > set(keys)  # nothing of the file is there
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_one_line():
     )
     assert str(Fault(path, "", "is missing")) == "bundles/x/configs/train.json: is missing."
     assert str(Fault(path, "a\nb", "is \x1b[31mred", found="x" * 101)).endswith(
-        f"a b: is  [31mred (found {'x' * 100}...)."
+        f"a b: is \\x1b[31mred (found {'x' * 100}...)."
     )
 
 
