@@ -41,32 +41,42 @@ def with_bytes(change: Callable[[bytes], bytes], suffix: str = ".gz") -> Callabl
     return make
 
 
+RAW = CT.astype(np.int32) + 1024
+
+
+def ringed(array: np.ndarray, value: float) -> np.ndarray:
+    """With the scanner's circle: one value all around it."""
+    x, y = np.meshgrid(np.linspace(-1, 1, SHAPE[0]), np.linspace(-1, 1, SHAPE[1]), indexing="ij")
+    return np.where((x**2 + y**2 > 1.1)[..., None], value, array)
+
+
+def voxels(array: np.ndarray, kind: Any = np.int16) -> Callable[[Path], Path]:
+    return lambda folder: nifti(folder, array.astype(kind))
+
+
+def srow(values: np.ndarray) -> Callable[[Path], Path]:
+    return lambda folder: nifti(folder, patches=((SROW, "12f", values[:3].ravel()), (QFORM_CODE, "2h", (0, 1))))
+
+
+def scaled(axis: int, factor: float) -> Callable[[Path], Path]:
+    return srow(AFFINE @ np.diag([factor if axis == one else 1.0 for one in range(4)]))
+
+
+def header(name: str, text: str, extra: str = "", cut: int = 0) -> Callable[[Path], Path]:
+    return lambda folder: text_image(folder, text.format(extra), name, cut=cut)
+
+
 def files() -> Iterator[BadScan]:
     """All of them."""
-    raw = CT.astype(np.int32) + 1024
-    x, y = np.meshgrid(np.linspace(-1, 1, SHAPE[0]), np.linspace(-1, 1, SHAPE[1]), indexing="ij")
-    padded, padded_raw = (
-        np.where((x**2 + y**2 > 1.1)[..., None], low, one) for one, low in ((CT, -3024), (raw, -2000))
-    )
-    holed, tilt = CT.astype(np.float32), AFFINE.copy()
-    holed[1, 2, 3], tilt[1, 2] = np.nan, STEP * np.tan(np.radians(20))
+    for name, (row, make) in {**_damaged(), **_no_hu()}.items():
+        yield BadScan(name, REFUSE, make, row, None)
+    yield from _readable()
 
-    def voxels(array: np.ndarray, kind: Any = np.int16) -> Callable[[Path], Path]:
-        return lambda folder: nifti(folder, array.astype(kind))
 
-    def srow(values: np.ndarray) -> Callable[[Path], Path]:
-        return lambda folder: nifti(folder, patches=((SROW, "12f", values[:3].ravel()), (QFORM_CODE, "2h", (0, 1))))
-
-    def scaled(axis: int, factor: float) -> Callable[[Path], Path]:
-        return srow(AFFINE @ np.diag([factor if axis == one else 1.0 for one in range(4)]))
-
-    def header(name: str, text: str, extra: str = "", cut: int = 0) -> Callable[[Path], Path]:
-        return lambda folder: text_image(folder, text.format(extra), name, cut=cut)
-
+def _damaged() -> dict[str, tuple[int, Callable[[Path], Path]]]:
+    """Name -> row and maker of files that cannot be read, or whose place nobody can know."""
     colours = np.zeros(SHAPE, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
-    seen = (np.maximum(CT, -1024), AFFINE)
-    hole = (np.where(np.isnan(holed), -1024, CT), AFFINE)
-    refused: dict[str, tuple[int, Callable[[Path], Path]]] = {
+    return {
         ".nii.gz cut in half": (1, with_bytes(lambda content: content[: len(content) // 2])),
         "one flipped bit in .nii.gz": (2, with_bytes(lambda one: one[:9000] + bytes([one[9000] ^ 16]) + one[9001:])),
         "gzip trailer missing": (3, with_bytes(lambda content: content[:-8])),
@@ -84,19 +94,7 @@ def files() -> Iterator[BadScan]:
         "a single slice": (17, voxels(CT[:, :, 4:5])),
         "all voxels NaN": (19, voxels(np.full(SHAPE, np.nan), np.float32)),
         "constant volume": (21, voxels(np.full(SHAPE, -1000))),
-        "grey values 0-255": (22, voxels(np.clip((CT + 175.0) * 255 / 425, 0, 255), np.uint8)),
-        "HU + 1024": (23, voxels(raw)),
         "colours": (25, lambda folder: nifti(folder, colours)),
-        "HU + 1024 with padding of -2000": (0, voxels(padded_raw)),
-        "HU + 1024 with one voxel of -11": (0, voxels(np.where(raw == raw[0, 0, 0], -11, raw))),
-        "HU times 5": (0, voxels(CT.astype(np.int32) * 5)),
-        "inverted": (0, voxels(-CT)),
-        "rescaled to int8": (0, voxels(np.clip(CT / 12.0, -128, 127), np.int8)),
-        "scaled to [0, 1]": (0, voxels((CT + 1024.0) / 4095, np.float32)),
-        "z-scores": (0, voxels((CT + 500.0) / 450, np.float32)),
-        "label map as the CT": (0, voxels((CT > -500).astype(int) + (CT > 300), np.uint8)),
-        "MR with noise around 0": (
-            24, voxels((CT > -500) * 600.0 + np.random.default_rng(0).normal(0, 20, SHAPE), np.float32)),
         "quaternion NaN, no sform": (
             0, lambda folder: nifti(folder, patches=((QUATERNION, "3f", (np.nan,) * 3), (QFORM_CODE, "2h", (1, 0))))),
         "NRRD cut off": (0, header("case.nrrd", NRRD, cut=500)),
@@ -106,8 +104,32 @@ def files() -> Iterator[BadScan]:
         "MetaImage without its data": (
             0, lambda folder: text_image(folder, META.format("").replace("LOCAL", "gone.raw"), "case.mhd", cut=CT.nbytes)),
     }  # fmt: skip
-    for name, (row, make) in refused.items():
-        yield BadScan(name, REFUSE, make, row, None)
+
+
+def _no_hu() -> dict[str, tuple[int, Callable[[Path], Path]]]:
+    """Name -> row and maker of sound files that hold no HU."""
+    return {
+        "grey values 0-255": (22, voxels(np.clip((CT + 175.0) * 255 / 425, 0, 255), np.uint8)),
+        "HU + 1024": (23, voxels(RAW)),
+        "HU + 1024 with padding of -2000": (0, voxels(ringed(RAW, -2000))),
+        "HU + 1024 with one voxel of -11": (0, voxels(np.where(RAW[0, 0, 0] == RAW, -11, RAW))),
+        "HU times 5": (0, voxels(CT.astype(np.int32) * 5)),
+        "inverted": (0, voxels(-CT)),
+        "rescaled to int8": (0, voxels(np.clip(CT / 12.0, -128, 127), np.int8)),
+        "scaled to [0, 1]": (0, voxels((CT + 1024.0) / 4095, np.float32)),
+        "z-scores": (0, voxels((CT + 500.0) / 450, np.float32)),
+        "label map as the CT": (0, voxels((CT > -500).astype(int) + (CT > 300), np.uint8)),
+        "MR with noise around 0": (
+            24, voxels((CT > -500) * 600.0 + np.random.default_rng(0).normal(0, 20, SHAPE), np.float32)),
+    }  # fmt: skip
+
+
+def _readable() -> Iterator[BadScan]:
+    """What can be read, or may be refused with a reason."""
+    holed, tilt = CT.astype(np.float32), AFFINE.copy()
+    holed[1, 2, 3], tilt[1, 2] = np.nan, STEP * np.tan(np.radians(20))
+    padded, seen = ringed(CT, -3024), (np.maximum(CT, -1024), AFFINE)
+    hole = (np.where(np.isnan(holed), -1024, CT), AFFINE)
     yield BadScan("sheared affine (tilt of 20 degrees)", EITHER, srow(tilt), 13, (CT, tilt))
     flip = AFFINE @ np.array([[-1, 0, 0, 47], [0, 1, 0, 0], [0, 0, -1, 35], [0, 0, 0, 1.0]])
     turned = nib.Nifti1Image(CT[::-1, :, ::-1], flip)

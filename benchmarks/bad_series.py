@@ -28,65 +28,73 @@ def series(edit: Edit = lambda one, number: None, **options: Any) -> Callable[[P
     return lambda folder: dicom(folder / "series", edit, **options)
 
 
-def series_rows() -> Iterator[BadScan]:
-    """All of them."""
+def signed_bits(one: pydicom.Dataset, number: int) -> None:
+    one.PixelData = (np.frombuffer(one.PixelData, "<i2") & 0xFFF).astype("<u2").tobytes()
+    one.BitsStored, one.HighBit = 12, 11
 
-    def signed_bits(one: pydicom.Dataset, number: int) -> None:
-        one.PixelData = (np.frombuffer(one.PixelData, "<i2") & 0xFFF).astype("<u2").tobytes()
-        one.BitsStored, one.HighBit = 12, 11
 
-    def overlay(one: pydicom.Dataset, number: int) -> None:
-        pixels = np.frombuffer(one.PixelData, "<u2").reshape(SHAPE[1], SHAPE[0]).copy()
-        pixels[10:15, 10:20] |= 0x1000
-        one.PixelData = pixels.tobytes()
+def overlay(one: pydicom.Dataset, number: int) -> None:
+    pixels = np.frombuffer(one.PixelData, "<u2").reshape(SHAPE[1], SHAPE[0]).copy()
+    pixels[10:15, 10:20] |= 0x1000
+    one.PixelData = pixels.tobytes()
 
-    def lean(one: pydicom.Dataset, number: int) -> None:
-        one.ImagePositionPatient = [-141, -117 + STEP * number * np.tan(np.radians(20)), -105 + STEP * number]
 
-    def shrink(one: pydicom.Dataset, number: int) -> None:
-        if number == 4:
-            one.Rows, one.Columns, one.PixelData = 6, 7, b"\0" * 84
+def lean(one: pydicom.Dataset, number: int) -> None:
+    one.ImagePositionPatient = [-141, -117 + STEP * number * np.tan(np.radians(20)), -105 + STEP * number]
 
-    def no_syntax(one: pydicom.Dataset, number: int) -> None:
-        one.file_meta.TransferSyntaxUID = HEVCMP51
-        one.PixelData = pydicom.encaps.encapsulate([b"\0" * 20])
-        one["PixelData"].is_undefined_length = True
 
-    def pad(one: pydicom.Dataset, number: int) -> None:
-        pixels = np.frombuffer(one.PixelData, "<i2").reshape(SHAPE[1], SHAPE[0]).copy()
-        pixels[:3], one.PixelPaddingValue = -2000, -2000
-        one.PixelData = pixels.tobytes()
+def shrink(one: pydicom.Dataset, number: int) -> None:
+    if number == 4:
+        one.Rows, one.Columns, one.PixelData = 6, 7, b"\0" * 84
 
-    def backwards(one: pydicom.Dataset, number: int) -> None:
-        one.SpacingBetweenSlices, one.SliceThickness, one.PatientPosition = -STEP, 0, "FFS"
-        one.InstanceNumber = SHAPE[2] - number
 
-    def two(folder: Path) -> Path:
-        dicom(folder / "series", uid="1.2.3", array=little_ct(1))
-        for path in (folder / "series").iterdir():
-            path.rename(path.with_name(f"b{path.name}"))
-        return dicom(folder / "series")
+def no_syntax(one: pydicom.Dataset, number: int) -> None:
+    one.file_meta.TransferSyntaxUID = HEVCMP51
+    one.PixelData = pydicom.encaps.encapsulate([b"\0" * 20])
+    one["PixelData"].is_undefined_length = True
 
-    def truncated(folder: Path) -> Path:
-        path = dicom(folder / "series") / "0005.dcm"
-        path.write_bytes(path.read_bytes()[:-150])
-        return path.parent
 
-    def copied(folder: Path) -> Path:
-        made = dicom(folder / "series")
-        (made / "copy.dcm").write_bytes((made / "0004.dcm").read_bytes())
-        return made
+def pad(one: pydicom.Dataset, number: int) -> None:
+    pixels = np.frombuffer(one.PixelData, "<i2").reshape(SHAPE[1], SHAPE[0]).copy()
+    pixels[:3], one.PixelPaddingValue = -2000, -2000
+    one.PixelData = pixels.tobytes()
 
-    def rounded(step: float) -> BadScan:
-        places = np.round(np.arange(SHAPE[2]) * step - 10, 1)
-        affine = AFFINE.copy()
-        affine[2, 2:] = step, places[0]
-        made = series(height(lambda number: float(places[number])))
-        return BadScan(f"positions rounded to 0.1 mm, slices every {step:g} mm", READ, made, right=(CT, affine))
 
-    tilt, padded = AFFINE.copy(), CT.copy()
-    tilt[1, 2], padded[:, -3:] = -STEP * np.tan(np.radians(20)), -1024
-    refused: dict[str, tuple[int, Callable[[Path], Path]]] = {
+def backwards(one: pydicom.Dataset, number: int) -> None:
+    one.SpacingBetweenSlices, one.SliceThickness, one.PatientPosition = -STEP, 0, "FFS"
+    one.InstanceNumber = SHAPE[2] - number
+
+
+def two(folder: Path) -> Path:
+    dicom(folder / "series", uid="1.2.3", array=little_ct(1))
+    for path in (folder / "series").iterdir():
+        path.rename(path.with_name(f"b{path.name}"))
+    return dicom(folder / "series")
+
+
+def truncated(folder: Path) -> Path:
+    path = dicom(folder / "series") / "0005.dcm"
+    path.write_bytes(path.read_bytes()[:-150])
+    return path.parent
+
+
+def copied(folder: Path) -> Path:
+    made = dicom(folder / "series")
+    (made / "copy.dcm").write_bytes((made / "0004.dcm").read_bytes())
+    return made
+
+
+def rounded(step: float) -> BadScan:
+    places = np.round(np.arange(SHAPE[2]) * step - 10, 1)
+    affine = AFFINE.copy()
+    affine[2, 2:] = step, places[0]
+    made = series(height(lambda number: float(places[number])))
+    return BadScan(f"positions rounded to 0.1 mm, slices every {step:g} mm", READ, made, right=(CT, affine))
+
+
+def _refused() -> dict[str, tuple[int, Callable[[Path], Path]]]:
+    """Name -> row and maker of series that nobody can read right."""
+    return {
         "MR series": (24, series(put(Modality="MR"))),
         "one slice missing": (26, series(lambda one, number: number != 4)),
         "three slices missing": (27, series(lambda one, number: number not in (4, 5, 6))),
@@ -104,7 +112,13 @@ def series_rows() -> Iterator[BadScan]:
         "all slices at one position": (38, series(height(lambda number: -105.0))),
         "transfer syntax that nobody reads": (40, series(no_syntax)),
     }
-    for name, (row, make) in refused.items():
+
+
+def series_rows() -> Iterator[BadScan]:
+    """All of them."""
+    tilt, padded = AFFINE.copy(), CT.copy()
+    tilt[1, 2], padded[:, -3:] = -STEP * np.tan(np.radians(20)), -1024
+    for name, (row, make) in _refused().items():
         yield BadScan(f"DICOM: {name}", REFUSE, make, row, None)
     read: dict[str, tuple[int, str, Callable[[Path], Path]]] = {
         "an exact copy of a slice": (28, READ, copied),

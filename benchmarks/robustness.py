@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import platform
+import re
 import resource
 import sys
 import tempfile
@@ -45,6 +46,9 @@ from smart_nets.scans.read import read_scan
 
 RESULTS = Path(__file__).parent / "results" / "robustness.json"
 SECONDS, GIGABYTES = 60, 8  # of an attempt
+BUILT = re.compile(
+    r"/\S+\.cxx:\d+:\s*|\(0x[0-9a-f]+\)"
+)  # where a library was built, and addresses: of no use to a reader
 RIGHT, REFUSED, TOO_STRICT = "right", "refuses", "refuses what can be read"
 WRONG, PASSED, CRASHED = "silently wrong", "silently passed on", "crashes"
 VERDICTS = (RIGHT, REFUSED, TOO_STRICT, WRONG, PASSED, CRASHED)
@@ -115,7 +119,7 @@ def attempt(reader: Callable[[Path], Iterator[Read]], scan: BadScan, folder: Pat
     process.join()
     if kind == REFUSED and scan.wanted == READ:
         kind = TOO_STRICT
-    return Attempt(kind, " ".join(said.replace(str(folder), "").split())[:200])
+    return Attempt(kind, " ".join(BUILT.sub("", said.replace(str(folder), "")).split())[:200])
 
 
 def judge(found: Read, scan: BadScan) -> str:
