@@ -38,6 +38,8 @@ def affine_of(header: Header, path: Path) -> tuple[np.ndarray, list[str]]:
         what = "the header has no orientation, so left and right are unknown"
         expected = "qform_code or sform_code above 0"
         raise GeometryError(what, where=path, expected=expected, found="both 0", remedy=CONVERT_AGAIN)
+    if list(stated) == ["qform"]:
+        stated["qform"] = _qform(header, ROUNDED)  # there is nothing else to go by
     sound = {name: form for name, form in stated.items() if _is_sound(form)}
     notes = [f"the {name} is damaged, the {other} is used" for name in stated if name not in sound for other in sound]
     if len(sound) == 2:
@@ -54,8 +56,10 @@ def _sform(header: Header) -> np.ndarray:
     return np.array(header.get_sform(), dtype=np.float64)
 
 
-def _qform(header: Header) -> np.ndarray:
-    header.quaternion_threshold = np.float64(-ROUNDED)
+def _qform(header: Header, rounded: float = 0.0) -> np.ndarray:
+    """NaN where its quaternion is longer than 1, by more than `rounded` if that is given."""
+    if rounded:
+        header.quaternion_threshold = np.float64(-rounded)
     try:
         return np.array(header.get_qform(), dtype=np.float64)
     except (nib.spatialimages.HeaderDataError, ValueError):
