@@ -19,7 +19,7 @@ from smart_nets.scans.read import ReadOptions, Tilt, read_volume
 from smart_nets.scans.volume import AIR, Volume
 from smart_nets.scans.window import WINDOW
 
-VERSION = 2  # raise when the preparation changes what it writes
+VERSION = 3  # raise when the preparation changes what it writes
 
 
 class VolumeCache:

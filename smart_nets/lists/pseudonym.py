@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import unicodedata
 
 
 def pseudonym(patient: str, salt: str = "") -> str:
@@ -17,3 +19,9 @@ def pseudonym(patient: str, salt: str = "") -> str:
 def fingerprint(salt: str) -> str:
     """Tells whether two manifests used the same salt, without telling the salt."""
     return "no salt" if not salt else "salt " + hashlib.sha256(f"fingerprint\n{salt}".encode()).hexdigest()[:8]
+
+
+def spelling_key(patient: str) -> str:
+    """The same text for names that are most likely one patient's: 001, 1 and 1.0; P1 and p1; accents of a Mac and of others."""
+    number = re.fullmatch(r"0*(\d+)(?:\.0*)?", patient)
+    return number[1] if number else unicodedata.normalize("NFC", patient).casefold()

@@ -113,9 +113,8 @@ def file_identity(path: Path) -> str:
         InputError: the path does not exist.
     """
     check_exists(path)
-    files = (
-        sorted(file for file in path.rglob("*") if file.exists()) if path.is_dir() else [path]
-    )  # a series may be spread over folders
+    # a series may be spread over folders, and a link may lead to nothing
+    files = sorted(file for file in path.rglob("*") if file.exists()) if path.is_dir() else [path]
     names = [str(file.relative_to(path)) if path.is_dir() else file.name for file in files]
     stats = [(name, file.stat().st_size, file.stat().st_mtime_ns) for name, file in zip(names, files, strict=True)]
     return digest(json.dumps(stats))

@@ -20,7 +20,7 @@ from smart_nets.scans.resample import sample_on
 from smart_nets.scans.volume import AIR, Volume
 
 logger = logging.getLogger(__name__)
-VERSION = 1  # raise when what is cut changes
+VERSION = 2  # raise when what is cut changes
 HIGHEST = 3071  # HU, the highest value a scanner's 12 bits hold
 
 

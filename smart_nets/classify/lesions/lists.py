@@ -16,6 +16,7 @@ from smart_nets.classify.lesions.lidc_idri import read_lidc_idri
 from smart_nets.classify.lesions.lidc_vois import is_lidc_vois, read_lidc_vois
 from smart_nets.classify.lesions.place import COORDINATES, MIDDLE_SOURCE, place_source, places_told, to_ras_mm
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.pseudonym import spelling_key
 from smart_nets.settings import FROM_1, one_of
 
 logger = logging.getLogger(__name__)
@@ -150,16 +151,18 @@ def is_lesion_source(path: Path) -> bool:
 
 
 def check_lesions(items: list[dict[str, Any]], source: Path) -> None:
-    """Raise InputError when there are none, when one is listed twice, or when one scan is of two patients."""
+    """Raise InputError when there are none, one is listed twice, a scan is of two patients, or a patient spelt in two ways."""
     if not items:
         remedy = "see why in the log, or ask fewer readers"
         expected = "at least one"
         raise InputError("has no lesion with a label", where=source, remedy=remedy, expected=expected)
     lesions: dict[Any, int] = {}
     patients: dict[Any, tuple[str, int]] = {}
+    spellings: dict[str, tuple[str, int]] = {}
     for number, item in enumerate(items, start=1):
         scan = (item["image"], item.get("series"))
-        place = (*scan, item.get("mask"), item.get("mask_label"), tuple(item.get("centre_mm", ())))
+        drawn = tuple(item.get(name) for name in ("mask", "mask_label", "mask_region"))
+        place = (*scan, *drawn, tuple(item.get("centre_mm", ())))
         before = lesions.setdefault(place, number)
         if before != number:
             where = f"{source}, lesions {before} and {number}"
@@ -173,6 +176,11 @@ def check_lesions(items: list[dict[str, Any]], source: Path) -> None:
             where, found = f"{source}, lesions {first} and {number}", item["patient_id"]
             remedy = "give both the same patient_id"
             raise InputError("one scan is of two patients", where=where, expected=patient, found=found, remedy=remedy)
+        written, first = spellings.setdefault(spelling_key(item["patient_id"]), (item["patient_id"], number))
+        if written != item["patient_id"]:
+            where, found = f"{source}, lesions {first} and {number}", item["patient_id"]
+            what, remedy = "one patient seems to be spelt in two ways", "give one patient one name, and others another"
+            raise InputError(what, where=where, expected=written, found=found, remedy=remedy)
 
 
 def _counts(items: list[dict[str, Any]], left_out: Counter[str], coordinates: str) -> list[str]:

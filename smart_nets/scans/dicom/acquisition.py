@@ -39,7 +39,7 @@ def check_one_acquisition(slices: Sequence[Dataset], where: str) -> None:
 
 
 def oddities(slices: Sequence[Dataset], pixels: np.ndarray, step: float) -> list[str]:
-    """Notes: slices that may be missing by the header's own words, and a slice unlike both its neighbours.
+    """Notes: slices that may be missing or foreign by the header's own words, and a slice unlike both its neighbours.
 
     Args:
         slices: in order of their places.
@@ -54,6 +54,11 @@ def oddities(slices: Sequence[Dataset], pixels: np.ndarray, step: float) -> list
         ratio = 1.0
     if ratio > 1.5:
         notes.append(f"slices lie {step:g} mm apart, the header says {abs(float(told)):g}: some may be missing")
+    numbers = [str(header.get("InstanceNumber") or "") for header in slices]
+    if len(set(numbers)) == len(numbers) and all(number.isdigit() for number in numbers):
+        ways = np.sign(np.diff([int(number) for number in numbers]))
+        if (ways[1:] != ways[:-1]).mean() > 0.5:
+            notes.append("numbers of slices go to and fro along the stack: two acquisitions may lie in one series")
     means = np.array([float(one[::4, ::4].mean()) for one in pixels])
     before, after = means[1:-1] - means[:-2], means[1:-1] - means[2:]
     odd = np.flatnonzero((np.minimum(abs(before), abs(after)) > UNLIKE) & (before * after > 0)) + 1

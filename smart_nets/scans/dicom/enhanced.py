@@ -22,6 +22,10 @@ GROUPS = {  # functional group -> what of it a slice of classic CT holds, and un
         "RescaleType": "RescaleType",
     },
     "CTImageFrameTypeSequence": {"FrameType": "ImageType"},
+    "FrameContentSequence": {
+        "FrameAcquisitionNumber": "AcquisitionNumber",
+        "TemporalPositionIndex": "TemporalPositionIndex",
+    },
 }
 PLACES, SHARED = "PerFrameFunctionalGroupsSequence", "SharedFunctionalGroupsSequence"
 

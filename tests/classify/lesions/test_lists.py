@@ -8,7 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from smart_nets.classify.lesions.lists import is_lesion_source, lesion_list, lesions_to_predict
+from smart_nets.classify.lesions.lists import check_lesions, is_lesion_source, lesion_list, lesions_to_predict
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.phantom import Phantom, write_dicom
 
@@ -76,6 +76,13 @@ def test_the_real_nodules(real_ct: Path, caplog):
             "p1,a.nii,1,m1.nii,,,\np2,a.nii,0,m2.nii,,,\n",
             "lesions 1 and 2: one scan is of two patients .expected p1, found p2",
         ),
+        (
+            "001,a.nii,1,m1.nii,,,\n1,b.nii,0,m2.nii,,,\n",
+            "one patient seems to be spelt in two ways .expected 001, found 1",
+        ),
+        ("7,a.nii,1,m1.nii,,,\n7.0,b.nii,0,m2.nii,,,\n", "spelt in two ways .expected 7, found 7.0"),
+        ("P1,a.nii,1,m1.nii,,,\np1,b.nii,0,m2.nii,,,\n", "spelt in two ways .expected P1, found p1"),
+        ("M\u00fcller,a.nii,1,m1.nii,,,\nMu\u0308ller,b.nii,0,m2.nii,,,\n", "spelt in two ways"),
     ],
 )
 def test_bad_tables(table, rows, message):
@@ -177,3 +184,12 @@ def test_lesions_that_cannot_be_predicted(table, tmp_path, source, options, erro
     table("p1,a.nii,1,,,,\n")
     with pytest.raises(error, match=message):
         lesions_to_predict(tmp_path / source, **options)
+
+
+def test_regions_of_one_structure_set_are_lesions_of_their_own(tmp_path):
+    """And 10 and 100 are two patients."""
+    lesion = {"patient_id": "10", "image": "a", "mask": "rt.dcm", "label": 1}
+    other = {**lesion, "patient_id": "100", "image": "b"}
+    check_lesions([{**lesion, "mask_region": "GTV1"}, {**lesion, "mask_region": "GTV2"}, other], tmp_path)
+    with pytest.raises(InputError, match="the same lesion is listed twice"):
+        check_lesions([{**lesion, "mask_region": "GTV1"}] * 2, tmp_path)

@@ -60,3 +60,16 @@ def test_a_slice_unlike_its_neighbours_is_told(series):
 @pytest.mark.parametrize("kind", ["US", "hu", "Hounsfield", "HOUNSFIELD_UNITS", ""])
 def test_names_of_hounsfield_units(series, hu, kind):
     assert np.array_equal(read_scan(series(lambda one, _: setattr(one, "RescaleType", kind)))[0], hu)
+
+
+def test_numbers_that_go_to_and_fro_are_told(series, hu):
+    scan = read_scan(series(lambda one, k: setattr(one, "InstanceNumber", 1 + k // 2 + 50 * (k % 2))))
+    assert np.array_equal(scan[0], hu)
+    assert scan.meta["notes"] == [
+        "numbers of slices go to and fro along the stack: two acquisitions may lie in one series"
+    ]
+
+
+@pytest.mark.parametrize("number", [lambda k: k + 1, lambda k: 99 - k, lambda k: None, lambda k: 1])
+def test_numbers_that_run_one_way_or_are_not_there_are_no_news(series, number):
+    assert read_scan(series(lambda one, k: setattr(one, "InstanceNumber", number(k)))).meta["notes"] == []
