@@ -214,3 +214,15 @@ def test_a_missing_slice_is_not_invented(series):
     sorted(series.glob("*.dcm"))[4].unlink()
     with pytest.raises(SmartError, match="slices are missing: gap after slice 4"):
         read_scan(series, spacing="resample")
+
+
+def test_phases_of_an_enhanced_ct_that_interleave_are_refused(series):
+    file = enhance(series)
+    dataset = pydicom.dcmread(file)
+    for number, frame in enumerate(dataset.PerFrameFunctionalGroupsSequence):
+        content = Dataset()
+        content.TemporalPositionIndex = 1 + number % 2
+        frame.FrameContentSequence = Sequence([content])
+    dataset.save_as(file)
+    with pytest.raises(SmartError, match="slices of several acquisitions interleave"):
+        read_scan(file)
