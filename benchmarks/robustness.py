@@ -47,7 +47,7 @@ from smart_nets.scans.read import read_scan
 RESULTS = Path(__file__).parent / "results" / "robustness.json"
 SECONDS, GIGABYTES = 60, 8  # of an attempt
 BUILT = re.compile(
-    r"/\S+\.cxx:\d+:\s*|\(0x[0-9a-f]+\)"
+    r"/\S+\.[ch]xx:\d+:\s*|\(0x[0-9a-f]+\)"
 )  # where a library was built, and addresses: of no use to a reader
 RIGHT, REFUSED, TOO_STRICT = "right", "refuses", "refuses what can be read"
 WRONG, PASSED, CRASHED = "silently wrong", "silently passed on", "crashes"
