@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -28,6 +29,11 @@ VERBS = {  # verb: module and function; only the verb that is asked for is impor
 ZOO = {name: ("zoo", name) for name in ("lint", "package", "verify", "install", "export")}
 FLAG = re.compile(r"--?[A-Za-z]")
 HELP = {"--help", "-h"}
+TRUTH = {"true": True, "false": False}
+READ: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "bool": lambda text: TRUTH[text.lower()],
+}  # numbers: by their verbs
 Verbs = dict[str, Callable[..., Any]]
 
 
@@ -44,11 +50,21 @@ def main() -> None:
         arguments = [*([] if len(verbs) > 1 else arguments[: 1 + zoo]), "--help"]
     else:
         _check_flags(verbs, arguments[1:] if zoo else arguments)
-    for verb in verbs.values():  # Fire would make a number of a folder called 2024_01
-        texts = [name for name, one in signature(verb).parameters.items() if str(one.annotation).startswith("str")]
-        SetParseFn(str, *texts)(verb)
+    for verb in verbs.values():
+        for name, one in signature(verb).parameters.items():
+            kind = str(one.annotation).partition(" ")[0]
+            if kind in READ:
+                SetParseFn(partial(_typed, name, kind), name)(verb)
     shown = {"zoo": verbs} if zoo else verbs if len(verbs) == 1 else {**verbs, "zoo": _load(ZOO, ())}
     fire.Fire(shown, command=arguments, name="smart_nets")
+
+
+def _typed(name: str, kind: str, text: str) -> Any:
+    """A word as its argument's type: Fire would make a number of a folder called 2024_01, and a text, true, of `false`."""
+    try:
+        return READ[kind](text)
+    except KeyError as error:
+        raise ConfigError("is no truth", where=f"--{name}", expected="true or false", found=text) from error
 
 
 def _load(verbs: Mapping[str, tuple[str, str]], arguments: Sequence[str]) -> Verbs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
+from smart_nets.lists.check import LEFT_OUT
 from smart_nets.lists.check import check_data as check
 from smart_nets.lists.check_scan import Rules
 from smart_nets.pages.data_page import write_data_report
@@ -52,7 +53,10 @@ def check_data(
     )
     checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict)
     scans = len(checked.used) + len(checked.rejected)
-    print(f"{scans:,} scans: {len(checked.used):,} used, {len(checked.rejected):,} refused")
+    left_out = [case for case in checked.rejected if case["fault"] in LEFT_OUT]  # nothing is wrong with these
+    refused = len(checked.rejected) - len(left_out)
+    more = f", {len(left_out):,} left out ({' or '.join(LEFT_OUT)})" if left_out else ""
+    print(f"{scans:,} scans: {len(checked.used):,} used, {refused:,} refused{more}")
     kinds = Counter(str(one["kind"]) for one in checked.companions)
     beside = {"companions, no scans": kinds, "other files, no images": checked.others, "ignored files": checked.ignored}
     for what, counts in beside.items():

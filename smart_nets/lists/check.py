@@ -17,12 +17,13 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import InputError
 from smart_nets.files import write_text
 from smart_nets.lists.check_scan import LUNG_ONLY, VERSION, Rules, check_scan
 from smart_nets.lists.find import Candidate, find
 from smart_nets.lists.pseudonym import fingerprint
 from smart_nets.lists.store import file_identity
+from smart_nets.settings import FROM_1
 
 ALL_USED, SOME_REFUSED = 0, 3  # exit codes
 SAME_TWICE, LABEL_MAP = "same scan twice", "label map"
@@ -88,8 +89,8 @@ def check_data(
         ConfigError: a setting makes no sense.
     """
     rules = rules or Rules()
-    if workers is not None and workers < 1:
-        raise ConfigError("needs at least one process", where="workers", found=workers)
+    if workers is not None:
+        FROM_1.check("workers", workers)
     others, ignored = Counter[str](), Counter[str]()
     candidates = find(Path(source).expanduser(), key, salt, patient_pattern, others, ignored)
     scans = [candidate for candidate in candidates if not candidate.companion]

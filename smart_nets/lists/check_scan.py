@@ -9,15 +9,16 @@ from typing import Any, get_args
 
 import numpy as np
 
-from smart_nets.errors import ConfigError, InputError, SmartError
+from smart_nets.errors import InputError, SmartError
 from smart_nets.lists.cache import foreground_box
 from smart_nets.lists.find import Candidate
 from smart_nets.scans.dicom.folder import list_series
 from smart_nets.scans.dicom.series import Spacing
+from smart_nets.scans.hounsfield import LARGEST_OFFSET
 from smart_nets.scans.read import Tilt, read_options, read_volume
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import WINDOW
-from smart_nets.settings import between, one_of
+from smart_nets.settings import ABOVE_0, FROM_0, between, one_of
 
 VERSION = 2  # raise when a check changes, so that scans are checked again
 LUNG_ONLY = "shows nothing but lung"
@@ -55,8 +56,10 @@ class Rules:
         between("min_depth", self.min_depth, 2)
         one_of("tilt", self.tilt, get_args(Tilt))
         one_of("slice_spacing", self.slice_spacing, get_args(Spacing))
-        if self.crop < 0 or self.spacing <= 0:
-            raise ConfigError("crop and spacing must be positive", where="rules", found=f"{self.crop}, {self.spacing}")
+        FROM_0.check("crop", self.crop)
+        ABOVE_0.check("spacing", self.spacing)
+        if self.hu_offset is not None:
+            between("hu_offset", self.hu_offset, -LARGEST_OFFSET, LARGEST_OFFSET)
 
 
 def check_scan(candidate: Candidate, rules: Rules) -> dict[str, Any]:

@@ -34,12 +34,18 @@ def call(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.mark.parametrize("name", ["2024_01", "007", "1e3", "a,b", "[1]"])
 def test_a_path_stays_as_it_was_typed(call, name):
-    assert call(name, "--output_dir", name) == {"scan": name, "output_dir": name, "percentile": 90, "strict": False}
+    assert call(name, "--output_dir", name) == {**{"scan": name, "output_dir": name, "percentile": 90, "strict": False}}
 
 
 def test_numbers_and_truths_are_still_understood(call):
     assert call("a", "b", "--percentile=80", "--strict")["percentile"] == 80
     assert call("a", "b", "--nostrict")["strict"] is False
+    assert call("a", "b", "--strict", "false")["strict"] is False and call("a", "b", "--strict=True")["strict"] is True
+
+
+def test_what_is_neither_true_nor_false_is_told(call):
+    with pytest.raises(ConfigError, match=r"--strict: is no truth .expected true or false, found maybe"):
+        call("a", "b", "--strict", "maybe")
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,11 @@ def test_an_output_that_cannot_be_written(tree, tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"min_depth": 1}, "min_depth"), ({"tilt": "ignore"}, "refuse or correct"), ({"crop": -1}, "positive")],
+    [
+        ({"min_depth": 1}, "min_depth"),
+        ({"tilt": "ignore"}, "refuse or correct"),
+        ({"crop": -1}, "crop: is no count .expected a whole number from 0, found -1"),
+    ],
 )
 def test_bad_rules(settings, message):
     with pytest.raises(ConfigError, match=message):
@@ -170,7 +174,7 @@ def test_bad_rules(settings, message):
 
 
 def test_bad_workers(tree, tmp_path):
-    with pytest.raises(ConfigError, match="at least one process"):
+    with pytest.raises(ConfigError, match=r"workers: is no count .expected a whole number from 1, found 0"):
         check_data(tree, tmp_path / "out", workers=0)
 
 
