@@ -17,10 +17,12 @@ from smart_nets.errors import ConfigError, InputError, SmartError
 from smart_nets.files import LITTER, check_exists, existing, is_litter
 from smart_nets.lists.candidate import Candidate
 from smart_nets.lists.find_series import only_companions, series_candidates
+from smart_nets.lists.name_table import maps_in
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.scans.dicom.folder import DicomSeries, is_dicom, list_series
 from smart_nets.scans.read import FILES
 
+RESULT = "result of an earlier run"
 NO_IMAGE = (".json", ".csv", ".txt", ".md", ".xml", ".html", ".png", ".jpg", ".zip")
 
 
@@ -41,7 +43,8 @@ def find(
         patient_pattern: regular expression; what it finds in a path below the source is the patient. Without it (and a DICOM
             PatientID) every scan counts as a patient of its own.
         others: counts the files that are no images, by extension.
-        ignored: counts the files that systems leave beside data (hidden, __MACOSX, DICOMDIR, Thumbs.db), by what they are.
+        ignored: counts the files that systems leave beside data (hidden, __MACOSX, DICOMDIR, Thumbs.db) and the maps that
+            earlier runs wrote, by what they are.
 
     Raises:
         InputError: the source does not exist, or is empty or no datalist.
@@ -82,7 +85,9 @@ def _walk(folder: Path, others: Counter[str], ignored: Counter[str]) -> list[Can
             ignored[name if name.lower() in LITTER else "hidden"] += _file_count(here / name)
         folders[:] = sorted(name for name in folders if not is_litter(name))
         ignored.update(name if name.lower() in LITTER else "hidden" for name in filter(is_litter, names))
-        paths = [here / name for name in sorted(names) if not is_litter(name)]
+        maps = maps_in(here) & {here / name for name in names}
+        ignored.update([RESULT] * len(maps))
+        paths = [here / name for name in sorted(names) if not is_litter(name) and here / name not in maps]
         broken = [path for path in paths if not path.exists()]
         paths = [path for path in paths if path not in broken]
         images = [path for path in paths if path.name.lower().endswith(FILES)]

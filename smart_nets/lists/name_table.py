@@ -16,6 +16,7 @@ from smart_nets.lists.scan_names import key_of, source_of
 
 TABLE = "names.csv"
 COLUMNS = ("name", "source", "series")
+MAPS = ("attention", "mask", "occlusion")  # what is written of a scan as an image of its own: NAME_attention.nii.gz
 Row = tuple[str, str, str]
 
 
@@ -36,6 +37,16 @@ def claim_names(folder: str | Path, named: Sequence[Mapping[str, Any]]) -> Path:
     path, rows = _claimed(folder, named)
     write_text(path, _text(rows))
     return path
+
+
+def maps_in(folder: Path) -> set[Path]:
+    """The maps that earlier runs wrote into a folder, as its names.csv tells: results, no scans. None without such a table."""
+    try:
+        rows = _read(folder / TABLE)
+    except InputError:  # somebody else's table of this name
+        return set()
+    maps = {folder / f"{name}_{kind}.nii.gz" for name, _, _ in rows for kind in MAPS}
+    return maps - {Path(source) for _, source, _ in rows}
 
 
 class NameTable:

@@ -20,7 +20,7 @@ from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, m
 from smart_nets.localize.floors import random_attention
 from smart_nets.localize.marking import Marking
 from smart_nets.localize.report.map_files import write_map
-from smart_nets.localize.report.outputs import save_picture, save_record, save_seg
+from smart_nets.localize.report.outputs import earlier_scans, save_picture, save_record, save_seg
 from smart_nets.localize.report.picture import Shown
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.tumours import read_tumours
@@ -76,6 +76,7 @@ def attend(
     drawings = _drawings(tumour, tumour_region)
     folder = Path(output_dir)
     check_names(folder, [item])
+    earlier_scans(folder)
     entry, masks = _look(read_checked(scan, series=series), looks, marking, drawings, folder, item)
     for stem, mask in masks.items():  # scan and maps are let go: a SEG needs the memory for the series itself
         save_seg(folder, stem, mask, Path(scan), series)

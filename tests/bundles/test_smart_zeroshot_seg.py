@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
 
+from smart_nets.errors import cause
 from smart_nets.localize.figures import dice
 from smart_nets.localize.marking import Marked, Marking
 from smart_nets.localize.scan_attention import ScanAttention
@@ -121,10 +122,27 @@ def test_a_scan_gives_what_python_gives(shown, expected):
     record = json.loads((folder / "attention.json").read_text())
     [entry] = record["scans"]
     assert entry["maps"][0]["marked_ml"] == pytest.approx(marked.mask.sum() * 7 * 8 * 9 / 1000)
-    assert (record["settings"]["spacing"], record["settings"]["crop_size"]) == (CARD["spacing"], CARD["crop_size"])
+    assert (entry["settings"]["spacing"], entry["settings"]["crop_size"]) == (CARD["spacing"], CARD["crop_size"])
     page = (folder / "report.html").read_text()
     assert "One scan, as one model sees it: smart_zeroshot_seg." in page and "not for diagnostic use" in page.lower()
     assert "http" not in page.replace("http-equiv", "") and "<script" not in page
+
+
+def test_a_scan_that_is_damaged_is_left_out_of_a_folder_and_told(show, chest_file, tmp_path, capfd):
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    scan = nib.load(chest_file)
+    nib.save(scan, folder / "b.nii")
+    share = np.clip((scan.get_fdata() + 1000) / 2000, 0, 1)  # no HU any more: the header does not tell
+    nib.save(nib.Nifti1Image(share.astype(np.float32), scan.affine), folder / "a.nii")
+    with pytest.raises(RuntimeError) as caught:  # MONAI's; the command shows the sentence behind it
+        show(folder)
+    assert "1 of 2 scans were left out, the others are done" in str(cause(caught.value))
+    told = capfd.readouterr()
+    assert "a.nii: not in HU" in told.out + told.err
+    assert (tmp_path / "out" / "b_mask.nii.gz").exists()
+    entries = json.loads((tmp_path / "out" / "attention.json").read_text())["scans"]
+    assert [entry["name"] for entry in entries] == ["b"]
 
 
 def test_every_setting_reaches_the_maps(show, chest_model, chest_file):

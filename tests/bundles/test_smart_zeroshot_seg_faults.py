@@ -145,8 +145,10 @@ def test_own_weights_are_taken_with_their_card(chest_model, chest_file, tumours,
     source = chest_file if config == "inference.json" else tumours
     run(config_file=str(CONFIGS / config), dataset_dir=str(source), bundle_root=str(root), output_dir=str(tmp_path / "out"),
         region="image", **({} if config == "inference.json" else {"random_encoders": 0}))  # fmt: skip
-    record = tmp_path / "out" / {"inference.json": "attention.json", "evaluate.json": "localize.json"}[config]
-    assert json.loads(record.read_text())["settings"]["spacing"] == [8.0, 8.0, 8.0]
+    name = {"inference.json": "attention.json", "evaluate.json": "localize.json"}[config]
+    record = json.loads((tmp_path / "out" / name).read_text())
+    told = record["scans"][0] if config == "inference.json" else record
+    assert told["settings"]["spacing"] == [8.0, 8.0, 8.0]
 
 
 def test_the_command_prints_the_sentence_and_fails(tmp_path):

@@ -2,12 +2,14 @@
 
 import csv
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from smart_nets.errors import InputError
-from smart_nets.lists.name_table import claim_names
+from smart_nets.lists.find import find
+from smart_nets.lists.name_table import claim_names, maps_in
 from smart_nets.lists.scan_names import with_names
 
 
@@ -61,3 +63,16 @@ def test_a_folder_that_is_a_file_is_told_before(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(InputError, match="cannot hold results"):
         claim_names(tmp_path / "file", [])
+
+
+def test_maps_of_an_earlier_run_are_no_scans(tmp_path):
+    """Results beside the scans, and a scan that is called like a map: names.csv tells them apart."""
+    for name in ("ct", "ct_mask", "ct_2"):
+        (tmp_path / f"{name}.nii.gz").touch()
+    claim_names(tmp_path, with_names([{"image": str(tmp_path / f"{name}.nii.gz")} for name in ("ct", "ct_mask")]))
+    (tmp_path / "ct_attention.nii.gz").touch()
+    ignored = Counter()
+    assert [one.path.name for one in find(tmp_path, ignored=ignored)] == ["ct.nii.gz", "ct_2.nii.gz", "ct_mask.nii.gz"]
+    assert ignored == {"result of an earlier run": 1}
+    (tmp_path / "names.csv").write_text("somebody,else\n")
+    assert maps_in(tmp_path) == set()

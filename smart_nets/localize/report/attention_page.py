@@ -121,4 +121,12 @@ def _figures(maps: list[Mapping[str, Any]]) -> str:
 
 
 def _settings(record: Mapping[str, Any]) -> str:
-    return page.table([*record["settings"].items(), *record["versions"].items()])
+    """Settings of the scans, each value once where all agree, and the versions of the software."""
+    every = [scan["settings"] for scan in record["scans"]]
+    rows = []
+    for key in dict.fromkeys(key for settings in every for key, _ in settings.items()):
+        values = [settings.get(key) for settings in every]
+        same = all(value == values[0] for value in values)
+        told = (f"scan {number}: {value}" for number, value in enumerate(values, start=1))
+        rows.append((key, values[0] if same else ", ".join(told)))
+    return page.table([*rows, *record["versions"].items()])

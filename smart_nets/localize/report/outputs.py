@@ -21,6 +21,7 @@ from smart_nets.localize.report.picture import Shown, attention_figure, peak_vox
 from smart_nets.localize.scans import Maps
 from smart_nets.optional import absent
 from smart_nets.pages.planes import png
+from smart_nets.pages.record import read_json
 from smart_nets.scans.transforms import volume_of
 from smart_nets.scans.volume import Volume
 from smart_nets.training.run_record import versions
@@ -115,9 +116,13 @@ class AttentionWriter:
         self.entries: list[dict[str, Any]] = []
 
     def attach(self, engine: Engine) -> None:
-        engine.add_event_handler(Events.STARTED, self.entries.clear)
+        engine.add_event_handler(Events.STARTED, self.start)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.write)
         engine.add_event_handler(Events.COMPLETED, self.finish)
+
+    def start(self) -> None:
+        self.entries.clear()
+        earlier_scans(self.folder)  # a damaged record is told before time is spent
 
     def write(self, engine: Engine) -> None:
         batch: Any = engine.state.batch
@@ -134,8 +139,24 @@ class AttentionWriter:
         engine.logger.info("%d scans; %s lies beside the maps", len(self.entries), told.name)
 
 
+def earlier_scans(folder: str | Path) -> list[dict[str, Any]]:
+    """Entries of the record that a folder holds already, be it none. InputError if the record is damaged or foreign."""
+    path = Path(folder) / RECORD
+    record = read_json(path) if path.exists() else {"scans": []}
+    scans = record.get("scans") if isinstance(record, dict) else None
+    if not isinstance(scans, list) or not all(isinstance(scan, dict) and "settings" in scan for scan in scans):
+        raise InputError("is no record of attention maps", where=path, remedy="give another output_dir")
+    return scans
+
+
 def save_record(folder: str | Path, scans: Sequence[Mapping[str, Any]], settings: Mapping[str, Any]) -> Path:
-    """Write attention.json and report.html; returns the report's path, or that of the record where nothing can draw."""
+    """Write attention.json and report.html; returns the report's path, or that of the record where nothing can draw.
+
+    Scans of earlier runs in the same folder stay in both, as their maps do, each with the settings that made it.
+    """
     record = Path(folder) / RECORD
-    write_json(record, {"scans": list(scans), "settings": dict(settings), "versions": versions()})
+    names = {scan["name"] for scan in scans}
+    others = [scan for scan in earlier_scans(folder) if scan["name"] not in names]
+    told = [{**scan, "settings": dict(settings)} for scan in scans]
+    write_json(record, {"scans": [*others, *told], "versions": versions()})
     return record if absent(DRAWN, "matplotlib", "PIL") else write_attention_report(folder)

@@ -29,12 +29,13 @@ def a_map(model: str = "SMART", **changed: Any) -> dict[str, Any]:
 
 def a_scan(*maps: dict[str, Any], **changed: Any) -> dict[str, Any]:
     grid = {"shape": [60, 40, 32], "spacing_mm": [6.0, 7.125, 8.0]}
-    return {"name": NAME, "picture": f"{NAME}.png", **grid, "maps": list(maps or [a_map()]), **changed}
+    settings = {"percentile": 90, "region": "body", "smallest_ml": 0.5, "head": None}
+    shown = {"picture": f"{NAME}.png", "maps": list(maps or [a_map()]), "settings": settings}
+    return {"name": NAME, **grid, **shown, **changed}
 
 
 def record(*scans: dict[str, Any], **changed: Any) -> dict[str, Any]:
-    settings = {"percentile": 90, "region": "body", "smallest_ml": 0.5, "head": None}
-    return {"scans": list(scans or [a_scan()]), "settings": settings, "versions": {"torch": "2.13.0"}, **changed}
+    return {"scans": list(scans or [a_scan()]), "versions": {"torch": "2.13.0"}, **changed}
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_how_well_it_localises_is_told_where_readers_drew_a_tumour(report: Make)
         {"scans": []},
         record(scans=[1]),
         record(scans={"a": 1}),
-        record(settings=[]),
+        record(a_scan(settings=[])),
         record(versions=None),
         record(a_scan(maps=None)),
         record(a_scan({"model": "SMART"})),

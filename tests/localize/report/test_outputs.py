@@ -167,8 +167,9 @@ def test_the_handler_writes_record_pictures_segs_and_report(scan, shown, series,
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"one.png", "two.png", "two_seg.dcm", "attention.json", "report.html"}
     record = json.loads((tmp_path / "out" / "attention.json").read_text())
-    assert set(record) == {"scans", "settings", "versions"} and record["settings"] == {"percentile": 90}
+    assert set(record) == {"scans", "versions"}
     assert [entry["name"] for entry in record["scans"]] == ["one", "two"]
+    assert [entry["settings"] for entry in record["scans"]] == [{"percentile": 90}] * 2
     assert record["scans"][0]["maps"] == [{**describe(scan, shown), "model": "smart_zeroshot_seg"}]
     assert "2 scans, as one model sees it: smart_zeroshot_seg." in page_of(tmp_path / "out" / "report.html").text
     html = (tmp_path / "out" / "report.html").read_text()
@@ -182,19 +183,31 @@ def series_uid(path: Path) -> str:
     return str(pydicom.dcmread(path, stop_before_pixels=True).SeriesInstanceUID)
 
 
-def test_a_second_run_starts_anew(scan, shown, tmp_path):
-    writer = AttentionWriter(tmp_path, "SMART", {})
-    for name in ("one", "two"):
-        run(writer, batch_of(name, scan, shown))
+def test_scans_of_earlier_runs_stay_in_the_record_and_the_report(scan, shown, tmp_path, page_of):
+    for name, percentile in (("one", 80), ("two", 90), ("one", 95)):
+        run(AttentionWriter(tmp_path, "SMART", {"percentile": percentile}), batch_of(name, scan, shown))
     entries = json.loads((tmp_path / "attention.json").read_text())["scans"]
-    assert [entry["name"] for entry in entries] == ["two"]
+    assert [(entry["name"], entry["settings"]["percentile"]) for entry in entries] == [("two", 90), ("one", 95)]
+    text = page_of(tmp_path / "report.html").text
+    assert "2 scans" in text and "percentile scan 1: 90, scan 2: 95" in text
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"scans": {}}', '{"scans": [1]}', '{"scans": [{}]}'])
+def test_a_damaged_record_is_told_before_time_is_spent(content, scan, shown, tmp_path):
+    (tmp_path / "attention.json").write_text(content)
+    with pytest.raises(InputError, match=r"attention\.json"):
+        run(AttentionWriter(tmp_path, "SMART", {}), batch_of("one", scan, shown))
+    assert [path.name for path in tmp_path.iterdir()] == ["attention.json"]
 
 
 def test_the_record_goes_with_its_report(scan, shown, tmp_path, page_of):
     entry = save_picture(tmp_path, "scan", scan, [shown])
     assert save_record(str(tmp_path), [entry], {"percentile": 90}) == tmp_path / "report.html"
     record = json.loads((tmp_path / "attention.json").read_text())
-    assert record["scans"] == [entry] and {"torch", "monai"} <= record["versions"].keys()
+    assert (
+        record["scans"] == [{**entry, "settings": {"percentile": 90}}]
+        and {"torch", "monai"} <= record["versions"].keys()
+    )
     assert "percentile 90" in page_of(tmp_path / "report.html").text
 
 
