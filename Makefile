@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test test-monailabel fuzz lint bench clean
+.PHONY: install pretrain test test-faults test-monailabel fuzz lint bench clean
 
 install: $(INSTALLED)
 
@@ -22,6 +22,10 @@ pretrain: $(INSTALLED)
 
 test: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+
+# runs that are killed 50 times, stopped, starved of disk and memory
+test-faults: $(INSTALLED)
+	SMART_KILLS=50 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -v tests/faults
 
 # damaged files, headers, tables, lists and cards by the thousand: minutes, and others each time
 FUZZ ?= 3000

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import nn
 
 from smart_nets.errors import ConfigError
+from smart_nets.training.distributed import of_first_rank
 
 logger = logging.getLogger(__name__)
 WARM_UP, TIMED = 1, 2  # steps
@@ -39,7 +39,7 @@ def epochs_within(
     if steps_per_epoch < 1:
         what, remedy = "no step in an epoch", "give more scans or visits_per_epoch, or a smaller batch_size"
         raise ConfigError(what, where="steps_per_epoch", expected="1 or more", found=steps_per_epoch, remedy=remedy)
-    seconds = _of_first_rank(SPARE * seconds_per_step(network, crop, crops, autocast))
+    seconds = of_first_rank(SPARE * seconds_per_step(network, crop, crops, autocast))
     epochs = max(1, round(minutes * 60 / (seconds * steps_per_epoch)))
     logger.info(
         "%.2f s a step here: %d epochs of %d steps take about %g minutes", seconds, epochs, steps_per_epoch, minutes
@@ -62,15 +62,6 @@ def seconds_per_step(network: nn.Module, crop: Sequence[int], crops: int, autoca
             loss.backward()
             trial.skip_step()
         return (_now(device) - clock) / TIMED
-
-
-def _of_first_rank(seconds: float) -> float:
-    """The same number on all ranks, which must agree on the length of a run."""
-    if not (dist.is_available() and dist.is_initialized()):
-        return seconds
-    told = [seconds]
-    dist.broadcast_object_list(told)
-    return told[0]
 
 
 def _now(device: torch.device) -> float:

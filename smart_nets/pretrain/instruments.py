@@ -7,7 +7,6 @@ patients nobody trains on whether features have dimensions, and whether attentio
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +24,7 @@ from smart_nets.pretrain.masking import count_of
 if TYPE_CHECKING:
     from smart_nets.pretrain.organs.probe import OrganCrops
 
-BUDGET = 0.02  # share of the training time that measuring may take
+MEASURED = 10  # epochs of a run after which is measured, evenly: a choice by the clock would differ from run to run
 EVEN = 1e-6  # spread of intensities below which a crop has no structure to follow
 
 
@@ -114,7 +113,7 @@ class Instruments:
     """Handler: at the start, at ends of epochs and at the end, measures the encoder on crops of unseen patients.
 
     The numbers join the log of the epoch's last step under "instruments", so that every logger has them: attach it before
-    the loggers. An epoch is left out while measuring has taken more than 2 % of the time since the start.
+    the loggers. Of a long run ten epochs are measured, evenly spaced, and the last.
 
     Args:
         network: the CoDistillation (wrapped or not).
@@ -128,34 +127,34 @@ class Instruments:
         if self.crops is not None:
             shape = tuple(self.crops.shape)
             _check(len(shape) == 5 and shape[0] > 1, "two crops (n, 1, D, H, W) or more", shape)
+            if (
+                rank == 0
+            ):  # now: a run that goes on has its first weights, drawn by the seed, until it takes the later ones
+                self.origin = [each.detach().clone() for each in self._model().teacher.encoder.parameters()]
 
     def attach(self, engine: Engine) -> None:
         if self.rank == 0 and self.crops is not None:
             engine.add_event_handler(Events.STARTED, self._start)
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._step)
 
-    def _start(self) -> None:
-        self.begun, self.spent = time.perf_counter(), 0.0
-        teacher = self._model().teacher.encoder
-        self.origin = [each.detach().clone() for each in teacher.parameters()]
-        self.first: dict[str, float] | None = self.measure()
+    def _start(self, engine: Engine) -> None:
+        self.first = None if engine.state.iteration else self.measure()  # before training
 
     def _step(self, engine: Engine) -> None:
         state, log = engine.state, cast(dict[str, Any], engine.state.output)["log"]
         first, self.first = self.first, None
-        if first is not None and state.iteration == 1:  # before training; a run that goes on has told it already
+        if first is not None:
             log["instruments"] = first
             return
-        if state.iteration % (state.epoch_length or 1):
-            return
-        last = state.epoch == state.max_epochs
-        if last or self.spent < BUDGET * (time.perf_counter() - self.begun):
+        every = math.ceil((state.max_epochs or 1) / MEASURED)
+        ends = state.iteration % (state.epoch_length or 1) == 0
+        if ends and (state.epoch % every == 0 or state.epoch == state.max_epochs):
             log["instruments"] = self.measure()
 
     @torch.no_grad()
     def measure(self) -> dict[str, float]:
         """All numbers of one epoch."""
-        clock, model = time.perf_counter(), self._model()
+        model = self._model()
         assert self.crops is not None
         student, teacher = (each.encoder for each in (model.student, model.teacher))
         images = self.crops.to(next(model.parameters()).device)
@@ -164,9 +163,7 @@ class Instruments:
             numbers = {"rank_pooled": effective_rank(torch.cat([each.pooled for each in found]))}
             if student.has_attention:
                 numbers |= self._attention(found, images, student) | {"mask_overlap": self._overlap(model, images)}
-        numbers["teacher_moved"] = distance(teacher, self.origin)
-        self.spent += time.perf_counter() - clock
-        return numbers
+        return numbers | {"teacher_moved": distance(teacher, self.origin)}
 
     def _attention(self, found: Sequence[Encoding], images: Tensor, encoder: Encoder) -> dict[str, float]:
         attention = torch.cat([each.satt for each in found])

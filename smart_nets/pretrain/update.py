@@ -21,6 +21,7 @@ from smart_nets.pretrain.schedules import Schedules
 from smart_nets.pretrain.step_checks import LOGGED
 from smart_nets.scans.window import WINDOW, window_hu
 from smart_nets.settings import between, one_of
+from smart_nets.training.bad_batches import BadBatches
 from smart_nets.training.optimisation import clip_each, freeze_last_layers, set_rates
 
 # of `Distilled`: its field, and the name in the log
@@ -40,6 +41,7 @@ class CoDistillationUpdate:
         guided_from: epochs during which the mask is random although it follows attention: a young attention says nothing,
             and a mask that follows it from the first step degenerates (docs/experiments.md).
         patience: non-finite steps in a row that are skipped before training stops.
+        bad_batches: where the batches of such steps are kept; None keeps none.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class CoDistillationUpdate:
         patience: int = 5,
         window: tuple[float, float] = WINDOW,
         guided_from: float = 0,
+        bad_batches: BadBatches | None = None,
     ) -> None:
         between("guided_from", guided_from, 0)
         one_of("autocast", autocast, ("bf16", "off"), "fp16 is left out on purpose: it overflows in this method")
@@ -59,6 +62,7 @@ class CoDistillationUpdate:
         self.schedules, self.accumulation_steps, self.clip = schedules, accumulation_steps, clip
         self.freeze_epochs, self.autocast, self.patience = freeze_epochs, autocast, patience
         self.window, self.guided_from, self.skipped_in_a_row = window, guided_from, 0
+        self.bad_batches = bad_batches
         self._clock = time.perf_counter()
 
     def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> dict[str, Any]:
@@ -68,14 +72,11 @@ class CoDistillationUpdate:
         now = self.schedules.at(epoch)
         in_epoch = (state.iteration - 1) % state.epoch_length + 1
         last = in_epoch % self.accumulation_steps == 0 or in_epoch == state.epoch_length
-        views = two_views(batch["views"].to(state.device, non_blocking=True))
-        views = views if views.is_floating_point() else window_hu(views, *self.window)
 
         network: Any = engine.network.train()
         alone = last or network is model  # ranks meet at the last part
         with contextlib.nullcontext() if alone else network.no_sync():
-            with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
-                out = network(views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"])
+            out = self.losses(engine, batch, now, epoch)
             (out["loss"] / self.accumulation_steps).backward()
 
         log: dict[str, Any] = {name: float(out[name].detach()) for name in (*LOGGED, *model.more) if name in out}
@@ -86,27 +87,46 @@ class CoDistillationUpdate:
             if epoch - 1 / state.epoch_length < self.freeze_epochs:
                 freeze_last_layers(model.student.heads.values())
             norm = float(clip_each(model.parameters(), self.clip))
-            self._finish(optimizer, model, norm, now["momentum"], state.iteration)
+            fine = self._finish(optimizer, model, norm, now["momentum"])
             optimizer.zero_grad(set_to_none=True)
             log["grad_norm"] = norm
+            if not fine:
+                self._skipped(batch, model, state.iteration, state.epoch_length, math.isfinite(log["loss"]))
         elapsed, self._clock = time.perf_counter() - self._clock, time.perf_counter()
         log |= {"step": state.iteration, "epoch": state.epoch, "seconds": elapsed, **now}
         return {"loss": out["loss"].detach(), "log": log}
 
-    def _finish(
-        self, optimizer: torch.optim.Optimizer, model: CoDistillation, norm: float, momentum: float, step: int
-    ) -> None:
+    def losses(
+        self, engine: SupervisedTrainer, batch: dict[str, Any], now: dict[str, float], epoch: float
+    ) -> dict[str, Any]:
+        """What the method says of a batch as the loader gives it: the losses, before their gradients."""
+        views = two_views(batch["views"].to(engine.state.device, non_blocking=True))
+        views = views if views.is_floating_point() else window_hu(views, *self.window)
+        with torch.autocast(views.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
+            return cast(Any, engine.network)(
+                views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"]
+            )
+
+    def _finish(self, optimizer: torch.optim.Optimizer, model: CoDistillation, norm: float, momentum: float) -> bool:
         """Take the step, or skip it on all ranks when a gradient is not finite on any."""
         if _everywhere(math.isfinite(norm), next(model.parameters()).device):
             optimizer.step()
             model.after_step(momentum)
             self.skipped_in_a_row = 0
-            return
+            return True
         model.skip_step()
         self.skipped_in_a_row += 1
+        return False
+
+    def _skipped(self, batch: dict[str, Any], model: CoDistillation, step: int, length: int, own_fine: bool) -> None:
+        """Keep the batch where it was bad, and stop training when nothing but such steps come."""
+        kept = self.bad_batches
+        if kept is not None and (kept.rank == 0 or not own_fine):
+            kept.keep(batch, model, step, length)
         if self.skipped_in_a_row > self.patience:
             what, expected = "gradients are not finite any more", f"at most {self.patience} such steps in a row"
-            remedy = "lower the learning rate or lengthen the warm-up, and check the data for broken scans"
+            files = f" (kept: {', '.join(map(str, kept.files))})" if kept is not None and kept.files else ""
+            remedy = f"lower the learning rate or lengthen the warm-up, and check the data for broken scans{files}"
             raise TrainingHealthError(
                 what, where=f"step {step}", expected=expected, found=self.skipped_in_a_row, remedy=remedy
             )

@@ -61,6 +61,15 @@ def main_first(make: Callable[[], T]) -> T:
     return make()
 
 
+def of_first_rank(value: T) -> T:
+    """The value that rank 0 has, on all ranks: for decisions that must be one."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return value
+    told = [value]
+    dist.broadcast_object_list(told)
+    return told[0]
+
+
 def stop() -> None:
     """Leave the group, if this process is in one."""
     if dist.is_initialized():

@@ -14,6 +14,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.files import write_text
 from smart_nets.optional import absent
 from smart_nets.training.distributed import rank
 
@@ -21,44 +22,55 @@ from smart_nets.training.distributed import rank
 class JsonLines:
     """Handler: one line of JSON per step, complete on disk before the next step begins.
 
-    A new run starts a new file; a resumed one appends, and a line that a kill has cut off is closed first, so that it
-    spoils no other. Numbers that JSON does not know (NaN, infinity) become null.
+    A new run starts a new file. One that goes on keeps the lines of the steps that it goes on from: later ones, of which no
+    state was kept, and a line that a kill has cut off come again. Numbers that JSON does not know (NaN, infinity) become
+    null.
 
     Args:
         path: of the file; its folder is made at the start of training.
-        resume: append to what an earlier part of the same run wrote.
 
     Raises:
         InputError: the file cannot be written, told before the first step.
     """
 
-    def __init__(self, path: str | Path, resume: bool = False) -> None:
-        self.path, self.resume = Path(path), resume
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
 
     def attach(self, engine: Engine) -> None:
         if rank() == 0:
             engine.add_event_handler(Events.STARTED, self._start)
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
 
-    def _start(self) -> None:
+    def _start(self, engine: Engine) -> None:
+        done = engine.state.iteration
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("ab+") as file:
-                if not self.resume and file.tell():
-                    file.truncate(0)
-                elif file.tell():
-                    file.seek(-1, os.SEEK_END)
-                    file.write(b"" if file.read(1) == b"\n" else b"\n")
+            before = self.path.read_text(encoding="utf-8", errors="replace").splitlines() if done else []
+        except FileNotFoundError:
+            before = []
         except OSError as error:
             raise _unwritable(self.path, error) from error
+        write_text(self.path, "".join(f"{line}\n" for line in before if _step_of(line) <= done))
 
     def _write(self, engine: Engine) -> None:
         line = {"step": engine.state.iteration, "epoch": engine.state.epoch, **log_of(engine)}
         try:
-            with self.path.open("a", encoding="utf-8") as file:
+            with open(self.path, "a", encoding="utf-8", opener=_no_link) as file:
                 file.write(json.dumps(as_json(line), allow_nan=False) + "\n")
         except OSError as error:
             raise _unwritable(self.path, error) from error
+
+
+def _step_of(line: str) -> float:
+    """The step of a line; infinity if it has none."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, LookupError, TypeError):
+        return math.inf
+
+
+def _no_link(path: str, flags: int) -> int:
+    """As an `opener`: a link that somebody left in the place of a file leads to an error, not to the file behind it."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 class TensorBoard:
@@ -81,11 +93,12 @@ class TensorBoard:
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
             engine.add_event_handler(Events.COMPLETED, self._close)
 
-    def _start(self) -> None:
+    def _start(self, engine: Engine) -> None:
         from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and only rank 0 needs it
 
         try:
-            self.writer = SummaryWriter(str(self.log_dir))
+            again = engine.state.iteration + 1  # of a run that goes on, what was logged of later steps is not shown
+            self.writer = SummaryWriter(str(self.log_dir), purge_step=again if again > 1 else None)
         except OSError as error:
             raise _unwritable(self.log_dir, error) from error
         self._closing = weakref.finalize(self, self.writer.close)

@@ -116,7 +116,7 @@ def evaluation_record(
 
 
 class RunRecord:
-    """Handler: writes the record at the start and the duration at the end, on rank 0.
+    """Handler: writes the record at the start and the duration as it grows, on rank 0; a run that goes on adds to both.
 
     Args:
         path: of run.json.
@@ -130,12 +130,18 @@ class RunRecord:
     def attach(self, engine: Engine) -> None:
         if self.rank == 0:
             engine.add_event_handler(Events.STARTED, self.start)
-            engine.add_event_handler(Events.COMPLETED, self.finish)
+            engine.add_event_handler(Events.EPOCH_COMPLETED | Events.COMPLETED, self.finish)
 
-    def start(self) -> None:
+    def start(self, engine: Engine) -> None:
         self.clock = time.perf_counter()
-        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        write_json(self.path, {**self.facts, "started": started, "versions": versions(), "hardware": hardware()})
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        before = update_record(self.path) if engine.state.iteration and self.path.is_file() else {}
+        self.seconds = float(before.get("seconds", 0.0))  # of the parts before this one
+        told = {**before, **self.facts, "started": before.get("started", now)}
+        if engine.state.iteration:
+            told["resumed"] = [*before.get("resumed", []), {"at": now, "step": engine.state.iteration}]
+        write_json(self.path, {**told, "versions": versions(), "hardware": hardware()})
 
     def finish(self) -> None:
-        update_record(self.path, seconds=round(time.perf_counter() - self.clock, 1))
+        """After each epoch, too, so that little of it is lost when a run is killed."""
+        update_record(self.path, seconds=round(self.seconds + time.perf_counter() - self.clock, 1))

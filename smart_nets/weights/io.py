@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -176,6 +177,13 @@ def read_tensors(path: Path) -> Any:
             found = "a Git-LFS pointer" if head.startswith(b"version") else "an HTML page"
             expected, remedy = "a torch state dict", "download the file itself"
             raise CheckpointError("is no weights file", where=path, expected=expected, found=found, remedy=remedy)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(
+                path
+            ) as records:  # torch itself compares no checksums: a flipped bit would be a weight
+                if (damaged := records.testzip()) is not None:
+                    raise CheckpointError("is damaged", where=path, found=f"another checksum of {damaged}",
+                                          remedy="copy the file again")  # fmt: skip
         return torch.load(path, map_location="cpu", weights_only=True)
     except (CheckpointError, MemoryError):
         raise

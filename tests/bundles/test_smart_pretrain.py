@@ -175,11 +175,13 @@ def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
     state = tmp_path / "eval" / "training_state.pt"
     run(**options)
     saved = torch.load(state, weights_only=True)
-    saved["epoch"], saved["iteration"] = 1, 1  # as if it had been stopped after the first epoch
+    saved["iteration"], saved["finished"] = 1, False  # as if it had been stopped after the first epoch
     torch.save(saved, state)
-    run(**options, resume=True)
+    run(**options)
     steps = [json.loads(line)["step"] for line in (tmp_path / "eval" / "metrics.jsonl").read_text().splitlines()]
-    assert steps == [1, 2, 2]
+    assert steps == [1, 2]
+    record = json.loads((tmp_path / "eval" / "run.json").read_text())
+    assert [part["step"] for part in record["resumed"]] == [1] and set(record["knn"]) == {"before", "after"}
 
 
 @pytest.mark.parametrize(

@@ -162,16 +162,15 @@ def test_tensors_become_numbers_and_nan_null(tmp_path: Path) -> None:
     assert '"step": 7,' in path.read_text()
 
 
-@pytest.mark.parametrize(("before", "kept"), [('{"step": 1}\n', 1), ('{"step": 1}\n{"st', 2), ("", 0)])
-def test_a_restart_appends_and_spoils_no_line(tmp_path: Path, before: str, kept: int) -> None:
+@pytest.mark.parametrize("before", ['{"step": 1}\n{"st', '{"step": 1}\n{"step": 2, "loss": 9}\n', '{"step": 1}\n[3]\n'])
+def test_a_run_that_goes_on_keeps_the_lines_of_the_steps_it_goes_on_from(tmp_path: Path, before: str) -> None:
     path = tmp_path / "m.jsonl"
     path.write_text(before)
     engine = trainer()
-    JsonLines(path, resume=True).attach(engine)
-    engine.run(batches(2), max_epochs=1)
-    rows = path.read_text().splitlines()
-    assert len(rows) == kept + 2 and rows[:kept] == before.splitlines()
-    assert [json.loads(row)["step"] for row in rows[kept:]] == [1, 2]
+    JsonLines(path).attach(engine)
+    engine.load_state_dict({"iteration": 1, "max_epochs": 1, "epoch_length": 3})
+    engine.run(batches(3))
+    assert [row["step"] for row in lines(path)] == [1, 2, 3] and lines(path)[1]["loss"] == 0.5
 
 
 def test_a_new_run_does_not_mix_with_an_old_one(tmp_path: Path) -> None:
@@ -188,13 +187,6 @@ def test_an_unwritable_log_stops_before_the_first_step(tmp_path: Path) -> None:
     engine = trainer(lambda e, b: pytest.fail("a step was taken"))
     JsonLines(tmp_path / "file" / "m.jsonl").attach(engine)
     with pytest.raises(InputError, match=r"m\.jsonl: cannot be written"):
-        engine.run(batches(1), max_epochs=1)
-
-
-def test_a_full_disk_names_the_file() -> None:
-    engine = trainer()
-    JsonLines("/dev/full").attach(engine)
-    with pytest.raises(InputError, match=r"/dev/full: cannot be written .*No space left"):
         engine.run(batches(1), max_epochs=1)
 
 

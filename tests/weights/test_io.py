@@ -116,7 +116,7 @@ def pickle_bomb(path):
         (lambda path: path.unlink(), "there are no weights here"),
         (lambda path: path.write_text("<!DOCTYPE html><html>not found"), "an HTML page"),
         (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0"), "a Git-LFS pointer"),
-        (flip, "differs from its card|cannot be read"),
+        (flip, "differs from its card|cannot be read|is damaged"),
         (truncate, "cannot be read as weights"),
         (pickle_bomb, "cannot be read as weights"),
         (lambda path: torch.save([1, 2], path), "holds no state dict"),

@@ -158,8 +158,12 @@ class KnnProbe:
 
     def attach(self, engine: Engine) -> None:
         if self.rank == 0 and self.crops is not None:
-            engine.add_event_handler(Events.STARTED, self.measure, "before")
+            engine.add_event_handler(Events.STARTED, self.start)
             engine.add_event_handler(Events.COMPLETED, self.measure, "after")
+
+    def start(self, engine: Engine) -> None:
+        if not engine.state.iteration:  # a run that goes on has been measured
+            self.measure("before")
 
     def measure(self, when: str) -> None:
         found = organ_accuracy(self.encoder, self.crops, self.k)

@@ -12,8 +12,10 @@ from ignite.engine import Engine, Events
 from monai.networks.utils import eval_mode
 from torch import Tensor
 
+from smart_nets.files import whole
 from smart_nets.lists.cache import VolumeCache
 from smart_nets.networks.cells import expand, grid_of
+from smart_nets.pages.record import read_arrays
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.read import read_options
@@ -45,9 +47,13 @@ class Snapshots:
             engine.add_event_handler(Events.STARTED, self.before)
             engine.add_event_handler(Events.COMPLETED, self.after)
 
-    def before(self) -> None:
+    def before(self, engine: Engine) -> None:
         self.arrays = {"image": self.crops[:, 0].numpy(), "spacing": np.asarray(self.spacing, dtype=np.float32)}
-        self._attention("attention_before")
+        if not engine.state.iteration:
+            self._attention("attention_before")
+            self._save()
+        elif "attention_before" in (kept := read_arrays(self.path)):  # of a run that goes on
+            self.arrays["attention_before"] = kept["attention_before"]
 
     @torch.no_grad()
     def after(self) -> None:
@@ -63,8 +69,11 @@ class Snapshots:
         if seen.painted is not None:
             painted = torch.where(expand(seen.hidden, size), seen.painted[:, 0], crops[:, 0])
             self.arrays["reconstruction"] = painted.float().cpu().numpy()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(self.path, **self.arrays)  # type: ignore[arg-type]
+        self._save()
+
+    def _save(self) -> None:
+        with whole(self.path) as draft, draft.open("wb") as file:
+            np.savez_compressed(file, **self.arrays)  # type: ignore[arg-type]
 
     def _model(self) -> CoDistillation:
         model = getattr(self.network, "module", self.network)
