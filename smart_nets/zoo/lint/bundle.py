@@ -7,11 +7,13 @@ a file names, and lists every fault with its file and key.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import smart_nets
 from smart_nets.errors import InputError
+from smart_nets.files import is_litter
 from smart_nets.zoo.lint.config import METADATA, config_faults
 from smart_nets.zoo.lint.defined import Package
 from smart_nets.zoo.lint.fault import Fault
@@ -21,14 +23,30 @@ from smart_nets.zoo.lint.metadata import metadata_faults
 
 PACKAGE = "smart_nets"
 REQUIRED = ("LICENSE", f"configs/{METADATA}", "configs/inference.json", "docs/README.md")
-CODE = (".py", ".pyc", ".pyd", ".so")
+CODE = re.compile(
+    r".*\.(py[a-z]?|so(\.\d+)*|dylib|dll|exe|sh|bat|cmd|ps1|pth|jar|js)"
+)  # named in the fault; no other use
+RUNS = (
+    "eval",
+    "cache",
+    "results",
+    "runs",
+    "mlruns",
+    "output",
+)  # folders of a bundle that was used; no archive has them
+MAY = re.compile(  # all that a bundle may hold beside them
+    r"LICENSE|sbom\.cdx\.json|signed_by\.json|configs/[\w-]+\.(json|conf)|docs/[\w-]+(\.[\w-]+)*\.(md|txt|png|jpg|svg)"
+    r"|models/[\w-]+(\.[\w-]+)*\.(pt|json)|smart_nets/([\w]+/)*\w+\.(py|html|css|json)",
+    re.ASCII,
+)
 
 
-def lint(folder: str | Path) -> list[Fault]:
+def lint(folder: str | Path, released: bool = False) -> list[Fault]:
     """All faults of a bundle (a folder with configs/), or of every bundle in a folder.
 
     Args:
         folder: whose path the faults' paths begin with.
+        released: whether it came out of an archive, where nobody has run it yet: no folder of results may be there.
 
     Raises:
         InputError: there is no bundle.
@@ -42,12 +60,12 @@ def lint(folder: str | Path) -> list[Fault]:
             "holds no bundle", where=folder, expected="configs, or folders that have it", remedy="check the path"
         )
     own = Package(Path(smart_nets.__path__[0]))
-    return [fault for bundle in bundles for fault in dict.fromkeys(_bundle_faults(bundle, own))]
+    return [fault for bundle in bundles for fault in dict.fromkeys(_bundle_faults(bundle, own, released))]
 
 
-def _bundle_faults(bundle: Path, own: Package) -> Iterator[Fault]:
+def _bundle_faults(bundle: Path, own: Package, released: bool) -> Iterator[Fault]:
     yield from (Fault(bundle / name, "", "is missing") for name in REQUIRED if not (bundle / name).is_file())
-    yield from _code_faults(bundle)
+    yield from _file_faults(bundle, released)
     files = {}
     for path in sorted((bundle / "configs").iterdir()):
         if path.suffix == ".json":
@@ -64,11 +82,20 @@ def _bundle_faults(bundle: Path, own: Package) -> Iterator[Fault]:
         yield from metadata_faults(bundle / "configs" / METADATA, metadata)
 
 
-def _code_faults(bundle: Path) -> Iterator[Fault]:
-    """Code anywhere but in the copy of smart_nets: a bundle is JSON, conf and docs."""
+def _file_faults(bundle: Path, released: bool) -> Iterator[Fault]:
+    """Files that are none of a bundle's own; in folders of results, which are the user's, only what could run or leads out."""
     for folder, inside, names in os.walk(bundle):
-        inside[:] = sorted(name for name in inside if not (Path(folder) == bundle and name == PACKAGE))
-        for name in sorted(names):
-            if name.endswith(CODE):
-                path = Path(folder) / name
+        here = Path(folder).relative_to(bundle)
+        inside[:] = sorted(name for name in inside if name != "__pycache__" or released)
+        of_user = not released and here.parts[:1] and here.parts[0] in RUNS
+        for name in sorted([*names, *(one for one in inside if (Path(folder) / one).is_symlink())]):
+            path, place = Path(folder) / name, (here / name).as_posix()
+            if path.is_symlink() and not of_user:
+                yield Fault(path, "", "is a link", "files", remedy="put the file itself there")
+            elif CODE.fullmatch(name.lower()) and here.parts[:1] != (PACKAGE,):
                 yield Fault(path, "", "is code in a bundle", "JSON, conf and docs", remedy=f"move it to {PACKAGE}")
+            elif not (
+                of_user or here.parts[:1] == ("configs",) or (is_litter(name) and not released) or MAY.fullmatch(place)
+            ):
+                expected = "LICENSE, configs/*.json, docs/*.md, models/*.pt with their cards, the code of smart_nets"
+                yield Fault(path, "", "is no file of a bundle", expected, remedy="leave it out")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from smart_nets.zoo.lint.calls import call_faults
+from smart_nets.zoo.lint.components import callbacks, component_faults
 from smart_nets.zoo.lint.defined import Package
 from smart_nets.zoo.lint.expression import (
     ABSOLUTE,
@@ -16,15 +17,14 @@ from smart_nets.zoo.lint.expression import (
     POSITION,
     absolute_fault,
     expression_faults,
-    import_faults,
-    import_of,
     position_fault,
-    references,
 )
 from smart_nets.zoo.lint.fault import Fault
+from smart_nets.zoo.lint.imports import import_faults
 from smart_nets.zoo.lint.json_text import Text, has, texts, value_at, walk
 from smart_nets.zoo.lint.layers import fill_macros, lay_over
-from smart_nets.zoo.lint.names import CLASSES, IO, MONAI
+from smart_nets.zoo.lint.places import Places
+from smart_nets.zoo.lint.syntax import import_of, references
 
 BASE, INFERENCE, METADATA = "train.json", "inference.json", "metadata.json"
 ALONE = ("bundle_root", "run")
@@ -43,8 +43,6 @@ NEEDED = {  # what `monai.bundle` and MONAI Label look for
     "evaluate.json": ALONE,
 }
 LATE = ("bundle_root", "network", "network_def")  # not to be had yet when `initialize` runs
-LIST_IT = "list it in smart_nets/zoo/lint/names.py if it is harmless"
-BUILT = "smart_nets, torch.optim, torch.nn, ignite, or a MONAI class that is listed"
 
 Files = Mapping[Path, dict[str, Any] | None]
 
@@ -96,19 +94,33 @@ def _workflow_faults(
     """Faults of all texts of a workflow; `label` when MONAI Label reads it, which knows no metadata."""
     tree = {**tree, "_meta_": contents.get(METADATA, {})}
     tree = fill_macros(tree, tree, contents)
-    granted: set[str] = set()
+    granted: dict[str, str] = {}
     faults: list[Fault] = []
     for _, text in texts(tree.get("imports")):
         brought, found = import_faults(text, package)
         granted |= brought
         faults += found
-    for key, text in texts({name: value for name, value in tree.items() if name != "imports"}):
-        faults += _component_faults(key, text, package) + _text_faults(text, granted)
+    others = {name: value for name, value in tree.items() if name != "imports"}
+    places, reports = Places(tree, granted), callbacks(others)
+    faults += [*component_faults(others, package, places), *_root_faults(tree, places)]
+    for key, text in texts(others):
+        faults += _text_faults(text, granted)
         faults += _reference_faults(text, tree, label)
+        if text.startswith("$"):
+            faults += call_faults(text, places, key in reports)
     return faults + _initialize_faults(tree)
 
 
-def _text_faults(text: Text, granted: set[str]) -> list[Fault]:
+def _root_faults(tree: Mapping[str, Any], places: Places) -> list[Fault]:
+    """A `bundle_root` that is found in another way could be any folder, and results would be written there."""
+    root = tree.get("bundle_root")
+    if root is None or places.root_is_known() or not isinstance(root, Text):
+        return []
+    remedy = "take bundle_root and roots of a bundle of this collection"
+    return [root.fault("is found in another way than lint knows", 'such as "."', remedy=remedy)]
+
+
+def _text_faults(text: Text, granted: Mapping[str, str]) -> list[Fault]:
     if import_of(text) is not None:
         return [text.fault("imports outside of imports, and MONAI does it at once", remedy="move it there")]
     if text.startswith("$"):
@@ -116,29 +128,6 @@ def _text_faults(text: Text, granted: set[str]) -> list[Fault]:
     if text.startswith("%"):
         return [text.fault("leads nowhere", "%file#key or %key", remedy="name a file in configs and its key")]
     return [absolute_fault(text, str(text))] if ABSOLUTE.match(text) else []
-
-
-def _component_faults(key: str, text: Text, package: Package) -> list[Fault]:
-    """What a component is, and those of its arguments by which MONAI would take any class, or hand out the class itself."""
-    name = re.sub(r"(#\d+)+$", "", key).rpartition("#")[2]
-    if name == "_target_":
-        return _target_faults(text, package)
-    if name in ("reader", "writer") and not IO.fullmatch(text):
-        return [text.fault("names a class by its path, and MONAI takes any", "such as NibabelReader", remedy=LIST_IT)]
-    return [text.fault("is not to be set", "components that are built at once")] if name == "_mode_" else []
-
-
-def _target_faults(target: Text, package: Package) -> list[Fault]:
-    """A class that may be built: of this project, where it must exist, or on a short list of others."""
-    module, _, name = target.rpartition(".")
-    if CLASSES.fullmatch(target) or (name in MONAI and re.fullmatch(r"(monai(\.[a-z_]+)+)?", module)):
-        return []
-    if target.startswith("smart_nets."):
-        remedy = package.missing(target)
-        return [] if remedy is None else [target.fault("does not exist", remedy=remedy)]
-    near = difflib.get_close_matches(target, MONAI, n=1)
-    remedy = f"perhaps {near[0]} is meant" if near else LIST_IT
-    return [target.fault("builds what a configuration must not", BUILT, remedy=remedy)]
 
 
 def _reference_faults(text: Text, tree: Mapping[str, Any], label: bool) -> list[Fault]:

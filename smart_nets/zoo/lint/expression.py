@@ -1,92 +1,37 @@
-"""Texts that MONAI would run: `$` expressions and import statements, parsed and compared with what is known to be harmless."""
+"""`$` expressions, compared part by part with what is known to be harmless."""
 
 from __future__ import annotations
 
 import ast
 import builtins
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
 
-from smart_nets.zoo.lint.defined import Package
+from smart_nets.zoo.lint.allowed.names import ATTRIBUTES, BUILTINS, IMPORTS
 from smart_nets.zoo.lint.fault import Fault
+from smart_nets.zoo.lint.imports import MOVE
 from smart_nets.zoo.lint.json_text import Text
-from smart_nets.zoo.lint.names import ATTRIBUTES, BUILTINS, IMPORTS
+from smart_nets.zoo.lint.syntax import NOT_PARSED, REFERENCES, Nodes, parsed, strange_parts
 
-REFERENCE = re.compile(r"@\w*(?:::\w*)*")  # as MONAI finds them, in quotes too
-REFERENCES = "__local_refs"  # MONAI's own name for the table of what they stand for
 COMPONENTS = ("handlers", "transforms")  # a list under a key with this ending is reached by name, never by number
 BY_POSITION = "reaches a handler or transform by its position"
 POSITION = re.compile(r"(?:handlers|transforms)(?:#|::)\d")
 ABSOLUTE = re.compile(r"/[\w.]|~(?:[a-z_][\w.-]*)?(?:[/\\]|$)|[a-z]:[\\/]|\\\\|file:/", re.IGNORECASE)
-NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
-
 MEANT = {*dir(builtins), "monai", "numpy", "np", "torch"}  # names that MONAI gives a meaning without an import
-MOVE = "do it in a function of smart_nets and import that"
-
-Nodes = tuple[ast.AST, ...]
 
 
-def references(text: str) -> list[str]:
-    """The keys, such as "train::trainer", that a text refers to with "@"."""
-    text = text.replace("#", "::")
-    return [part[1:] for part in REFERENCE.findall(text) if text.startswith("$") or text == part]
-
-
-def import_of(text: str) -> ast.Import | ast.ImportFrom | None:
-    """The import statement that a `$` text begins with; MONAI runs it wherever it stands."""
-    if not (text.startswith("$") and "import" in text):
-        return None
-    try:
-        first = next(iter(ast.parse(text[1:]).body), None)
-    except NOT_PARSED:
-        return None
-    return first if isinstance(first, (ast.Import, ast.ImportFrom)) else None
-
-
-def import_faults(text: Text, package: Package) -> tuple[set[str], list[Fault]]:
-    """The names that an entry of `imports` brings, and its faults."""
-    node = import_of(text)
-    if node is None:
-        return set(), [text.fault("is no import statement", "such as $import os")]
-    if len(node.names) > 1 or len(ast.parse(text[1:]).body) > 1:
-        return set(), [text.fault("imports more than one name", "one", remedy="MONAI takes the first only")]
-    statement = ast.unparse(node)
-    if statement in IMPORTS:
-        return set(IMPORTS[statement]), []
-    module = getattr(node, "module", None) or ""
-    if not module.startswith("smart_nets."):
-        expected = "smart_nets, or one of: " + ", ".join(IMPORTS)
-        return set(), [text.fault("imports what a configuration must not", expected, remedy=MOVE)]
-    name = node.names[0]
-    brought = {name.asname or name.name}
-    remedy = package.missing(f"{module}.{name.name}")
-    return brought, [] if remedy is None else [text.fault("imports what does not exist", remedy=remedy)]
-
-
-def expression_faults(text: Text, granted: set[str]) -> list[Fault]:
+def expression_faults(text: Text, granted: Mapping[str, str]) -> list[Fault]:
     """What is wrong with a `$` expression; `granted` are the names that the imports bring."""
     if REFERENCES in text:
         return [text.fault(f"uses {REFERENCES}, which is MONAI's own", remedy="refer with @")]
     try:
-        nodes = _nodes(as_monai_evaluates(text))
-        return _name_faults(nodes, text, granted) + _by_position(nodes, text) + _absolute(nodes, text)
+        nodes = parsed(text)
+        strange = [
+            text.fault(f"has {part}", "arithmetic, comparisons, calls", remedy=MOVE) for part in strange_parts(nodes)
+        ]
+        return strange + _name_faults(nodes, text, set(granted)) + _by_position(nodes, text) + _absolute(nodes, text)
     except NOT_PARSED as error:
         return [text.fault(f"is no Python expression ({getattr(error, 'msg', error)})", remedy="correct it")]
-
-
-@lru_cache(maxsize=4096)  # overlays bring the expressions of train.json again
-def _nodes(code: str) -> Nodes:
-    """All parts of an expression, the whole of it first."""
-    return tuple(ast.walk(ast.parse(code, mode="eval").body))
-
-
-def as_monai_evaluates(text: str) -> str:
-    """The code with every reference replaced as MONAI does it, so that what is checked here is what would run."""
-    code = text[1:].replace("#", "::")
-    for part in sorted(set(REFERENCE.findall(code)), key=len, reverse=True):
-        code = code.replace(part, f"{REFERENCES}['{part[1:]}']")
-    return code
 
 
 def _name_faults(nodes: Nodes, text: Text, granted: set[str]) -> list[Fault]:

@@ -11,10 +11,11 @@ import pytest
 from monai.bundle import ConfigParser, ReferenceResolver
 from monai.bundle.config_item import ComponentLocator
 
-from smart_nets.zoo.lint.expression import as_monai_evaluates, references
+from smart_nets.zoo.lint.allowed.libraries import MONAI
+from smart_nets.zoo.lint.allowed.names import IMPORTS
 from smart_nets.zoo.lint.json_text import read_texts, texts
 from smart_nets.zoo.lint.layers import fill_macros, lay_over
-from smart_nets.zoo.lint.names import IMPORTS, MONAI
+from smart_nets.zoo.lint.syntax import as_monai_evaluates, references
 
 BUNDLES = Path(__file__).parents[3] / "bundles"
 CONFIGS = sorted(path for path in BUNDLES.glob("*/configs/*.json") if path.name != "metadata.json")

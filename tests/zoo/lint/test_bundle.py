@@ -173,6 +173,14 @@ def test_doubled_key(old, new, key, copy):
         ("handler_console", "class=StreamHandler", "class=logging.getLogger", "class"),
         ("handler_console", "class=StreamHandler", "class=logging.Logger", "class"),
         ("handler_console", "class=StreamHandler", "class=logging.handlers.os.system", "class"),
+        ("handler_console", "class=StreamHandler", "class=logging.handlers.SocketHandler", "class"),
+        ("handler_console", "args=(sys.stderr,)", "args=('smart.log', 'w')", "args"),
+        ("handler_console", "args=(sys.stderr,)", "args=[open('x', 'w')]", "args"),
+        ("handler_console", "args=(sys.stderr,)", "args=(sys.stderr,)\nstream=x", "stream"),
+        ("handler_console", "level=INFO\nfor", "level=INFO if open('x', 'w') else 0\nfor", "level"),
+        ("formatter_plain", "format=%(asctime)s", "format={0.__class__}", "format"),
+        ("formatter_plain", "datefmt=", "style={\ndatefmt=", "style"),
+        ("formatter_plain", "datefmt=", "class=os.system\ndatefmt=", "class"),
         ("handler_console", "args=(sys.stderr,)", "args=(os.path.join('a', 'b'),)", "args"),
         ("handler_console", "args=(sys.stderr,)", "args=(sys.stdin,)", "args"),
         ("handler_console", "args=(sys.stderr,)", "args=(", "args"),
@@ -189,7 +197,11 @@ def test_logging(section, old, new, key, copy):
 
 @pytest.mark.parametrize(
     "new",
-    ["class=FileHandler\nargs=('smart.log', 'a')", "class=logging.handlers.SocketHandler\nargs=('localhost', 9020)"],
+    [
+        "class=FileHandler\nargs=('smart.log', 'a')",
+        "class=logging.StreamHandler\nargs=(sys.stdout,)",
+        "class=StreamHandler",
+    ],
 )
 def test_logging_that_passes(new, copy):
     path = copy(PLAIN) / "configs" / "logging.conf"
