@@ -66,6 +66,7 @@ def install(
     version: str | None = None,
     allow_older: bool = False,
     key: str | None = None,
+    unpin: bool = False,
 ) -> None:
     """Install or upgrade a bundle from a folder or an internal web server, checked first.
 
@@ -76,8 +77,9 @@ def install(
         version: default the newest.
         allow_older: whether a newer version that is installed may be replaced.
         key: public Ed25519 key (PEM); with one, unsigned sources are refused.
+        unpin: whether a bundle that was installed with a key may be replaced by one without it, or with another.
     """
-    found = put(name, source, bundle_dir, version, allow_older, key)
+    found = put(name, source, bundle_dir, version, allow_older, key, unpin)
     print(f"{found.path}: version {found.version} ({found.told})")
 
 

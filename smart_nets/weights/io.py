@@ -120,7 +120,7 @@ def load_weights(
         CheckpointError: no file, a damaged or foreign file, or tensors that do not fit; the message has the report.
     """
     path = Path(path)
-    state = _read_state(path)
+    state = read_state(path)
     if check_card and card_path(path).is_file():
         stated, found = read_card(path).get("sha256"), sha256_of(path)
         if stated != found:
@@ -193,7 +193,8 @@ def read_tensors(path: Path) -> Any:
                               found=said, remedy="copy the file again") from error  # fmt: skip
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The names and tensors of a weights file, and nothing else; CheckpointError where it holds anything else."""
     if not path.is_file():
         raise CheckpointError("there are no weights here", where=path, remedy="give the path of a weights file")
     state = read_tensors(path)

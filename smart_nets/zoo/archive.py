@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import re
 import stat
 import zipfile
 import zlib
@@ -16,6 +17,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # a zip's earliest date: when a file was written 
 MODE = 0o644
 # what zipfile raises
 DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError)
+MOST_LEVELS = 12  # of folders in one another; the package has five
+LETTERS = re.compile(r"[A-Za-z0-9_.+ -]+")  # of names; others could turn the direction of a line or look like these
 MOST_BYTES, MOST_FILES = 4 * 2**30, 20_000  # of an archive's content; a bundle has some 100 MB in 300 files
 
 
@@ -36,7 +39,7 @@ def check_zip(path: str | Path, name: str) -> None:
 
     Raises:
         InputError: it is no zip or damaged; a name that is absolute, has "..", a backslash, a drive, occurs twice or lies
-            outside the folder; a link; too much content.
+            outside the folder, lies too deep or has strange letters; a link; special rights; too much content.
     """
     path = Path(path)
     try:
@@ -73,6 +76,12 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo], name: str) -> Non
             if "/".join(parts).lower() in seen
             else f"a file outside {name}/"
             if not parts or parts[0] != name
+            else "too many folders in one another"
+            if len(parts) > MOST_LEVELS
+            else "a name with other letters"
+            if not all(map(LETTERS.fullmatch, parts))
+            else "rights beyond reading, writing and running"
+            if (member.external_attr >> 16) & ~(stat.S_IFMT(0xFFFF) | 0o777)
             else ""
         )
         if fault:

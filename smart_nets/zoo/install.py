@@ -13,6 +13,8 @@ from pathlib import Path
 
 from smart_nets.errors import InputError
 from smart_nets.files import check_output
+from smart_nets.zoo.lock import alone_in
+from smart_nets.zoo.pin import check_pin, write_pin
 from smart_nets.zoo.source import Source, numeric
 from smart_nets.zoo.verify import check_archive
 
@@ -37,6 +39,7 @@ def install(
     version: str | None = None,
     allow_older: bool = False,
     key: str | Path | None = None,
+    unpin: bool = False,
 ) -> Installed:
     """Install or upgrade one bundle.
 
@@ -50,6 +53,7 @@ def install(
         version: the newest, compared as numbers, if None.
         allow_older: whether a newer version that is installed may be replaced.
         key: public Ed25519 key (PEM); with one, unsigned sources are refused.
+        unpin: whether a bundle that was installed with a key may be replaced by one without it, or with another.
 
     Raises:
         InputError, CheckpointError: anything is wrong; then the installed bundle is as it was.
@@ -67,16 +71,32 @@ def install(
     if wanted not in found:
         expected = ", ".join(".".join(map(str, one)) for one in sorted(found))
         raise InputError("has no such version", where=name, expected=expected, found=version)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(target.parent):
+        _recover(target)
+        return _replace(target, origin, found[wanted], wanted, allow_older, key, unpin)
+
+
+def _replace(
+    target: Path,
+    origin: Source,
+    archive: str,
+    wanted: tuple[int, ...],
+    allow_older: bool,
+    key: str | Path | None,
+    unpin: bool,
+) -> Installed:
+    """Fetch an archive and put it in the place of what is there; nobody else does so at the same time."""
     told = ".".join(map(str, wanted))
-    _recover(target)
     present = installed_version(target)
     if present is not None and numeric(present) > wanted and not allow_older:
         expected, remedy = f"at least {present}", "give --allow_older to go back"
         raise InputError("a newer version is installed", where=target, expected=expected, found=told, remedy=remedy)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".installing-{name}-", dir=target.parent) as work:
-        archive = origin.fetch(found[wanted], Path(work))
-        bundle, _ = check_archive(archive, Path(work) / "new")
+    if not unpin:
+        check_pin(target, key)
+    with tempfile.TemporaryDirectory(prefix=f".installing-{target.name}-", dir=target.parent) as work:
+        bundle, _ = check_archive(origin.fetch(archive, Path(work)), Path(work) / "new")
+        write_pin(bundle, key)
         before = _put(bundle, target, present)
     return Installed(target, told, before)
 
@@ -129,6 +149,10 @@ def _renameat2(one: Path, other: Path) -> bool:
 def _recover(target: Path) -> None:
     """Bring the old bundle back if an earlier call was killed between its two moves; clear what it left."""
     previous = target.with_name(target.name + PREVIOUS)
+    for path in (target, previous):
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            found, remedy = "a link" if path.is_symlink() else "a file", "move it away; it was not touched"
+            raise InputError("is no folder of its own", where=path, expected="a folder", found=found, remedy=remedy)
     if not target.exists() and previous.is_dir():
         logger.warning("an earlier installation was interrupted: %s is brought back", previous.name)
         os.rename(previous, target)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 import urllib.error
 import urllib.request
-from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import quote
 
 from smart_nets.errors import InputError
-from smart_nets.zoo.sums import SIGNATURE, SUMS, check_signature, check_sum, read_sums
+from smart_nets.zoo.download import BROKEN, Part, download
+from smart_nets.zoo.sums import SIGNATURE, SUMS, check_digest, check_signature, read_sizes, read_sums
 
 URL = re.compile(r"(https?|file)://", re.IGNORECASE)
 WAIT = 30  # seconds without a byte
@@ -35,6 +34,7 @@ class Source:
         if key is not None:
             check_signature(content, self._read(SIGNATURE), key, f"{self.place}/{SUMS}")
         self.sums = read_sums(content, f"{self.place}/{SUMS}")
+        self.sizes = read_sizes(content)
 
     def versions(self, name: str) -> dict[tuple[int, ...], str]:
         """Version -> archive of a bundle, compared as numbers: 0.10.0 is newer than 0.9.0."""
@@ -43,27 +43,39 @@ class Source:
         return {numeric(match[1]): match[0] for match in matches if match}
 
     def fetch(self, file: str, folder: Path) -> Path:
-        """Copy a file and compare its hash. InputError if it cannot be had or differs."""
+        """Copy a file, compared with its listed size and hash while it comes in; a broken download is taken up again.
+
+        Raises:
+            InputError: it cannot be had, is larger than listed, or differs.
+        """
         target = folder / file
         try:
-            with self._open(file) as stream, target.open("wb") as out:
-                shutil.copyfileobj(stream, out)
-        except (OSError, ValueError, HTTPException) as error:
+            found = download(lambda start: self._open(file, start), target, self.sizes.get(file))
+        except BROKEN as error:
             raise self._unreachable(file, error) from error
-        check_sum(target, self.sums, file)
+        check_digest(file, self.sums, found, where=file)
         return target
 
     def _read(self, file: str) -> bytes:
         try:
-            with self._open(file) as stream:
+            with self._open(file).stream as stream:
                 return bytes(stream.read(1 << 20))
-        except (OSError, ValueError, HTTPException) as error:
+        except BROKEN as error:
             raise self._unreachable(file, error) from error
 
-    def _open(self, file: str) -> BinaryIO:
+    def _open(self, file: str, start: int = 0) -> Part:
+        """A file from a byte on; from its beginning if the server cannot do that."""
         if not URL.match(self.place):
-            return (Path(self.place).expanduser() / file).open("rb")
-        return cast(BinaryIO, urllib.request.urlopen(f"{self.place}/{quote(file)}", timeout=WAIT))
+            stream = (Path(self.place).expanduser() / file).open("rb")
+            stream.seek(start)
+            return Part(stream, start, None)
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        request = urllib.request.Request(f"{self.place}/{quote(file)}", headers=headers)
+        answer = urllib.request.urlopen(request, timeout=WAIT)
+        length = answer.headers.get("Content-Length", "")
+        resumed = str(answer.headers.get("Content-Range", "")).startswith(f"bytes {start}-")
+        known = int(length) if length.isdecimal() else None
+        return Part(cast(BinaryIO, answer), start if resumed else 0, known)
 
     def _unreachable(self, file: str, error: Exception) -> InputError:
         status = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,12 +14,16 @@ from smart_nets.weights.io import sha256_of
 
 SUMS, SIGNATURE = "SHA256SUMS", "SHA256SUMS.sig"
 LINE = re.compile(r"([0-9a-f]{64})  ([\w.+-]+)")
+SIZE = re.compile(r"# (\d{1,15}) bytes  ([\w.+-]+)")  # a comment to sha256sum
 
 
 def write_sums(folder: str | Path, names: Iterable[str]) -> Path:
-    """Write the hashes of files of a folder in the form that `sha256sum -c SHA256SUMS` checks."""
+    """Write the hashes of files of a folder in the form that `sha256sum -c SHA256SUMS` checks, and their sizes as comments."""
     target = Path(folder) / SUMS
-    write_text(target, "".join(f"{sha256_of(Path(folder) / name)}  {name}\n" for name in sorted(names)))
+    files = {name: Path(folder) / name for name in sorted(names)}
+    hashes = [f"{sha256_of(path)}  {name}\n" for name, path in files.items()]
+    sizes = [f"# {path.stat().st_size} bytes  {name}\n" for name, path in files.items()]
+    write_text(target, "".join(hashes + sizes))
     return target
 
 
@@ -34,6 +39,8 @@ def read_sums(content: bytes, where: object) -> dict[str, str]:
         raise InputError("is no list of hashes", where=where, found=error, remedy="download it again") from error
     found: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
+        if SIZE.fullmatch(line):
+            continue
         match = LINE.fullmatch(line)
         if match is None or match[2] in found:
             place = f"{where}, line {number}"
@@ -47,16 +54,24 @@ def read_sums(content: bytes, where: object) -> dict[str, str]:
     return found
 
 
+def read_sizes(content: bytes) -> dict[str, int]:
+    """File name -> bytes, of a list that `read_sums` took; without the sizes that an older list does not tell."""
+    matches = (SIZE.fullmatch(line) for line in content.decode("ascii").splitlines())
+    return {match[2]: int(match[1]) for match in matches if match}
+
+
 def check_sum(path: str | Path, sums: Mapping[str, str], name: str | None = None) -> None:
     """Raise InputError unless the file has the hash that is listed for it (for `name`, if it is stored under another)."""
-    path = Path(path)
-    expected, found = sums.get(name or path.name), sha256_of(path)
+    check_digest(name or Path(path).name, sums, sha256_of(path), where=name or path)
+
+
+def check_digest(name: str, sums: Mapping[str, str], found: str, where: object) -> None:
+    """Raise InputError unless this sha256 is the one that is listed for a file."""
+    expected = sums.get(name)
     if expected != found:
-        told, remedy = (
-            f"sha256 {expected or 'listed there'}",
-            "do not install it; download it again, or ask who made it",
-        )
-        raise InputError("differs from SHA256SUMS", where=name or path, expected=told, found=found, remedy=remedy)
+        told = f"sha256 {expected or 'listed there'}"
+        remedy = "do not install it; download it again, or ask who made it"
+        raise InputError("differs from SHA256SUMS", where=where, expected=told, found=found, remedy=remedy)
 
 
 def sign(sums: str | Path, key: str | Path) -> Path:
@@ -77,6 +92,14 @@ def check_signature(content: bytes, signature: bytes, key: str | Path, where: ob
     except InvalidSignature as error:
         what, expected = "signature does not belong to it", f"signed by the owner of {key}"
         raise InputError(what, where=where, expected=expected, remedy="do not install anything of it") from error
+
+
+def key_fingerprint(key: str | Path) -> str:
+    """The sha256 of a public key (PEM) itself, however its file is written; InputError if it is none."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    raw = load_key(key, private=False).public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return hashlib.sha256(raw).hexdigest()
 
 
 def load_key(key: str | Path, private: bool) -> Any:

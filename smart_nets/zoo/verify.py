@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
 from pathlib import Path
 
+import smart_nets
 from smart_nets.errors import InputError
-from smart_nets.weights.io import read_card, sha256_of
+from smart_nets.weights.io import read_card, read_state, sha256_of
 from smart_nets.zoo.archive import unpack
+from smart_nets.zoo.contents import package_files
 from smart_nets.zoo.lint.bundle import lint
+from smart_nets.zoo.lint.defined import stated_version
 from smart_nets.zoo.source import Source
 from smart_nets.zoo.sums import check_sum
 
@@ -59,7 +63,7 @@ def check_archive(path: Path, work: Path) -> tuple[Path, str]:
     bundle = unpack(path, name, work)
     if not (bundle / "configs").is_dir():  # lint would look for bundles further down
         raise InputError("holds no bundle", where=path, expected=f"{name}/configs", remedy="package it again")
-    faults = lint(bundle)
+    faults = lint(bundle, released=True)
     if faults:
         raise InputError(f"bundle has {len(faults)} faults", where=path, found=faults[0], remedy="do not install it")
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
@@ -74,6 +78,7 @@ def check_archive(path: Path, work: Path) -> tuple[Path, str]:
         raise InputError(
             "has no code: it is not self-contained", where=path, expected="smart_nets/ in it", remedy=remedy
         )
+    code = _check_code(path, bundle)
     forms = metadata.get("exports", {})
     if not isinstance(forms, dict):
         remedy = "package it again"
@@ -82,7 +87,24 @@ def check_archive(path: Path, work: Path) -> tuple[Path, str]:
         )
     exports = "; ".join(f"{name} {how}" for name, how in forms.items())
     exports = "".join(letter if letter.isprintable() else " " for letter in exports)
-    return bundle, _check_weights(path, bundle) + (f"; exports: {exports}" if exports else "")
+    return bundle, _check_weights(path, bundle) + (f"; exports: {exports}" if exports else "") + code
+
+
+def _check_code(path: Path, bundle: Path) -> str:
+    """Compare smart_nets of the same version with the one that runs here, file by file; in words, if it is of another."""
+    version = stated_version(bundle / "smart_nets" / "__init__.py")
+    if version != smart_nets.__version__:
+        said = f"of version {version}" if version else "that tells no version"
+        return f"; its code is a smart_nets {said}, not compared: only a signature tells whose it is"
+    own = {name: hashlib.sha256(content).hexdigest() for name, content in package_files().items()}
+    files = [one for one in (bundle / "smart_nets").rglob("*") if one.is_file()]
+    theirs = {one.relative_to(bundle).as_posix(): sha256_of(one) for one in files}
+    other = sorted(name for name in own.keys() | theirs.keys() if own.get(name) != theirs.get(name))
+    if other:
+        expected, found = f"the files of smart_nets {version}", f"{len(other)} others, such as {other[0]}"
+        remedy = "do not install it; ask who made it"
+        raise InputError("has changed code", where=path, expected=expected, found=found, remedy=remedy)
+    return ""
 
 
 def _check_weights(path: Path, bundle: Path) -> str:
@@ -99,4 +121,5 @@ def _check_weights(path: Path, bundle: Path) -> str:
         expected = f"sha256 {card.get('sha256')}"
         remedy = "package it again"
         raise InputError("weights differ from their card", where=path, expected=expected, found=found, remedy=remedy)
+    read_state(bundle / "models" / "model.pt")  # tensors only; anything else is refused and nothing of it runs
     return f"sound, weights {found[:12]}"

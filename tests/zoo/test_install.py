@@ -193,7 +193,7 @@ def test_a_tampered_source_leaves_what_is_there(what, says, offer, home, tree, k
     if what in ("byte and hash", "renamed"):
         write_sums(server, [path.name for path in server.glob("*.zip")])
     with pytest.raises(InputError, match=says):
-        install(NAME, server, home, key=key)
+        install(NAME, server, home, key=key, unpin=key is None)
     assert tree(home) == before and os.listdir(home) == [NAME]
 
 

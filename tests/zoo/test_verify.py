@@ -175,11 +175,17 @@ def test_tampered_archives(what, place, keys, tmp_path, monkeypatch):
     assert {path.name for path in tmp_path.iterdir()} == {"place"}
 
 
-def test_only_the_signature_tells_of_other_code(place, keys):
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("__version__ = '9.9'\n", "its code is a smart_nets of version 9.9, not compared"), ("", "that tells no version")],
+)
+def test_only_the_signature_tells_of_code_of_another_version(said, told, place, keys):
     """Whoever can change archive and hashes can change smart_nets as well: a hospital should ask for the signature."""
-    rewritten(lambda members: members.update({f"{NAME}/smart_nets/__init__.py": b"print('anything')"}))(place)
+    code = f"{said}print('anything')".encode()
+    rewritten(lambda members: members.update({f"{NAME}/smart_nets/__init__.py": code}))(place)
     seal(place)
-    assert len(verify(place)) == 1
+    (line,) = verify(place)
+    assert told in line and "only a signature tells" in line
     with pytest.raises(InputError, match="signature does not belong to it"):
         verify(place, keys[1])
 

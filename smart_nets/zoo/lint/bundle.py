@@ -22,6 +22,7 @@ from smart_nets.zoo.lint.logging_conf import logging_faults
 from smart_nets.zoo.lint.metadata import metadata_faults
 
 PACKAGE = "smart_nets"
+PIN = "signed_by.json"  # whose signature an installed bundle came with; `install` writes it, no archive may have it
 REQUIRED = ("LICENSE", f"configs/{METADATA}", "configs/inference.json", "docs/README.md")
 CODE = re.compile(
     r".*\.(py[a-z]?|so(\.\d+)*|dylib|dll|exe|sh|bat|cmd|ps1|pth|jar|js)"
@@ -35,7 +36,7 @@ RUNS = (
     "output",
 )  # folders of a bundle that was used; no archive has them
 MAY = re.compile(  # all that a bundle may hold beside them
-    r"LICENSE|sbom\.cdx\.json|signed_by\.json|configs/[\w-]+\.(json|conf)|docs/[\w-]+(\.[\w-]+)*\.(md|txt|png|jpg|svg)"
+    r"LICENSE|sbom\.cdx\.json|configs/[\w-]+\.(json|conf)|docs/[\w-]+(\.[\w-]+)*\.(md|txt|png|jpg|svg)"
     r"|models/[\w-]+(\.[\w-]+)*\.(pt|json)|smart_nets/([\w]+/)*\w+\.(py|html|css|json)",
     re.ASCII,
 )
@@ -95,7 +96,11 @@ def _file_faults(bundle: Path, released: bool) -> Iterator[Fault]:
             elif CODE.fullmatch(name.lower()) and here.parts[:1] != (PACKAGE,):
                 yield Fault(path, "", "is code in a bundle", "JSON, conf and docs", remedy=f"move it to {PACKAGE}")
             elif not (
-                of_user or here.parts[:1] == ("configs",) or (is_litter(name) and not released) or MAY.fullmatch(place)
+                of_user
+                or here.parts[:1] == ("configs",)
+                or (is_litter(name) and not released)
+                or (place == PIN and not released)
+                or MAY.fullmatch(place)
             ):
                 expected = "LICENSE, configs/*.json, docs/*.md, models/*.pt with their cards, the code of smart_nets"
                 yield Fault(path, "", "is no file of a bundle", expected, remedy="leave it out")

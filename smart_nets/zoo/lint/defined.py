@@ -39,7 +39,7 @@ def _top_names(file: Path, _changed: int) -> frozenset[str]:
     found: list[str] = []
     try:
         module = ast.parse(file.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
     for node in module.body:
         if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
@@ -50,3 +50,15 @@ def _top_names(file: Path, _changed: int) -> frozenset[str]:
             own = (node.module or "").split(".")[0] == "smart_nets"
             found += [alias.asname or alias.name for alias in node.names if own]
     return frozenset(found)
+
+
+def stated_version(file: Path) -> str:
+    """The text that a module gives to `__version__` at its top, read without importing it; "" if there is none."""
+    try:
+        module = ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+    for node in module.body:
+        if isinstance(node, ast.Assign) and [ast.unparse(one) for one in node.targets] == ["__version__"]:
+            return str(node.value.value) if isinstance(node.value, ast.Constant) else ""
+    return ""

@@ -31,7 +31,10 @@ class Fault:
     remedy: str = ""
 
     def __str__(self) -> str:
-        where = f"{self.file.as_posix()}: {self.key}" if self.key else self.file.as_posix()
+        file = "".join(
+            one if one.isprintable() else repr(one)[1:-1] for one in self.file.as_posix()
+        )  # line breaks, too
+        where = f"{file}: {self.key}" if self.key else file
         found = self.found if len(self.found) <= LONGEST else f"{self.found[:LONGEST]}..."
         line = str(ConfigError(self.what, where=where, expected=self.expected, found=found, remedy=self.remedy))
         # the file may come from a stranger: no line breaks, no control codes for the terminal
