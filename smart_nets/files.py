@@ -9,7 +9,7 @@ import unicodedata
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from smart_nets.errors import InputError
 
@@ -56,6 +56,21 @@ def whole(path: str | Path, remedy: str = "make room or choose another place") -
     finally:
         with contextlib.suppress(OSError):  # usually there is nothing to remove
             draft.unlink()
+
+
+def open_to_append(path: str | Path) -> TextIO:
+    """A text file to add lines to, made when missing; a link is not followed, since it may lead to somebody else's file.
+
+    Raises:
+        InputError: it is a link, or cannot be written.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "a", buffering=1, encoding="utf-8", newline="")
+    except OSError as error:
+        found = "a link" if Path(path).is_symlink() else error.strerror or error
+        remedy = "remove it, or give another folder"
+        raise InputError("cannot be added to", where=path, found=found, remedy=remedy) from error
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -19,7 +19,7 @@ from smart_nets.classify.evaluate import evaluate
 from smart_nets.classify.inferer import reason_map, reason_name
 from smart_nets.classify.lesions.crops import LesionCrops
 from smart_nets.errors import ConfigError
-from smart_nets.files import write_json
+from smart_nets.files import whole, write_json
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.networks.classifier import Classifier
 from smart_nets.optional import absent
@@ -164,7 +164,8 @@ class LesionResults:
         found = evaluate(predictions)
         write_json(self.folder / "metrics.json", found)
         looks = examples(self.network, self.items, probabilities, self.crops, self.crop_size, self.window)
-        np.savez_compressed(self.folder / "examples.npz", **looks)  # type: ignore[arg-type]
+        with whole(self.folder / "examples.npz") as draft, draft.open("wb") as file:
+            np.savez_compressed(file, **looks)  # type: ignore[arg-type]
         update_record(self.folder / "run.json", auc=found["metrics"]["auc"])
         logger.info("held-out lesions: %s", results_in_words(found))
         return found

@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from tqdm import tqdm
 
 from smart_nets.errors import InputError
-from smart_nets.files import write_text
+from smart_nets.files import open_to_append, write_text
 from smart_nets.lists.check_scan import LUNG_ONLY, VERSION, Rules, check_scan
 from smart_nets.lists.find import Candidate, find
 from smart_nets.lists.pseudonym import fingerprint
@@ -190,7 +190,7 @@ def _journal(folder: Path, rules: Rules) -> Iterator[tuple[dict[str, dict[str, A
         known = dict(_results(lines[1:])) if lines[:1] == [head] else {}
         # written anew: the last line of a run that was killed may be half
         write_text(path, "".join(line + "\n" for line in [head, *map(json.dumps, known.items())]))
-        with path.open("a", encoding="utf-8", buffering=1) as file:
+        with open_to_append(path) as file:
             yield known, file
     except OSError as error:
         raise InputError(f"cannot be written ({error.strerror})", where=folder, remedy="give another folder") from error

@@ -11,6 +11,7 @@ import torch
 from monai.transforms import MapTransform
 from torch import Tensor, nn
 
+from smart_nets.files import whole
 from smart_nets.localize.scan_attention import WindowInferer
 from smart_nets.networks.attention_net import AttentionNet
 
@@ -47,10 +48,8 @@ class SaveEmbeddingd(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
-        self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.keys:
-            np.save(
-                self.output_dir / f"{item['name']}_{key}.npy",
-                torch.as_tensor(item[key]).cpu().numpy().astype(np.float32),
-            )
+            numbers = torch.as_tensor(item[key]).cpu().numpy().astype(np.float32)
+            with whole(self.output_dir / f"{item['name']}_{key}.npy") as draft, draft.open("wb") as file:
+                np.save(file, numbers)
         return item

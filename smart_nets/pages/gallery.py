@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from smart_nets.files import write_bytes
 from smart_nets.pages.planes import LUNG, SOFT_TISSUE, draw_plane, png
 from smart_nets.phantom import Lesion, Phantom, make_phantom, organ_centres
 
@@ -67,5 +68,7 @@ def write_phantom_picture(
 ) -> Path:
     """Write the picture that the README shows, with few colours so that the file stays small."""
     picture = Image.open(io.BytesIO(png(phantom_figure(seed, spacing), dpi=dpi))).convert("RGB")
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    stream = io.BytesIO()
+    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(stream, "PNG", optimize=True)
+    write_bytes(path, stream.getvalue())
     return Path(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_nets.files import write_bytes
 from smart_nets.optional import needed
 from smart_nets.settings import one_of
 
@@ -87,5 +88,5 @@ def png(figure: Figure, path: str | Path | None = None, dpi: int = 110) -> bytes
     figure.savefig(stream, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     data = stream.getvalue()
     if path is not None:
-        Path(path).write_bytes(data)
+        write_bytes(path, data)
     return data

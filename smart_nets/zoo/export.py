@@ -60,6 +60,7 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
     made = []
     for name in formats:
         path = folder / f"model.{ENDINGS[name]}"
+        path.unlink(missing_ok=True)  # a link would lead what is written to another file
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sizes become constants, as they should; TorchScript is on its way out
             run = WRITERS[name](network, example, path)

@@ -139,6 +139,16 @@ def test_writing(items, crops, dataset, small_encoder, tmp_path):
     assert json.loads((tmp_path / "eval" / "metrics.json").read_text()) == json.loads(json.dumps(found))
 
 
+@pytest.mark.parametrize("name", ["predictions.csv", "metrics.json", "examples.npz"])
+def test_a_planted_link_leads_nowhere(name, items, crops, dataset, small_encoder, tmp_path):
+    """What lies behind it stays as it was."""
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / name).symlink_to(tmp_path / "mine")
+    LesionResults(Classifier(small_encoder), items, dataset, crops, SIZE, WINDOW, tmp_path / "eval").write()
+    assert (tmp_path / "mine").read_text() == "mine" and not (tmp_path / "eval" / name).is_symlink()
+
+
 @pytest.mark.parametrize(("rank", "written"), [(0, True), (1, False)])
 def test_the_first_process_writes_when_training_ends(items, crops, dataset, small_encoder, tmp_path, rank, written):
     results = LesionResults(

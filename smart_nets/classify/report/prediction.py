@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import torch
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
+from smart_nets.files import open_to_append, write_text
 from smart_nets.optional import absent
 from smart_nets.pages.planes import FIXED_AXIS, PLANES, black_figure, draw_plane, png
 
@@ -61,10 +63,13 @@ class SavePredictiond(MapTransform):
     def _append(self, name: str, grid: Mapping[str, Any], probabilities: Sequence[float]) -> None:
         header = ["lesion", "x", "y", "z", *(f"probability of {one}" for one in self.classes), "note"]
         centre = [f"{float(value):.1f}" for value in grid["centre_mm"]]
-        mode = "a" if self.begun else "w"
-        with (self.output_dir / "predictions.csv").open(mode, newline="", encoding="utf-8") as file:
-            rows = [] if self.begun else [header]
-            csv.writer(file).writerows([*rows, [name, *centre, *(f"{value:.4f}" for value in probabilities), NOTE]])
+        path, text = self.output_dir / "predictions.csv", io.StringIO()
+        if not self.begun:
+            write_text(path, "")  # in the place of an earlier table
+            csv.writer(text).writerow(header)
+        csv.writer(text).writerow([name, *centre, *(f"{value:.4f}" for value in probabilities), NOTE])
+        with open_to_append(path) as file:
+            file.write(text.getvalue())
         self.begun = True
 
     def _draw(self, name: str, item: Mapping[Hashable, Any], probabilities: Sequence[float]) -> None:

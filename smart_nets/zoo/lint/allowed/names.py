@@ -36,4 +36,4 @@ ATTRIBUTES = {
 }
 WRITES = "write"  # the one of them that writes where its first argument says
 
-IO = re.compile(r"(ITK|Nibabel|Nrrd|PIL|Pydicom)(Reader|Writer)|smart_nets\.scans\.monai_writer\.WholeWriter")
+IO = re.compile(r"(ITK|Nibabel|Nrrd|PIL|Pydicom)(Reader|Writer)|smart_nets\.scans\.files\.monai_writer\.WholeWriter")
