@@ -58,8 +58,11 @@ class Places:
         return text == "." or self.tree.get("roots") == ROOTS
 
     def may_be_written(self, value: Any) -> bool:
-        """Whether all that a value of the configuration can be lies among the results; null is written nowhere."""
-        return value is None or self._all_inside(self.texts(value))
+        """Whether all that a value of the configuration can be lies among the results.
+
+        null does not: it would be another place by default, or what the user gives for another purpose (`dataset_dir`).
+        """
+        return self._all_inside(self.texts(value))
 
     def node_may_be_written(self, node: ast.AST) -> bool:
         """The same for a part of an expression."""
@@ -72,8 +75,6 @@ class Places:
 
     def texts(self, value: Any, depth: int = 0) -> Texts:
         """All texts that a value can be; `ROOT` stands for the bundle's folder."""
-        if value is None:
-            return frozenset()
         if isinstance(value, (bool, int, float)):
             return frozenset([str(value)])
         if not isinstance(value, str) or depth > DEEPEST:

@@ -108,6 +108,9 @@ EXPRESSIONS = [
     ("$[make_dataset][0]", "hands on smart_nets.phantom.make_dataset, which writes"),
     ("$make_dataset('canary', 1)", OUTSIDE),
     ("$make_dataset(sys.argv[0], 1)", OUTSIDE),
+    ("$make_dataset(@dataset_dir, 1)", OUTSIDE),  # the user's scans lie there
+    ("$all(make_dataset(p, 1) for p in ['canary'])", OUTSIDE),
+    ("$(lambda p: make_dataset(p, 1))(@output_dir)", OUTSIDE),
     ("$make_dataset(*[@output_dir, 1])", "does not tell its folder in the call itself"),
     ("$make_dataset(**{'folder': 'canary'})", "does not tell its folder in the call itself"),
     ("$make_dataset(os.path.join(@output_dir, '..', '..', 'x'), 1)", OUTSIDE),
@@ -147,6 +150,11 @@ PLACES = [
     (build("CheckpointSaver", save_dir="canary", save_dict={}), OUTSIDE),
     (build("CheckpointSaver", save_dir="@output_dir", final_filename="../x.pt"), "may lead to another folder"),
     (build("TensorBoardStatsHandler"), "does not tell its log_dir"),
+    (build("TensorBoardStatsHandler", log_dir=None), OUTSIDE),
+    (
+        build("smart_nets.training.distributed.main_first", make="$make_dataset"),
+        "hands on smart_nets.phantom.make_dataset",
+    ),
     (build("torch.utils.tensorboard.SummaryWriter", log_dir="canary"), OUTSIDE),
     (build("ignite.handlers.ModelCheckpoint", dirname="canary", filename_prefix="x"), OUTSIDE),
     (
