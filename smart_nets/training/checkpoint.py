@@ -155,7 +155,7 @@ class TrainingState:
             logger.warning("the run in %s is finished; a new one takes its place", self.path.parent)
             state = None
         step = of_first_rank(None if state is None else state["iteration"])
-        return state if step is None or self.rank == 0 else read_state(self.path, step)
+        return state if step is None or self.rank == 0 else state_in(self.path, step)
 
     def _forget(self) -> None:
         """Nobody may go on with a run whose place another one takes."""
@@ -190,12 +190,12 @@ def previous_of(path: Path) -> Path:
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
-def begun_epochs(path: str | Path, resume: Resume) -> int | None:
+def begun_epochs(state_file: str | Path, resume: Resume) -> int | None:
     """Epochs of the unfinished run that `TrainingState` would go on with; None if there is none.
 
     For lengths that are measured: measured again, they would be others, and no run could ever go on.
     """
-    state = None if resume in (False, "never") else newest_state(Path(path))
+    state = None if resume in (False, "never") else newest_state(Path(state_file))
     epochs = None if state is None or state["finished"] else state["settings"].get("max_epochs")
     return epochs if isinstance(epochs, int) else None
 
@@ -207,7 +207,7 @@ def newest_state(path: Path) -> dict[str, Any] | None:
         if not one.is_file():
             continue
         try:
-            state = read_state(one)
+            state = state_in(one)
         except CheckpointError as error:
             faults.append(error)
             continue
@@ -220,11 +220,11 @@ def newest_state(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def read_state(path: Path, step: int | None = None) -> dict[str, Any]:
+def state_in(path: Path, step: int | None = None) -> dict[str, Any]:
     """The content of a state file, or of the one before, whichever is of this step. CheckpointError if it is something else."""
     state = read_tensors(path) if path.is_file() or step is None else {}
     if step is not None and state.get("iteration") != step:
-        return read_state(previous_of(path))
+        return state_in(previous_of(path))
     if not (isinstance(state, dict) and {*STATE} <= state.keys() and isinstance(state["settings"], dict)):
         found = ", ".join(map(str, [*state][:6])) if isinstance(state, dict) else type(state).__name__
         raise CheckpointError("is no training state", where=path, expected=", ".join(STATE), found=found, remedy=ANEW)

@@ -107,7 +107,7 @@ TEXTS = [
     ),  # MONAI replaces it in quotes too
     (CLASSIFY, "train", "facts#data", "@encoder.stride", "is a text, not a reference"),
     (CLASSIFY, "few_shot", "train_fraction", "@train_fractions", "perhaps @train_fraction is meant"),
-    (PRETRAIN, "multi_gpu_train", "train#dataloader#batch_size", "@train#batch_size", REFERS),
+    (PRETRAIN, "multi_gpu_train", "ranks", "@train#batch_size", REFERS),
     (ZERO_SHOT, "evaluate", "overlap", "%inference.json#overlaps", "leads nowhere"),
     (ZERO_SHOT, "evaluate", "overlap", "%train.json#overlap", "leads nowhere"),  # this bundle has no such file
     (ZERO_SHOT, "evaluate", "overlap", "%../inference.json#overlap", "leads nowhere"),
