@@ -46,7 +46,9 @@ def test_what_lies_in_the_folder(release):
     expected = {f"{name}_v{VERSION}{ending}" for name in NAMES for ending in (".zip", ".cdx.json")}
     assert {path.name for path in release.iterdir()} == {*expected, "SHA256SUMS", "SHA256SUMS.sig", "model_info.json"}
     lines = (release / "SHA256SUMS").read_text().splitlines()
-    listed = {line[66:]: line[:64] for line in lines}
+    listed = {line[66:]: line[:64] for line in lines if not line.startswith("#")}
+    sizes = [f"# {(release / name).stat().st_size} bytes  {name}" for name in sorted(listed)]
+    assert [line for line in lines if line.startswith("#")] == sizes
     assert listed.keys() == {*expected, "model_info.json"}
     assert all(hashlib.sha256((release / name).read_bytes()).hexdigest() == digest for name, digest in listed.items())
 
