@@ -19,25 +19,27 @@ from smart_nets.training.seeds import STEP, seed_of
 logger = logging.getLogger(__name__)
 
 
-def replay(trainer: SupervisedTrainer, update: CoDistillationUpdate, path: str | Path, seed: int) -> dict[str, Any]:
+def replay(
+    trainer: SupervisedTrainer, update: CoDistillationUpdate, batch_file: str | Path, seed: int
+) -> dict[str, Any]:
     """One kept batch against the weights it met, with the chance it had; logged, and returned as a table.
 
     Args:
         trainer: of the same configuration as the run that kept the batch.
         update: its step; the networks are not changed by it.
-        path: of the batch.
+        batch_file: what the run kept.
         seed: of the run.
 
     Raises:
         CheckpointError: the file is no kept batch, or of another network.
     """
-    kept = read_bad_batch(path)
+    kept = read_bad_batch(batch_file)
     network: Any = getattr(trainer.network, "module", trainer.network)
     try:
         network.load_state_dict(kept["network"])
     except RuntimeError as error:
         found, remedy = str(error).splitlines()[0][:200], "replay with the settings of the run that kept it"
-        raise CheckpointError("is of another network", where=path, found=found, remedy=remedy) from error
+        raise CheckpointError("is of another network", where=batch_file, found=found, remedy=remedy) from error
     epoch = kept["step"] / kept["epoch_length"]
     torch.manual_seed(seed_of(seed, STEP, kept["rank"], kept["step"]))
     trainer.network.train()

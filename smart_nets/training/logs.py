@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.files import write_text
+from smart_nets.files import open_to_append, write_text
 from smart_nets.optional import absent
 from smart_nets.training.distributed import rank
 
@@ -54,7 +53,7 @@ class JsonLines:
     def _write(self, engine: Engine) -> None:
         line = {"step": engine.state.iteration, "epoch": engine.state.epoch, **log_of(engine)}
         try:
-            with open(self.path, "a", encoding="utf-8", opener=_no_link) as file:
+            with open_to_append(self.path) as file:
                 file.write(json.dumps(as_json(line), allow_nan=False) + "\n")
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -66,11 +65,6 @@ def _step_of(line: str) -> float:
         return float(json.loads(line)["step"])
     except (ValueError, LookupError, TypeError):
         return math.inf
-
-
-def _no_link(path: str, flags: int) -> int:
-    """As an `opener`: a link that somebody left in the place of a file leads to an error, not to the file behind it."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 class TensorBoard:
