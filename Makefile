@@ -25,7 +25,7 @@ test: $(INSTALLED)
 
 # runs that are killed 50 times, stopped, starved of disk and memory
 test-faults: $(INSTALLED)
-	SMART_KILLS=50 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -v tests/faults
+	SMART_KILLS=50 SMART_SOAK=5000 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -v tests/faults
 
 # damaged files, headers, tables, lists and cards by the thousand: minutes, and others each time
 FUZZ ?= 3000

@@ -99,6 +99,17 @@ def small_memory(error: BaseException | None) -> ConfigError | None:
     return None
 
 
+def lost_rank(error: BaseException | None) -> TrainingHealthError | None:
+    """A sentence about processes that wait for another in vain, of which torch speaks in many words; None otherwise."""
+    while error is not None:
+        told = str(error)
+        if "gloo" in told or "NCCL" in told or "Connection closed by peer" in told:
+            return TrainingHealthError("another process of this training hangs or has died", where="torchrun",
+                                       remedy="see which rank torchrun names; the same command goes on")  # fmt: skip
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def show_one_sentence() -> None:
     """Print our own errors as one sentence at the end of a program, instead of a stack of library frames.
 
@@ -108,7 +119,7 @@ def show_one_sentence() -> None:
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        ours = cause(error) or small_memory(error)
+        ours = cause(error) or small_memory(error) or lost_rank(error)
         if ours is None:
             previous(kind, error, trace)
         else:

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def train(
     """
     torch.set_num_threads(1)
     if ranks > 1:
-        dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=ranks)
+        wait = timedelta(seconds=10)
+        dist.init_process_group("gloo", init_method=f"file://{meet}", rank=rank, world_size=ranks, timeout=wait)
     torch.manual_seed(SEED)
     model: torch.nn.Module = CoDistillation(
         SmartEncoder(**SAVED), StudentMask(), **HEADS, drop_grid="patch", taps=Taps(image_stage=2)

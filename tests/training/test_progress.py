@@ -16,7 +16,7 @@ from ignite.engine import Engine, Events
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.pretrain.health import Watch
+from smart_nets.pretrain.health.watch import Watch
 from smart_nets.training.logs import JsonLines, TensorBoard
 from smart_nets.training.progress import Progress, batch_size
 
@@ -102,7 +102,7 @@ def test_a_void_method_is_told_at_the_end_of_the_line(caplog: pytest.LogCaptureF
     Progress(2, Watch(2)).attach(engine)
     engine.run(batches(2), max_epochs=2)
     shown = [record.message for record in caplog.records if "scans/s" in record.message]
-    assert len(shown) == 2 and all(line.endswith("  bad: mask") for line in shown)
+    assert len(shown) == 2 and all(line.endswith("  health red: mask") for line in shown)
     assert caplog.text.count("The mask repeats the teacher's noise: 98%") == 1
 
 

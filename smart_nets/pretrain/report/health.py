@@ -10,8 +10,8 @@ from smart_nets.pages import page
 from smart_nets.pages.curves import Line, line_chart
 from smart_nets.pages.metrics_log import LoggedSeries
 from smart_nets.pages.style import DASHES
-from smart_nets.pretrain import health_rules as rules
-from smart_nets.pretrain.health import Finding, Summary, judge, summary
+from smart_nets.pretrain.health import rules
+from smart_nets.pretrain.health.verdicts import Finding, Summary, judge, summary
 from smart_nets.pretrain.report.run import Run
 from smart_nets.pretrain.report.training import LOOKS, uniform_entropy
 

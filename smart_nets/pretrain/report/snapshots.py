@@ -44,16 +44,21 @@ class Snapshots:
 
     def attach(self, engine: Engine) -> None:
         if self.rank == 0:
-            engine.add_event_handler(Events.STARTED, self.before)
+            engine.add_event_handler(Events.STARTED, self.start)
             engine.add_event_handler(Events.COMPLETED, self.after)
 
-    def before(self, engine: Engine) -> None:
-        self.arrays = {"image": self.crops[:, 0].numpy(), "spacing": np.asarray(self.spacing, dtype=np.float32)}
+    def start(self, engine: Engine) -> None:
+        self.before()
         if not engine.state.iteration:
-            self._attention("attention_before")
             self._save()
-        elif "attention_before" in (kept := read_arrays(self.path)):  # of a run that goes on
-            self.arrays["attention_before"] = kept["attention_before"]
+            return
+        self.arrays.pop("attention_before", None)  # what the weights of a run that goes on see now is not "before"
+        kept = read_arrays(self.path)
+        self.arrays |= {name: kept[name] for name in ("attention_before",) if name in kept}
+
+    def before(self) -> None:
+        self.arrays = {"image": self.crops[:, 0].numpy(), "spacing": np.asarray(self.spacing, dtype=np.float32)}
+        self._attention("attention_before")
 
     @torch.no_grad()
     def after(self) -> None:

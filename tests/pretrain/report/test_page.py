@@ -13,7 +13,7 @@ import pytest
 
 from smart_nets.errors import InputError
 from smart_nets.pages.page import duration, number, plain
-from smart_nets.pretrain.health_rules import entropy_verdict
+from smart_nets.pretrain.health.rules import entropy_verdict
 from smart_nets.pretrain.report.page import write_report
 
 MakeRun = Callable[..., Path]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import math
 
 import pytest
 
-from smart_nets.pretrain.health import Finding, Watch, judge, summary
+from smart_nets.pretrain.health.verdicts import Finding, judge, summary
 
 
 @pytest.mark.parametrize(
@@ -86,18 +85,3 @@ def test_the_worst_decides(kinds: list[str], kind: str, sentence: str) -> None:
 def test_a_teacher_without_collapse_is_not_yet_a_method_that_works() -> None:
     assert summary([finding("entropy", "good")]).kind == "quiet"
     assert summary([finding("entropy", "bad")]).kind == "bad"
-
-
-def test_each_trouble_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    watch, lines = Watch(epochs=20), []
-    for epoch in range(1, 5):
-        watch.start_epoch()
-        watch.add(
-            {"mask_lost": 0.9, "lost": 0.7, "gain/aitd": 0.6 if epoch < 4 else -0.1, "instruments/rank_cls": 12.0}
-        )
-        watch.add({"mask_lost": 1.0, "lost": 0.7, "gain/aitd": math.nan})
-        lines.append(watch.finish_epoch(epoch))
-    assert lines == ["", "bad: mask", "bad: mask", "bad: mask, gain"], "the first of 20 epochs is not judged"
-    told = [(record.levelno, record.message[:27]) for record in caplog.records]
-    assert told == [(logging.WARNING, f"epoch {each}") for each in ("2: The mask repeats t", "4: The student does n")]
-    assert "95% of the hidden cells" in caplog.text, "the mean of the epoch"

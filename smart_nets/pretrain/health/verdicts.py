@@ -1,4 +1,4 @@
-"""Does the method do what it says? Rules that turn logged numbers into verdicts, for the log and for the report.
+"""Does the method do what it says? Rules that turn logged numbers into verdicts, for the log (`watch`) and for the report.
 
 A run whose losses fall can be void: the mask may repeat the teacher's noise, features may have one dimension. Each rule
 reads what `instruments` and `Distilled` measure and gives a verdict in words; a number that was not logged has none.
@@ -6,19 +6,12 @@ reads what `instruments` and `Distilled` measure and gives a verdict in words; a
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from smart_nets.pretrain import health_rules as rules
-from smart_nets.pretrain.health_rules import Finding
-from smart_nets.pretrain.step_checks import LOSSES
-from smart_nets.training.progress import Means
-
-logger = logging.getLogger(__name__)
-# Share of the epochs after which a bad number is told: a network that has just begun is bad at everything.
-SETTLED = 0.1
+from smart_nets.pretrain.health import rules
+from smart_nets.pretrain.health.rules import Finding
 
 
 class Summary(NamedTuple):
@@ -74,36 +67,3 @@ def summary(findings: Sequence[Finding]) -> Summary:
 def _list(findings: Sequence[Finding], most: int = 4) -> str:
     rest = len(findings) - most
     return "; ".join(each.clause for each in findings[:most]) + (f"; and {rest} more" if rest > 0 else "")
-
-
-class Watch(Means):
-    """Judges epoch after epoch from the logs of their steps; each kind of trouble is warned of once.
-
-    Args:
-        epochs: of the whole run.
-    """
-
-    shown = ("loss", *LOSSES)
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.told: set[str] = set()
-        self.measured: dict[str, float] = {}  # once an epoch or more rarely: the last counts
-        self.start_epoch()
-
-    def add(self, log: Mapping[str, float]) -> None:
-        """The numbers of a step by their flat names."""
-        measured = {name: value for name, value in log.items() if name.startswith("instruments/")}
-        self.measured |= measured
-        super().add({name: value for name, value in log.items() if name not in measured})
-
-    def finish_epoch(self, epoch: int) -> str:
-        """Warns of what is bad for the first time, and gives "bad: mask, gain" for the epoch's line, or ""."""
-        if epoch < SETTLED * self.epochs:
-            return ""
-        bad = [each for each in judge(self.means() | self.measured) if each.kind == "bad"]
-        for each in bad:
-            if each.name not in self.told:
-                logger.warning("epoch %d: %s", epoch, each.sentence)
-        self.told |= {each.name for each in bad}
-        return f"bad: {', '.join(each.name for each in bad)}" if bad else ""
