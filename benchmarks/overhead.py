@@ -1,4 +1,4 @@
-"""What safety costs a pretraining run of preset tiny: states and health as shares of the time of an epoch, and the size of a state.
+"""What safety costs a pretraining run of preset tiny: states and health as shares of an epoch, and the size of a state.
 
     python benchmarks/overhead.py          prints the result, writes benchmarks/results/overhead.json
 
@@ -8,6 +8,7 @@ A real run of two epochs on phantoms, in which the parts are timed; shares, sinc
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ import torch
 from monai.bundle import run
 
 from smart_nets.pretrain.health.watch import Watch
-from smart_nets.pretrain.instruments import Instruments
+from smart_nets.pretrain.instruments import MEASURED, Instruments
 from smart_nets.training.checkpoint import TrainingState
 from smart_nets.training.run_record import hardware
 
@@ -56,7 +57,7 @@ def main() -> None:
         state = torch.load(state_file, weights_only=True)
         lines = [json.loads(line) for line in (state_file.parent / "metrics.jsonl").read_text().splitlines()]
         size = state_file.stat().st_size
-    student = sum(value.nbytes for name, value in state["network"].items() if name.startswith("student."))
+    trained = sum(value.nbytes for name, value in state["network"].items() if not name.startswith("teacher."))
     epoch = sum(
         line["seconds"] for line in lines[len(lines) // 2 :]
     )  # the last, with nothing but steps, saves and health in it
@@ -69,7 +70,7 @@ def main() -> None:
         "state_share_if_each_epoch": one / per_epoch,
         "health_share": measured / per_epoch,
         "state_mb": size / 1e6,
-        "state_in_students": size / student,
+        "state_in_students": size / trained,
     }
     told = {name: round(value, 4) for name, value in figures.items()}
     print(json.dumps(told, indent=1))
