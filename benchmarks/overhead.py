@@ -8,7 +8,6 @@ A real run of two epochs on phantoms, in which the parts are timed; shares, sinc
 from __future__ import annotations
 
 import json
-import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -20,7 +19,7 @@ import torch
 from monai.bundle import run
 
 from smart_nets.pretrain.health.watch import Watch
-from smart_nets.pretrain.instruments import MEASURED, Instruments
+from smart_nets.pretrain.instruments import Instruments
 from smart_nets.training.checkpoint import TrainingState
 from smart_nets.training.run_record import hardware
 

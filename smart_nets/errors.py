@@ -103,7 +103,7 @@ def lost_rank(error: BaseException | None) -> TrainingHealthError | None:
     """A sentence about processes that wait for another in vain, of which torch speaks in many words; None otherwise."""
     while error is not None:
         told = str(error)
-        if "gloo" in told or "NCCL" in told or "Connection closed by peer" in told:
+        if any(each in told for each in ("gloo", "NCCL", "closed by peer", "pair closure", "Timed out waiting")):
             return TrainingHealthError("another process of this training hangs or has died", where="torchrun",
                                        remedy="see which rank torchrun names; the same command goes on")  # fmt: skip
         error = error.__cause__ or error.__context__

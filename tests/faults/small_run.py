@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -103,6 +106,8 @@ def train(
 
 def start(folder: Path, **options: Any) -> multiprocessing.process.BaseProcess:
     """`train` in a process of its own, which finds its libraries loaded and may be killed."""
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):  # or it would load nothing beforehand
+        forkserver.ensure_running()
     child = PROCESSES.Process(target=_child, args=(folder,), kwargs=options)
     child.start()
     while child.is_alive() and os.getpgid(child.pid) != child.pid:
