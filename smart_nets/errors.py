@@ -99,6 +99,16 @@ def small_memory(error: BaseException | None) -> ConfigError | None:
     return None
 
 
+def lost_worker(error: BaseException | None) -> TrainingHealthError | None:
+    """A sentence about a process of the data loader that died; None otherwise."""
+    while error is not None:
+        if "DataLoader worker" in str(error):
+            return TrainingHealthError("a process that loads data has died, as when memory runs out", where="num_workers",
+                                       found=str(error), remedy="give fewer workers; the same command goes on")  # fmt: skip
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def lost_rank(error: BaseException | None) -> TrainingHealthError | None:
     """A sentence about processes that wait for another in vain, of which torch speaks in many words; None otherwise."""
     while error is not None:
@@ -119,7 +129,7 @@ def show_one_sentence() -> None:
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        ours = cause(error) or small_memory(error) or lost_rank(error)
+        ours = cause(error) or small_memory(error) or lost_worker(error) or lost_rank(error)
         if ours is None:
             previous(kind, error, trace)
         else:
