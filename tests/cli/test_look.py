@@ -172,7 +172,8 @@ def test_every_setting_reaches_the_maps(verb, data):
     np.testing.assert_allclose(voxels(data / "out" / "scan_attention.nii.gz"), score, atol=1e-6)
     marked = marked_by(Marking(80, "image", 2, 5), score, scan)
     np.testing.assert_array_equal(mask_of(data / "out" / "scan_mask.nii.gz"), marked.mask)
-    assert json.loads((data / "out" / "attention.json").read_text())["settings"] == settings
+    [scan] = json.loads((data / "out" / "attention.json").read_text())["scans"]
+    assert scan["settings"] == settings
 
 
 def test_several_readers_are_measured_together(verb, data, phantom):
