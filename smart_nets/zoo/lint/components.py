@@ -19,6 +19,7 @@ from smart_nets.zoo.lint.places import Places
 
 BUILDS = "builds what a configuration must not"
 BUILT = "listed parts of smart_nets, MONAI, ignite, torch.optim or torch.nn"
+INTERNAL = re.compile("_.*_")  # as MONAI names what it takes itself, such as _mode_ and _debug_
 OF_MONAI = ("_target_", "_desc_", "_disabled_", "_requires_")  # keys of a component that are no arguments
 
 
@@ -31,8 +32,6 @@ def component_faults(tree: Mapping[str, Any], package: Package, places: Places) 
         elif name in ("reader", "writer") and not IO.fullmatch(text):
             what = "names a class by its path, and MONAI takes any"
             yield text.fault(what, "such as NibabelReader", remedy=LIST_IT)
-        elif name == "_mode_":
-            yield text.fault("is not to be set", "components that are built at once")
     for _, node in walk(tree):
         if isinstance(node, dict) and "_target_" in node:
             yield from _argument_faults(node, places)
@@ -59,8 +58,9 @@ def _argument_faults(node: Mapping[str, Any], places: Places) -> Iterator[Fault]
             yield text.fault("stands in a component whose _target_ is no text", "the name of a class", remedy="name it")
         return
     writer = OWN_WRITERS.get(target) or WRITERS.get(plain_name(target) or "")
-    for name in ("_mode_",) if "_mode_" in node and not isinstance(node["_mode_"], Text) else ():
-        yield target.fault(f"has a {name} that is no text", "none", remedy="leave it out")
+    for name in node:
+        if INTERNAL.fullmatch(name) and name not in OF_MONAI:
+            yield _blame(node[name], target).fault("is not to be set", "components that are built at once", name)
     if writer is not None:
         yield from _writer_faults(node, target, writer, places)
 

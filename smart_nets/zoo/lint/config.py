@@ -42,6 +42,7 @@ NEEDED = {  # what `monai.bundle` and MONAI Label look for
     INFERENCE: (*ALONE, "device", "dataset_dir", "dataset", "evaluator", "network_def", "inferer"),
     "evaluate.json": ALONE,
 }
+OF_METADATA = f"stands in for {METADATA}, which MONAI reads there only if it is told to"
 LATE = ("bundle_root", "network", "network_def")  # not to be had yet when `initialize` runs
 
 Files = Mapping[Path, dict[str, Any] | None]
@@ -63,6 +64,7 @@ def config_faults(files: Files, package: Package) -> list[Fault]:
         if content is None or path.name == METADATA:
             continue
         faults += [Fault(path, key, BY_POSITION, "a name") for key in content if POSITION.search(key)]
+        faults += [Fault(path, key, OF_METADATA, remedy="write it there") for key in content if _is_metadata(key)]
         if path.name in NEEDED or "bundle_root" in content:
             tree, of_keys = lay_over({}, content, path)
             faults += of_keys + _lacking(tree, NEEDED.get(path.name, ALONE), path)
@@ -73,6 +75,10 @@ def config_faults(files: Files, package: Package) -> list[Fault]:
             of_both = [fault for fault in _workflow_faults(tree, contents, package) if fault not in of_base]
             faults += of_keys + [_blamed(fault, path) for fault in of_both]
     return faults
+
+
+def _is_metadata(key: str) -> bool:
+    return key.removeprefix("+").replace("::", "#").split("#")[0] == "_meta_"
 
 
 def _blamed(fault: Fault, overlay: Path) -> Fault:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from smart_nets.zoo.lint.fault import Fault
 
 MOST_LEVELS = 50
+# of a key: MONAI takes "#" and "::" apart wherever a key is looked up, and puts the value of an empty one in the place of all
+KEY = re.compile(r"\w[\w .,()+/=-]*")
 
 
 class Text(str):
@@ -60,7 +63,18 @@ def read_texts(path: Path) -> tuple[dict[str, Any] | None, list[Fault]]:
         if isinstance(node, _Table)
         for name in node.doubled
     ]
-    return _placed(content, path, ""), doubles
+    return _placed(content, path, ""), doubles + _key_faults(content, path)
+
+
+def _key_faults(content: dict[str, Any], path: Path) -> list[Fault]:
+    """Keys that MONAI could take for others; those at the top may lead into a table, as an overlay's do."""
+    names = [(key, name) for key, node in walk(content) if key and isinstance(node, dict) for name in node]
+    names += [("", part) for name in content for part in name.removeprefix("+").replace("::", "#").split("#")]
+    return [
+        Fault(path, key, "has a key that MONAI could take for another", "letters and digits", repr(name), "rename it")
+        for key, name in names
+        if not KEY.fullmatch(name)
+    ]
 
 
 def _placed(node: Any, path: Path, key: str) -> Any:

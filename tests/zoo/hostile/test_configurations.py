@@ -13,6 +13,7 @@ from smart_nets.zoo.lint.bundle import lint
 NOT_LISTED = "builds what a configuration must not"
 NO_IMPORT = "imports what a configuration must not"
 NO_NAME = "neither imported nor known to be harmless"
+ANOTHER_KEY = "has a key that MONAI could take for another"
 OUTSIDE = "writes outside of the folder of results"
 ADDED = "zz_hostile"  # the key under which a row puts its thing into smart_zeroshot_seg/configs/inference.json
 
@@ -63,6 +64,12 @@ COMPONENTS = [
     ({"_target_": build("Compose"), "x": 1}, "whose _target_ is no text"),
     ({**build("Compose"), "_mode_": "debug"}, "is not to be set"),
     ({**build("Compose"), "_mode_": "partial"}, "is not to be set"),
+    ({**build("Compose"), "_mode_": ["debug"]}, "is not to be set"),
+    ({**build("Compose"), "_debug_": True}, "is not to be set"),
+    ({"a": {"b::c": "../canary", "b": {"c": "$@output_dir"}}}, ANOTHER_KEY),
+    ({"a": {"b#c": 1}}, ANOTHER_KEY),
+    ({"": 1}, ANOTHER_KEY),
+    ({"@a": 1}, ANOTHER_KEY),
     ({**build("Compose"), "_requires_": "$eval('1')"}, f"uses eval, which is {NO_NAME}"),
     ({**build("Compose"), "_disabled_": "$open('canary', 'w')"}, f"uses open, which is {NO_NAME}"),
     (build("LoadImaged", keys="image", reader="NumpyReader"), "names a class by its path"),
@@ -205,6 +212,10 @@ def test_hostile_imports(row, hostile):
         ("extra.json", {"run_dir": "$@output_dir + '/../../x'"}, OUTSIDE),
         ("extra.json", {"phantom_task": "x/../../../y"}, OUTSIDE),
         ("extra.json", {"train::handlers": [{"_target_": "CheckpointLoader"}]}, NOT_LISTED),
+        ("extra.json", {"": {"output_dir": ".."}}, ANOTHER_KEY),
+        ("extra.json", {"train##trainer": 1}, ANOTHER_KEY),
+        ("extra.json", {"_meta_": {"x": "$open('canary', 'w')"}}, "stands in for metadata.json"),
+        ("extra.json", {"_meta_#x": "$open('canary', 'w')"}, "stands in for metadata.json"),
         ("extra.json", '{"seed": 1, "seed": "$open(1)"}', "stands twice in one table"),
     ],
 )
