@@ -58,6 +58,19 @@ def whole(path: str | Path, remedy: str = "make room or choose another place") -
             draft.unlink()
 
 
+def one_name(name: object) -> str:
+    """The text of a name that a file gets, or a part of it.
+
+    Raises:
+        InputError: it would lead into another folder.
+    """
+    text = str(name)
+    if text in ("", ".", "..") or any(letter in text for letter in ("/", os.sep, os.altsep or os.sep, "\0")):
+        expected, remedy = "letters, digits, dots and dashes", "rename the scan"
+        raise InputError("is no name of a file", where="name", expected=expected, found=repr(text), remedy=remedy)
+    return text
+
+
 def open_to_append(path: str | Path) -> TextIO:
     """A text file to add lines to, made when missing; a link is not followed, since it may lead to somebody else's file.
 

@@ -11,7 +11,7 @@ import torch
 from monai.transforms import MapTransform
 from torch import Tensor, nn
 
-from smart_nets.files import whole
+from smart_nets.files import one_name, whole
 from smart_nets.localize.scan_attention import WindowInferer
 from smart_nets.networks.attention_net import AttentionNet
 
@@ -50,6 +50,6 @@ class SaveEmbeddingd(MapTransform):
         item = dict(data)
         for key in self.keys:
             numbers = torch.as_tensor(item[key]).cpu().numpy().astype(np.float32)
-            with whole(self.output_dir / f"{item['name']}_{key}.npy") as draft, draft.open("wb") as file:
+            with whole(self.output_dir / one_name(f"{item['name']}_{key}.npy")) as draft, draft.open("wb") as file:
                 np.save(file, numbers)
         return item

@@ -13,7 +13,7 @@ import torch
 from monai.transforms import MapTransform
 from numpy.typing import NDArray
 
-from smart_nets.files import open_to_append, write_text
+from smart_nets.files import one_name, open_to_append, write_text
 from smart_nets.optional import absent
 from smart_nets.pages.planes import FIXED_AXIS, PLANES, black_figure, draw_plane, png
 
@@ -54,7 +54,7 @@ class SavePredictiond(MapTransform):
         self.output_dir.mkdir(parents=True, exist_ok=True)
         for key in self.keys:
             probabilities = torch.as_tensor(item[key]).cpu().flatten().tolist()
-            name = str(item["scan_grid"]["name"])
+            name = one_name(item["scan_grid"]["name"])
             self._append(name, item["scan_grid"], probabilities)
             if not absent("pictures of lesions", "matplotlib"):
                 self._draw(name, item, probabilities)

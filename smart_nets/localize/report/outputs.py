@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import smart_nets
 from smart_nets.errors import InputError
-from smart_nets.files import write_json
+from smart_nets.files import one_name, write_json
 from smart_nets.localize.marking import Marked
 from smart_nets.localize.report.attention_page import write_attention_report
 from smart_nets.localize.report.picture import Shown, attention_figure, peak_voxel
@@ -60,7 +60,7 @@ def save_picture(
     Path(folder).mkdir(parents=True, exist_ok=True)
     drawn = not absent(DRAWN, "matplotlib", "PIL")
     if drawn:
-        png(attention_figure(scan, shown, tumour), Path(folder) / f"{name}.png")
+        png(attention_figure(scan, shown, tumour), Path(folder) / f"{one_name(name)}.png")
     return {
         "name": name,
         "picture": f"{name}.png" if drawn else None,
@@ -81,7 +81,7 @@ def save_seg(folder: Path, stem: str, mask: NDArray[np.bool_], source: Path, ser
     else:
         from smart_nets.scans.dicom.seg import write_seg
 
-        target = folder / f"{stem}_seg.dcm"
+        target = folder / f"{one_name(stem)}_seg.dcm"
         version = smart_nets.__version__
         try:
             write_seg(mask, source, target, series, label=LABEL, model="SMART", version=version)

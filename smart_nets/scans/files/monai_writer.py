@@ -1,4 +1,4 @@
-"""MONAI's writer of NIfTI, whole or not at all, and never through a link."""
+"""MONAI's writer of NIfTI, whole or not at all, never through a link, and never into another folder."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from monai.data import NibabelWriter
+from monai.data.folder_layout import default_name_formatter
 
-from smart_nets.files import whole
+from smart_nets.files import one_name, whole
 
 logger = logging.getLogger(__name__)
+
+
+def result_name(metadict: dict[str, Any] | None, saver: Any) -> dict[str, Any]:
+    """The parts of a result's name: `"output_name_formatter": "$result_name"` in a `SaveImaged`.
+
+    Raises:
+        InputError: the scan's metadata would lead into another folder: MONAI takes a patch's index as it stands.
+    """
+    parts = default_name_formatter(metadict or {}, saver)
+    subject = one_name(os.path.basename(str(parts["subject"]).rstrip("/")))
+    index = parts.get("idx")
+    return {"subject": subject, "idx": None if index is None else one_name(index)}
 
 
 class WholeWriter(NibabelWriter):

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from smart_nets.zoo.lint.allowed.libraries import WRITERS, Writer
-from smart_nets.zoo.lint.allowed.names import WRITES
+from smart_nets.zoo.lint.allowed.names import BUILTINS, WRITES
 from smart_nets.zoo.lint.allowed.own import OWN_WRITERS
 from smart_nets.zoo.lint.fault import Fault
 from smart_nets.zoo.lint.json_text import Text, value_at
@@ -54,7 +54,8 @@ def _faults_of(call: ast.Call, text: Text, places: Places) -> Iterator[Fault]:
         writer = EVERY_WRITER.get(places.granted.get(name, ""))
         if writer is not None:
             yield from _path_faults(call, writer, text, places)
-        if any(one.arg == "key" and not isinstance(one.value, ast.Lambda) for one in call.keywords):
+        unknown = (None, "key") if name in BUILTINS - {"dict"} else ("key",)  # a ** may bring a key
+        if any(one.arg in unknown and not isinstance(one.value, ast.Lambda) for one in call.keywords):
             yield text.fault("has a key that may be anything", "a lambda", remedy="write it as a lambda")
     elif isinstance(function, ast.Attribute):
         if function.attr == WRITES:

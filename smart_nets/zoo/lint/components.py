@@ -18,6 +18,7 @@ from smart_nets.zoo.lint.json_text import Text, texts, walk
 from smart_nets.zoo.lint.places import Places
 
 BUILDS = "builds what a configuration must not"
+KEYS = "a table with plain keys"
 BUILT = "listed parts of smart_nets, MONAI, ignite, torch.optim or torch.nn"
 INTERNAL = re.compile("_.*_")  # as MONAI names what it takes itself, such as _mode_ and _debug_
 OF_MONAI = ("_target_", "_desc_", "_disabled_", "_requires_")  # keys of a component that are no arguments
@@ -71,11 +72,19 @@ def _writer_faults(node: Mapping[str, Any], target: Text, writer: Writer, places
             yield target.fault(f"does not tell its {name}", BELOW, remedy=BUILD)
         elif not places.may_be_written(node[name]):
             yield _blame(node[name], target).fault(OUTSIDE, BELOW, str(node[name]), BUILD)
+    for name, full in writer.fixed.items():
+        value = node.get(name)
+        if not isinstance(value, str) or places.granted.get(value[1:]) != full:
+            expected = f'"${full.rpartition(".")[2]}", imported from {full.rpartition(".")[0]}'
+            yield _blame(value, target).fault(f"needs {name}, for a scan could lead to another folder", expected)
+    for name in writer.tables:
+        if not places.has_names(node.get(name)):
+            yield _blame(node.get(name), target).fault(f"is a {name} whose keys may lead to another folder", KEYS)
     for name in writer.names:
         if name in node and not places.is_name(node[name]):
             what = f"is a {name} that may lead to another folder"
             yield _blame(node[name], target).fault(what, "part of a file's name", str(node[name]), "write it out")
-    allowed = {*OF_MONAI, *writer.paths, *writer.names, *(writer.others or ())}
+    allowed = {*OF_MONAI, *writer.paths, *writer.names, *writer.fixed, *writer.tables, *(writer.others or ())}
     if (target, CALLBACK[1]) == CALLBACK:
         yield from _callback_faults(node.get(CALLBACK[1]), target, places)
     elif writer.others is not None:

@@ -69,9 +69,15 @@ class Places:
         return self._all_inside(self._of_node(node, 0))
 
     def is_name(self, value: Any) -> bool:
-        """Whether a value can only be part of a file's name, so that it leads into no other folder."""
+        """Whether a value can only be part of a file's name, or parts, so that it leads into no other folder."""
+        if isinstance(value, list):
+            return all(map(self.is_name, value))
         found = self.texts(value)
         return found is not None and all(not text or NAME.fullmatch(text.lstrip(".")) for text in found)
+
+    def has_names(self, value: Any) -> bool:
+        """Whether a value is a table that is written out, and its keys can only be parts of a file's name."""
+        return isinstance(value, dict) and all(map(NAME.fullmatch, value))
 
     def texts(self, value: Any, depth: int = 0) -> Texts:
         """All texts that a value can be; `ROOT` stands for the bundle's folder."""

@@ -105,6 +105,7 @@ EXPRESSIONS = [
     ("$[f('canary') for f in [@named]]", "calls f, which may be anything"),
     ("${'a': check_output}['a']('canary')", "calls {'a': check_output}['a']"),
     ("$sorted(['canary'], key=@draw)", "has a key that may be anything"),
+    ("$sorted(['canary'], **{'key': @draw})", "has a key that may be anything"),
     ("$@draw('../../canary')", "calls @draw, which may write anywhere"),
     ("$@named('canary')", "calls @named, which may write anywhere"),
     ("$[@draw][0]('canary')", "calls [__local_refs['draw']][0]"),
@@ -140,13 +141,15 @@ TEXTS = [
     ("@##output_dir", "which does not exist"),
 ]
 
-SAVED = {"keys": "pred", "output_dir": "@output_dir"}
+SAVED = {"keys": "pred", "output_dir": "@output_dir", "output_name_formatter": "$result_name"}
 PLACES = [
     (build("SaveImaged", keys="pred"), "does not tell its output_dir"),
     (build("SaveImaged", **SAVED, output_postfix="x/../../canary"), "may lead to another folder"),
     (build("SaveImaged", **SAVED, output_ext="x/../../canary.nii"), "may lead to another folder"),
     (build("SaveImaged", **SAVED, folder_layout="$print"), "is given folder_layout"),
-    (build("SaveImaged", **SAVED, output_name_formatter="$len"), "is given output_name_formatter"),
+    (build("SaveImaged", **{**SAVED, "output_name_formatter": "$len"}), "needs output_name_formatter"),
+    (build("SaveImaged", keys="pred", output_dir="@output_dir"), "needs output_name_formatter"),
+    (build("SaveImaged", **{**SAVED, "output_name_formatter": "$lambda m, s: {'idx': '/../x'}"}), "needs output_name"),
     (build("SaveImaged", **SAVED, data_root_dir="x"), "is given data_root_dir"),
     (build("SaveImaged", keys="pred", output_dir="canary"), OUTSIDE),
     (build("SaveImaged", keys="pred", output_dir="@phantom#task"), OUTSIDE),
@@ -155,16 +158,21 @@ PLACES = [
     (build("CheckpointSaver", save_dir="@output_dir", final_filename="../x.pt"), "may lead to another folder"),
     (build("TensorBoardStatsHandler"), "does not tell its log_dir"),
     (build("TensorBoardStatsHandler", log_dir=None), OUTSIDE),
+    (build("CheckpointSaver", save_dir="@output_dir", save_dict={"../../canary": "@network"}), "keys may lead to"),
+    (build("CheckpointSaver", save_dir="@output_dir", save_dict="$dict([['../x', @network]])"), "keys may lead to"),
+    (build("MetricsSaver", save_dir="@output_dir", metric_details="*"), "may lead to another folder"),
+    (build("MetricsSaver", save_dir="@output_dir", metric_details=["a", "../../canary"]), "may lead to another folder"),
+    (build("ignite.handlers.ProgressBar", file="@results", bar_format="x/../../canary"), "is given file"),
+    (
+        build("smart_nets.training.bad_batches.BadBatches", folder="@output_dir", rank="x/../../x"),
+        "may lead to another folder",
+    ),
     (
         build("smart_nets.training.distributed.main_first", make="$make_dataset"),
         "hands on smart_nets.phantom.make_dataset",
     ),
     (build("torch.utils.tensorboard.SummaryWriter", log_dir="canary"), OUTSIDE),
-    (build("ignite.handlers.ModelCheckpoint", dirname="canary", filename_prefix="x"), OUTSIDE),
-    (
-        build("ignite.handlers.ModelCheckpoint", dirname="@output_dir", filename_pattern="../x"),
-        "is given filename_pattern",
-    ),
+    (build("ignite.handlers.ModelCheckpoint", dirname="@output_dir"), NOT_LISTED),
     (build("smart_nets.training.logs.JsonLines", path="../canary"), OUTSIDE),
     (build("smart_nets.training.logs.JsonLines", path="$os.path.join(@bundle_root, 'configs', 'train.json')"), OUTSIDE),
     (build("smart_nets.training.logs.JsonLines", path="$os.path.join(@bundle_root, 'LICENSE')"), OUTSIDE),

@@ -158,7 +158,7 @@ def test_exactly_this_fault(row, copy, edit):
         (CLASSIFY, "train", "imports#+", "$from smart_nets.phantom import make_dataset"),
         (CLASSIFY, "train", "optimizer#_target_", "torch.optim.SGD"),
         (CLASSIFY, "train", "train#inferer#_target_", "monai.inferers.SimpleInferer"),
-        (CLASSIFY, "train", "train#handlers#2#_target_", "ignite.handlers.ProgressBar"),
+        (CLASSIFY, "train", "train#handlers#2#_target_", "ignite.handlers.EMAHandler"),
         (ZERO_SHOT, "inference", "postprocessing#transforms#3#writer", "NibabelWriter"),
         (CLASSIFY, "few_shot", "max_epochs", "%train.json#folds"),
         (CLASSIFY, "few_shot", "+classes", ["unclear"]),

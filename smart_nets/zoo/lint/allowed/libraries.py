@@ -8,7 +8,8 @@ say where.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,15 @@ class Writer:
         paths: arguments that are paths, with the position of each in a call; all must be given.
         names: arguments that become part of a file's name.
         others: its other arguments that may be given; None for any.
+        fixed: arguments that must be given, each one function by its full name.
+        tables: arguments that are tables whose keys become part of a file's name.
     """
 
     paths: dict[str, int]
     names: tuple[str, ...] = ()
     others: tuple[str, ...] | None = None
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    tables: tuple[str, ...] = ()
 
 
 # no Lambda, TorchVision, TorchIO, CuCIM (they call what they are given), WriteFileMapping, SaveClassification (they write)
@@ -112,7 +117,8 @@ SAVE_IMAGE = Writer(
         *("squeeze_end_dims", "separate_folder", "print_log", "writer", "channel_dim", "allow_missing_keys"),
         *("savepath_in_metadict", "output_format"),
     ),
-)  # no folder_layout, output_name_formatter and data_root_dir: they make other paths
+    fixed={"output_name_formatter": "smart_nets.scans.files.monai_writer.result_name"},
+)  # no folder_layout and data_root_dir: they make other paths, as the metadata of a scan would by themselves
 ANY = re.compile(
     r"torch\.optim\.(lr_scheduler\.)?[A-Z]\w*|torch\.nn\.(parallel\.)?[A-Z]\w*"
     r"|torch\.utils\.data\.(DataLoader|TensorDataset|ConcatDataset|(Weighted)?RandomSampler|SequentialSampler)",
@@ -120,12 +126,12 @@ ANY = re.compile(
 )
 IGNITE = {
     "engine": "DeterministicEngine Engine",
-    # no Checkpoint and DiskSaver (paths in many shapes), no loggers that send, no FastaiLRFinder (it writes)
+    # no Checkpoint, ModelCheckpoint and DiskSaver (paths in many shapes), no loggers that send, no FastaiLRFinder (it writes)
     "handlers": """
         BasicTimeProfiler BatchSizeScheduler ConcatScheduler CosineAnnealingScheduler CyclicalScheduler EMAHandler
         EarlyStopping EpochOutputStore ExpStateScheduler HandlersTimeProfiler LRScheduler LambdaStateScheduler
         LinearCyclicalScheduler MultiStepStateScheduler ParamGroupScheduler PiecewiseLinear
-        PiecewiseLinearStateScheduler ProgressBar ReduceLROnPlateauScheduler StepStateScheduler TerminateOnNan TimeLimit
+        PiecewiseLinearStateScheduler ReduceLROnPlateauScheduler StepStateScheduler TerminateOnNan TimeLimit
         Timer
     """,
     # no FID and InceptionScore: they download a network
@@ -151,30 +157,24 @@ WRITERS = {
         {"save_dir": 0},
         names=("file_prefix", "final_filename", "key_metric_filename", "key_metric_name"),
         others=(
-            *("save_dict", "name", "save_final", "save_key_metric", "key_metric_n_saved", "n_saved"),
+            *("name", "save_final", "save_key_metric", "key_metric_n_saved", "n_saved"),
             *("key_metric_save_state", "key_metric_greater_or_equal", "key_metric_negative_sign", "epoch_level"),
             *("save_interval",),
         ),
+        tables=("save_dict",),
     ),
-    "MetricsSaver": Writer({"save_dir": 0}, names=("delimiter",)),
+    "MetricsSaver": Writer(
+        {"save_dir": 0},
+        names=("delimiter", "metric_details"),  # a file for each metric that is named here, and "*" names any
+        others=("metrics", "batch_transform", "summary_ops", "save_rank", "output_type"),
+    ),
     "ClassificationSaver": Writer({"output_dir": 0}, names=("filename", "delimiter")),
     "TensorBoardStatsHandler": Writer({"log_dir": 1}),
     "TensorBoardImageHandler": Writer({"log_dir": 1}),
     "torch.utils.tensorboard.SummaryWriter": Writer(SUMMARY, names=("filename_suffix",)),
     "ignite.handlers.TensorboardLogger": Writer(SUMMARY, names=("filename_suffix",)),
-    "ignite.handlers.ModelCheckpoint": Writer(
-        {"dirname": 0},
-        names=("filename_prefix",),
-        others=(
-            "atomic",
-            "create_dir",
-            "require_empty",
-            "n_saved",
-            "score_function",
-            "score_name",
-            "global_step_transform",
-        ),
-    ),
+    # its `file` would be any object with a `write`
+    "ignite.handlers.ProgressBar": Writer({}, others=("persist", "bar_format", "desc", "ncols", "leave")),
 }
 HOMES: dict[str, tuple[str, ...]] = {"transforms": ("SaveImage", "SaveImaged", "LoadImage", "LoadImaged")}
 HOMES["handlers"] = tuple(name for name in WRITERS if "." not in name and name not in HOMES["transforms"])

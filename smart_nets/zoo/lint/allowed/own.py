@@ -47,6 +47,7 @@ FREE = {
     "pretrain.view_changes": "ViewChanges",
     "pretrain.views": "LoadCachedd TwoViewsd",
     "pretrain.health.watch": "Watch",
+    "scans.files.monai_writer": "result_name",
     "scans.monai_reader": "LoadScand",
     "scans.transforms": "BackToScand ToNetworkGridd",
     "scans.window": "check_window",
@@ -98,6 +99,7 @@ WRITERS = {
     "training.run_record.RunRecord": {"path": 0},
     "training.run_record.evaluation_record": {"path": 0},
 }
+NAMES = {"training.bad_batches.BadBatches": ("rank",)}  # what of it becomes part of a file's name
 OWN = frozenset(f"smart_nets.{part}.{name}" for part, names in FREE.items() for name in names.split()) | {
     f"smart_nets.{name}" for name in WRITERS
 }
@@ -105,11 +107,12 @@ LOSSES = "smart_nets.pretrain.losses."  # all of them may be named: each is arit
 REPORTS = frozenset(f"smart_nets.{name}" for name in WRITERS if name.rpartition(".")[2].startswith("write_"))
 OWN_WRITERS = {
     # a report may be told its folder and nothing else: one of them takes a second path
-    f"smart_nets.{name}": Writer(paths, others=() if f"smart_nets.{name}" in REPORTS else None)
+    f"smart_nets.{name}": Writer(paths, NAMES.get(name, ()), () if f"smart_nets.{name}" in REPORTS else None)
     for name, paths in WRITERS.items()
 }
 CALLBACK = ("smart_nets.training.report.Report", "write")  # the one place where a writer may stand without being called
-ANSWERS = {"smart_nets.classify.inferer.reason_name": ("attention", "occlusion")}  # functions whose texts are known
+# functions whose texts are known, or that give numbers
+ANSWERS = {"smart_nets.classify.inferer.reason_name": ("attention", "occlusion"), "dist.get_rank": ("0",)}
 
 
 def is_own(name: str) -> bool:
