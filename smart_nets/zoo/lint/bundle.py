@@ -22,6 +22,7 @@ from smart_nets.zoo.lint.logging_conf import logging_faults
 from smart_nets.zoo.lint.metadata import metadata_faults
 
 PACKAGE = "smart_nets"
+MOST_CONFIGS = 20  # each is laid over train.json
 PIN = "signed_by.json"  # whose signature an installed bundle came with; `install` writes it, no archive may have it
 REQUIRED = ("LICENSE", f"configs/{METADATA}", "configs/inference.json", "docs/README.md")
 CODE = re.compile(
@@ -68,7 +69,11 @@ def _bundle_faults(bundle: Path, own: Package, released: bool) -> Iterator[Fault
     yield from (Fault(bundle / name, "", "is missing") for name in REQUIRED if not (bundle / name).is_file())
     yield from _file_faults(bundle, released)
     files = {}
-    for path in sorted((bundle / "configs").iterdir()):
+    paths = sorted((bundle / "configs").iterdir())
+    if len(paths) > MOST_CONFIGS:
+        yield Fault(bundle / "configs", "", "holds too many configurations", f"{MOST_CONFIGS}", f"{len(paths)}")
+        return
+    for path in paths:
         if path.suffix == ".json":
             files[path], found = read_texts(path)
             yield from found

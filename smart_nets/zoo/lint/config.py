@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,12 @@ from smart_nets.zoo.lint.expression import (
 )
 from smart_nets.zoo.lint.fault import Fault
 from smart_nets.zoo.lint.imports import import_faults
-from smart_nets.zoo.lint.json_text import Text, has, texts, value_at, walk
+from smart_nets.zoo.lint.json_text import MOST_ENTRIES, Text, has, texts, value_at, walk
 from smart_nets.zoo.lint.layers import fill_macros, lay_over
 from smart_nets.zoo.lint.places import Places
 from smart_nets.zoo.lint.syntax import import_of, references
 
+MOST_FAULTS, MOST_HINTS = 200, 10  # of one workflow; whoever has more mends these first
 BASE, INFERENCE, METADATA = "train.json", "inference.json", "metadata.json"
 ALONE = ("bundle_root", "run")
 TRAINS = (
@@ -99,7 +102,10 @@ def _workflow_faults(
 ) -> list[Fault]:
     """Faults of all texts of a workflow; `label` when MONAI Label reads it, which knows no metadata."""
     tree = {**tree, "_meta_": contents.get(METADATA, {})}
+    macro = next((text for _, text in texts(tree) if text.startswith("%")), None)
     tree = fill_macros(tree, tree, contents)
+    if macro is not None and sum(1 for _ in islice(walk(tree), 2 * MOST_ENTRIES + 1)) > 2 * MOST_ENTRIES:
+        return [macro.fault("brings too much, with the other macros", f"{2 * MOST_ENTRIES:,} entries in all")]
     granted: dict[str, str] = {}
     faults: list[Fault] = []
     for _, text in texts(tree.get("imports")):
@@ -108,10 +114,15 @@ def _workflow_faults(
         faults += found
     others = {name: value for name, value in tree.items() if name != "imports"}
     places, reports = Places(tree, granted), callbacks(others)
-    faults += [*component_faults(others, package, places), *_root_faults(tree, places)]
+    faults += [*islice(component_faults(others, package, places), MOST_FAULTS), *_root_faults(tree, places)]
     for key, text in texts(others):
+        if len(faults) >= MOST_FAULTS:
+            return [
+                *faults,
+                text.fault("comes after so many faults that it was not looked at", remedy="mend these first"),
+            ]
         faults += _text_faults(text, granted)
-        faults += _reference_faults(text, tree, label)
+        faults += _reference_faults(text, tree, label, hints=len(faults) < MOST_HINTS)
         if text.startswith("$"):
             faults += call_faults(text, places, key in reports)
     return faults + _initialize_faults(tree)
@@ -136,7 +147,7 @@ def _text_faults(text: Text, granted: Mapping[str, str]) -> list[Fault]:
     return [absolute_fault(text, str(text))] if ABSOLUTE.match(text) else []
 
 
-def _reference_faults(text: Text, tree: Mapping[str, Any], label: bool) -> list[Fault]:
+def _reference_faults(text: Text, tree: Mapping[str, Any], label: bool, hints: bool) -> list[Fault]:
     if import_of(text) is not None:
         return []
     found = list(dict.fromkeys(references(text)))
@@ -148,7 +159,8 @@ def _reference_faults(text: Text, tree: Mapping[str, Any], label: bool) -> list[
         if label and reference.split("::")[0] == "_meta_":
             faults.append(text.fault(f"refers to {name}, which MONAI Label lacks", remedy="write the value here"))
         elif not has(tree, reference):
-            near = difflib.get_close_matches(name[1:], [key for key, _ in walk(tree)], n=1)
+            near = difflib.get_close_matches(name[1:], [key for key, _ in walk(tree)], n=1) if hints else []
+            hints = False  # looking for what was meant takes longest of all
             remedy = f"perhaps @{near[0]} is meant" if near else "write the whole key, from the top of the file"
             faults.append(text.fault(f"refers to {name}, which does not exist", remedy=remedy))
     return faults
@@ -156,20 +168,28 @@ def _reference_faults(text: Text, tree: Mapping[str, Any], label: bool) -> list[
 
 def _initialize_faults(tree: Mapping[str, Any]) -> list[Fault]:
     """The bundle's own folder can be imported from only when `run` begins; what needs it must not come before."""
+    begins = [*texts(tree.get("initialize"))]
+    leading = {name: _leading_to(name, tree) for name in LATE} if begins else {}
     return [
         text.fault(f"needs {name}, which is not to be had yet when initialize runs", remedy="do it in run")
-        for _, text in texts(tree.get("initialize"))
-        for name in LATE
-        if name in _reached(text, tree)
+        for _, text in begins
+        for name, keys in leading.items()
+        if not keys.isdisjoint(references(text))
     ]
 
 
-def _reached(text: Text, tree: Mapping[str, Any]) -> set[str]:
-    """The top keys that a text refers to, directly or through others."""
-    todo, seen = references(text), set[str]()
+def _leading_to(name: str, tree: Mapping[str, Any]) -> set[str]:
+    """The keys of a top key, and those that refer to it, directly or through others."""
+    named = {key for _, text in texts(tree) for key in references(text)}
+    sources = defaultdict(set)
+    for key in named:
+        for _, text in texts(value_at(tree, key)) if has(tree, key) else ():
+            for further in references(text):
+                sources[further].add(key)
+    todo = [key for key in named if key.split("::")[0] == name]
+    seen = set(todo)
     while todo:
-        key = todo.pop()
-        if key not in seen and has(tree, key):
-            todo += [further for _, other in texts(value_at(tree, key)) for further in references(other)]
-        seen.add(key)
-    return {key.split("::")[0] for key in seen}
+        new = sources[todo.pop()] - seen
+        seen |= new
+        todo += new
+    return seen

@@ -7,6 +7,8 @@ import difflib
 from functools import lru_cache
 from pathlib import Path
 
+MOST_BYTES = 1_000_000  # of a module; the largest here has 10,000
+
 
 class Package:
     """The names that the modules of a `smart_nets` folder define."""
@@ -37,6 +39,8 @@ class Package:
 def _top_names(file: Path, _changed: int) -> frozenset[str]:
     """Classes, functions and constants of a module, and what an `__init__.py` hands on from its own package."""
     found: list[str] = []
+    if file.stat().st_size > MOST_BYTES:
+        return frozenset()
     try:
         module = ast.parse(file.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
@@ -54,6 +58,8 @@ def _top_names(file: Path, _changed: int) -> frozenset[str]:
 
 def stated_version(file: Path) -> str:
     """The text that a module gives to `__version__` at its top, read without importing it; "" if there is none."""
+    if file.is_file() and file.stat().st_size > MOST_BYTES:
+        return ""
     try:
         module = ast.parse(file.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):

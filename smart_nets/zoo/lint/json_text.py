@@ -11,7 +11,7 @@ from typing import Any
 
 from smart_nets.zoo.lint.fault import Fault
 
-MOST_LEVELS = 50
+MOST_LEVELS, MOST_ENTRIES, MOST_BYTES = 50, 10_000, 60_000  # this collection needs 8, 600 and 22,000
 # of a key: MONAI takes "#" and "::" apart wherever a key is looked up, and puts the value of an empty one in the place of all
 KEY = re.compile(r"\w[\w .,()+/=-]*")
 
@@ -42,13 +42,20 @@ def _table(pairs: list[tuple[str, Any]]) -> _Table:
 def read_texts(path: Path) -> tuple[dict[str, Any] | None, list[Fault]]:
     """The object of a JSON file, its texts as `Text`, and the faults of the file; None where there is no object."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            return None, [Fault(path, "", "is too large", f"{MOST_BYTES:,} bytes", f"{path.stat().st_size:,}")]
         content = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_table)
-        levels = max(key.count("#") for key, _ in walk(content))
+        keys = [key for key, _ in walk(content)]
+        levels = max(key.count("#") for key in keys)
+        if len(keys) > MOST_ENTRIES:
+            return None, [Fault(path, "", "has too many entries", f"{MOST_ENTRIES:,}", f"{len(keys):,}")]
     except json.JSONDecodeError as error:
         what = f"is no JSON at line {error.lineno}, column {error.colno}"
         return None, [Fault(path, "", what, found=error.msg, remedy="mend the file there")]
     except UnicodeDecodeError:
         return None, [Fault(path, "", "is no JSON", "UTF-8 text", "other bytes", "save it as UTF-8")]
+    except ValueError as error:  # a number with thousands of digits
+        return None, [Fault(path, "", "is no JSON", found=str(error), remedy="mend the file")]
     except RecursionError:
         levels = 1000
     except OSError as error:

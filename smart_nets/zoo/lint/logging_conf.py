@@ -15,9 +15,10 @@ NAMES = re.compile(r"[\w.]*(, ?[\w.]+)*", re.ASCII)
 LEVEL = re.compile(r"NOTSET|DEBUG|INFO|WARNING|ERROR|CRITICAL")
 CONSOLE = re.compile(r"\(\)|\(sys\.(stdout|stderr),\)")
 FILE = re.compile(r"""\((['"])[\w-]+(/[\w-]+)*\.log\1, ?(['"])a\3(, ?None, ?True)?\)""", re.ASCII)
-FORMAT = re.compile(r"([^%{}$]|%%|%\([A-Za-z]+\)[-+0 #]*\d*(\.\d+)?[sdf])*")
+FORMAT = re.compile(r"([^%{}$]|%%|%\([A-Za-z]+\)[-+0 #]{0,5}\d{0,3}(\.\d{1,3})?[sdf])*")
 DATE = re.compile(r"[\w%:/., +-]*", re.ASCII)
 HANDLERS = {"StreamHandler": CONSOLE, "FileHandler": FILE}
+MOST_BYTES = 20_000
 LISTS = ("loggers", "handlers", "formatters")
 # beginning of a section's name -> its fields, what each may say, and how that is told
 FIELDS: dict[str, dict[str, tuple[re.Pattern[str], str]]] = {
@@ -49,6 +50,8 @@ def logging_faults(path: Path) -> list[Fault]:
     """Faults of a logging configuration: every section, field and value that is not spelt out above."""
     parser = configparser.RawConfigParser()
     try:
+        if path.stat().st_size > MOST_BYTES:
+            return [Fault(path, "", "is too large", f"{MOST_BYTES:,} bytes", f"{path.stat().st_size:,}")]
         parser.read_string(path.read_text(encoding="utf-8"))
     except (OSError, configparser.Error, UnicodeDecodeError) as error:
         return [Fault(path, "", "is no logging configuration", found=str(error))]

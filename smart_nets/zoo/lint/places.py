@@ -32,7 +32,8 @@ RESULTS = (
     "output",
 )  # folders of a bundle that hold no part of its release
 NAME = re.compile(r"[\w+= -][\w.+= -]*", re.ASCII)  # of one folder or file; none begins with a dot
-MOST, DEEPEST = 64, 40  # texts that one expression may stand for; references that lead to one another
+# texts that one expression may stand for; letters of each; references that lead to one another
+MOST, LONGEST, DEEPEST = 64, 1000, 40
 JOIN, SAME = ("os.path.join",), ("str", "pathlib.Path")
 
 Texts = frozenset[str] | None  # None: cannot be worked out
@@ -49,6 +50,7 @@ class Places:
 
     def __init__(self, tree: Mapping[str, Any], granted: Mapping[str, str]) -> None:
         self.tree, self.granted = tree, granted
+        self._found: dict[str, Texts] = {}
 
     def root_is_known(self) -> bool:
         """Whether `bundle_root` is found as the bundles of this collection do it, or is "."; without one nothing is said."""
@@ -97,10 +99,13 @@ class Places:
     def _of_key(self, key: str, depth: int) -> Texts:
         if key == "bundle_root":
             return frozenset([ROOT])
-        try:
-            return self.texts(value_at(self.tree, key), depth + 1)
-        except LookupError:
-            return TOLD
+        if key not in self._found:
+            self._found[key] = None  # what leads back to itself cannot be worked out
+            try:
+                self._found[key] = self.texts(value_at(self.tree, key), depth + 1)
+            except LookupError:
+                self._found[key] = TOLD
+        return self._found[key]
 
     def _of_node(self, node: ast.AST, depth: int) -> Texts:
         key = reference_of(node)
@@ -156,4 +161,5 @@ def _combined(how: Any, parts: list[Texts]) -> Texts:
         count *= len(part)
     if len(known) < len(parts) or count > MOST:
         return None
-    return frozenset(how(*texts) for texts in product(*known))
+    found = frozenset(how(*texts) for texts in product(*known))
+    return found if all(len(text) <= LONGEST for text in found) else None

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 REFERENCE = re.compile(r"@\w*(?:::\w*)*")  # as MONAI finds them, in quotes too
 REFERENCES = "__local_refs"  # MONAI's own name for the table of what they stand for
+MOST_LETTERS, MOST_LEVELS = 2000, 60  # of an expression; those of this collection have 110 and 14
 NOT_PARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 PARTS = (
     *(ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Compare, ast.IfExp, ast.Lambda, ast.Call, ast.Constant, ast.Name),
@@ -51,12 +52,21 @@ def parsed(text: str) -> Nodes:
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: it is none.
     """
+    if len(text) > MOST_LETTERS:
+        raise ValueError(f"it has more than {MOST_LETTERS:,} letters")
     return _nodes(as_monai_evaluates(text))
 
 
 @lru_cache(maxsize=4096)  # overlays bring the expressions of train.json again
 def _nodes(code: str) -> Nodes:
-    return tuple(ast.walk(ast.parse(code, mode="eval").body))
+    nodes: list[ast.AST] = []
+    level: list[ast.AST] = [ast.parse(code, mode="eval").body]
+    for _ in range(MOST_LEVELS):
+        nodes += level
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return tuple(nodes)
+    raise ValueError("it is nested too deeply")
 
 
 def reference_of(node: ast.AST) -> str | None:
