@@ -28,6 +28,7 @@ from smart_nets.weights.io import check_numbers, read_tensors
 
 logger = logging.getLogger(__name__)
 STATE = ("network", "optimizer", "iteration", "epoch_length", "finished", "settings")
+SHARE = 0.01  # of the time of a run that its states may take
 RESUME = ("auto", True, False, "changed", "never")
 Resume = Literal["auto", "changed", "never"] | bool
 ANEW = "start anew in another output_dir, or here with --resume false"
@@ -36,8 +37,8 @@ ANEW = "start anew in another output_dir, or here with --resume false"
 class TrainingState:
     """Handler: keeps what is needed to go on, in turn in two files, and goes on from it; must be the first of the handlers.
 
-    A state is written when `minutes` have passed since the last one, at the end, and when a signal asks the run to stop
-    (`StopSignals`). Each rank reads, rank 0 writes.
+    A state is written after the first step, then as often as that takes a hundredth of the time, but `minutes` after the
+    last one at the latest; at the end; and when a signal asks the run to stop. Each rank reads, rank 0 writes.
 
     Args:
         path: of the state; the one before lies beside it as NAME.previous.pt.
@@ -48,7 +49,7 @@ class TrainingState:
         settings: what results depend on, the data included; compared, because going on under other settings would be
             neither the one run nor the other.
         rank: of this process.
-        minutes: between two states; what an interruption can cost.
+        minutes: between two states, at most; what an interruption can cost.
         steps: iterations of an optimiser step; between two of them there is no state.
 
     Raises:
@@ -64,7 +65,7 @@ class TrainingState:
         resume: Resume = "auto",
         settings: Mapping[str, Any] | None = None,
         rank: int = 0,
-        minutes: float = 2.0,
+        minutes: float = 5.0,
         steps: int = 1,
     ) -> None:
         one_of("resume", resume, RESUME)
@@ -86,7 +87,7 @@ class TrainingState:
         if self.rank == 0:
             self.folder.claim()
         self._go_on(engine)
-        self.saved = time.monotonic()
+        self.saved, self.wait = time.monotonic(), 0.0
         self.signals.listen()
         engine.add_event_handler(Events.ITERATION_COMPLETED, self.step)
         engine.add_event_handler(Events.COMPLETED, self.finish)
@@ -97,7 +98,7 @@ class TrainingState:
         if place % self.steps and place != length:
             return
         stop, last = self.signals.wanted(), state.iteration == length * (state.max_epochs or 0)
-        if stop or last or time.monotonic() - self.saved >= self.minutes * 60:
+        if stop or last or time.monotonic() - self.saved >= min(self.minutes * 60, self.wait):
             self.save(engine)
         if stop:
             self.folder.leave()
@@ -112,7 +113,7 @@ class TrainingState:
         """Write the state on rank 0: whole or not at all, the one before kept. InputError if it cannot be written."""
         if self.rank != 0:
             return
-        network = getattr(self.network, "module", self.network)
+        begun, network = time.monotonic(), getattr(self.network, "module", self.network)
         state = {
             "network": network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -131,6 +132,7 @@ class TrainingState:
             if self.path.exists():
                 os.replace(self.path, self.previous)
         self.saved = time.monotonic()
+        self.wait = (self.saved - begun) / SHARE
 
     def _go_on(self, engine: Engine) -> None:
         state = self._chosen()

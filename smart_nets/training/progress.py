@@ -65,6 +65,7 @@ class Progress:
         self.bar: Any = None  # of tqdm
 
     def attach(self, engine: Engine) -> None:
+        engine.logger.addFilter(_tells)
         if rank() == 0:
             engine.add_event_handler(Events.STARTED, self._start)
             engine.add_event_handler(Events.EPOCH_STARTED, self._start_epoch)
@@ -113,6 +114,11 @@ class Progress:
 
     def _rate(self) -> float:
         return self.scans / max(1e-9, time.perf_counter() - self.epoch_clock)
+
+
+def _tells(record: logging.LogRecord) -> bool:
+    """Ignite says of every run of MONAI's that it resumes, from iteration 0 as a rule; `TrainingState` tells when it does."""
+    return not record.getMessage().startswith("Engine run resuming from")
 
 
 def batch_size(batch: Any) -> int:

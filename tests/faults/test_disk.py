@@ -47,7 +47,7 @@ def tiny_files(trainer) -> None:
 
 
 def test_a_log_that_finds_no_room(tmp_path):
-    child = start(tmp_path, before=tiny_files, minutes=60)
+    child = start(tmp_path, before=tiny_files, resume="never")
     child.join()
     assert child.exitcode == 1 and "metrics.jsonl: cannot be written (found File too large)" in told(tmp_path)
     first, *_ = (tmp_path / "eval" / "metrics.jsonl").read_text().splitlines()

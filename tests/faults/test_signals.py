@@ -13,7 +13,7 @@ from smart_nets.training.signals import Stopped, StopSignals
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 0)])
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_signal_saves_and_ends(undisturbed, tmp_path, number, code, workers):
-    child = start(tmp_path, workers=workers, minutes=60)  # without the signal there would be no state yet
+    child = start(tmp_path, workers=workers, minutes=60)  # the signal brings the state of this very step
     wait_for(child, tmp_path, 3)
     os.killpg(child.pid, number)  # as a terminal or a cluster does: to workers, too
     child.join(30)
