@@ -36,6 +36,7 @@ NO_PHANTOMS = "ConfigError: phantoms: needs scipy; pip install scipy, or give yo
 NO_BODY = "ConfigError: region body or lungs: needs scipy; pip install scipy, or take --region image."
 ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 TINY = {"preset": "tiny", "max_epochs": 1, "crop_size": [32, 32, 32], "num_workers": 0}
+STATES = ("training_state.pt", "training_state.previous.pt")
 
 
 def run(bundle: Path, *runs: dict[str, Any]) -> subprocess.CompletedProcess[str]:
@@ -111,7 +112,7 @@ def test_pretraining_writes_weights_and_maps_and_tells_what_it_leaves_out(pretra
     assert log.count("left out: TensorBoard curves (not installed: tensorboard)") == 1
     assert log.count("left out: report.html (not installed: matplotlib, pillow, scikit-learn)") == 1
     names = {path.name for path in (home / "out" / "eval").iterdir()}
-    assert names == {"metrics.jsonl", "run.json", "snapshots.npz", "training_state.pt"}
+    assert names == {*STATES, ".running", "metrics.jsonl", "run.json", "snapshots.npz"}
     assert "epoch 1/1  loss" in log
 
 

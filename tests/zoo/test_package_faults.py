@@ -69,7 +69,7 @@ def canary(path: Path) -> None:
         (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1\noid x"), "found a Git-LFS pointer"),
         (lambda path: path.write_bytes(b""), "cannot be read as weights"),
         (canary, "cannot be read as weights .*tensors only"),
-        (flip, "differs from its card .*expected sha256|cannot be read as weights"),
+        (flip, "differs from its card .*expected sha256|cannot be read as weights|is damaged"),
         (lambda path: card_path(path).unlink(), "there is no card here"),
         (lambda path: card_path(path).write_text("{"), "is no JSON"),
         (lambda path: card_path(path).write_text("[]"), "is no card"),

@@ -121,6 +121,7 @@ def test_annotations_for_a_table(table):
 
 
 def test_one_lesion_of_one_scan_to_predict(table, tmp_path, caplog):
+    caplog.set_level(logging.WARNING)
     table("")
     scan, mask = str(tmp_path / "a.nii"), str(tmp_path / "m1.nii")
     assert lesions_to_predict(scan, centre=[1, 2.5, -3]) == [{"image": scan, "centre_mm": [1.0, 2.5, -3.0]}]
