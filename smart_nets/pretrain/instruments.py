@@ -24,9 +24,8 @@ from smart_nets.pretrain.masking import count_of
 if TYPE_CHECKING:
     from smart_nets.pretrain.organs.probe import OrganCrops
 
-MEASURED = (
-    8  # epochs of a run, at most, after which is measured, evenly: a choice by the clock would differ from run to run
-)
+# Epochs of a run, at most, after which is measured, evenly: a choice by the clock would differ from run to run.
+MEASURED = 4
 EVEN = 1e-6  # spread of intensities below which a crop has no structure to follow
 
 
@@ -115,7 +114,7 @@ class Instruments:
     """Handler: at the start, at ends of epochs and at the end, measures the encoder on crops of unseen patients.
 
     The numbers join the log of the epoch's last step under "instruments", so that every logger has them: attach it before
-    the loggers. Of a long run eight epochs are measured, evenly spaced, and the last.
+    the loggers. Of a long run four epochs are measured, evenly spaced, and the last.
 
     Args:
         network: the CoDistillation (wrapped or not).
