@@ -122,9 +122,8 @@ class TrainingState:
             "finished": finished,
             "settings": self.settings,
         }
-        content = (
-            io.BytesIO()
-        )  # torch, writing into a file on a full disk, ends in a stack of C++ and leaves half of it
+        # not into the file: on a full disk torch ends in a stack of C++ and leaves half of it
+        content = io.BytesIO()
         torch.save(state, content)
         size = content.getbuffer().nbytes / 1e6
         with whole(self.path, f"make room for {size:,.0f} MB or choose another place") as draft:
@@ -156,8 +155,8 @@ class TrainingState:
         if state is not None and state["finished"] and self.resume == "auto":
             logger.warning("the run in %s is finished; a new one takes its place", self.path.parent)
             state = None
-        step = of_first_rank(None if state is None else state["iteration"])
-        return state if step is None or self.rank == 0 else state_in(self.path, step)
+        file = of_first_rank(None if state is None else state["file"])
+        return state if file is None or self.rank == 0 else state_in(Path(file))
 
     def _forget(self) -> None:
         """Nobody may go on with a run whose place another one takes."""
@@ -222,11 +221,9 @@ def newest_state(path: Path) -> dict[str, Any] | None:
     return None
 
 
-def state_in(path: Path, step: int | None = None) -> dict[str, Any]:
-    """The content of a state file, or of the one before, whichever is of this step. CheckpointError if it is something else."""
-    state = read_tensors(path) if path.is_file() or step is None else {}
-    if step is not None and state.get("iteration") != step:
-        return state_in(previous_of(path))
+def state_in(path: Path) -> dict[str, Any]:
+    """The content of a state file, and its path as "file". CheckpointError if it is something else."""
+    state = read_tensors(path)
     if not (isinstance(state, dict) and {*STATE} <= state.keys() and isinstance(state["settings"], dict)):
         found = ", ".join(map(str, [*state][:6])) if isinstance(state, dict) else type(state).__name__
         raise CheckpointError("is no training state", where=path, expected=", ".join(STATE), found=found, remedy=ANEW)
@@ -235,4 +232,4 @@ def state_in(path: Path, step: int | None = None) -> dict[str, Any]:
         FROM_1.check("epoch_length", state["epoch_length"])
     except ConfigError as error:
         raise CheckpointError("is no training state", where=path, found=str(error), remedy=ANEW) from error
-    return state
+    return {**state, "file": str(path)}

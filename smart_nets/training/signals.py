@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 from types import FrameType
@@ -62,9 +61,8 @@ class StopSignals:
         raise Stopped(EXIT[got], f"{got.name}: {reason}")
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._got:
-            os._exit(EXIT[signal.Signals(number)] or 1)  # asked twice: whoever waits has waited enough
         self._got = number
+        self.ignore()  # a second one does what it always did: whoever asks twice has waited enough
 
 
 def deaf_worker(number: int) -> None:

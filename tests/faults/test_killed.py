@@ -60,6 +60,7 @@ def test_two_ranks_are_killed_and_go_on(tmp_path):
             if stop:
                 wait_for(ranks[0], folder, stop)
                 kill(*ranks)
+                (folder / "eval" / "training_state.pt").write_bytes(b"damaged, so that both take the one before")
             for each in ranks:
                 each.join()
         assert [each.exitcode for each in ranks] == [0, 0]
