@@ -68,6 +68,7 @@ class TrainingState:
         minutes: float = 5.0,
         steps: int = 1,
     ) -> None:
+        resume = as_told(resume)
         one_of("resume", resume, RESUME)
         NOT_BELOW_0.check("save_minutes", minutes)
         self.path, self.network, self.optimizer, self.resume = Path(path), network, optimizer, resume
@@ -186,6 +187,11 @@ class TrainingState:
             raise CheckpointError("does not fit this training", where=self.path, found=found, remedy=ANEW) from error
 
 
+def as_told(resume: Any) -> Any:
+    """The words true and false of a command line as what they mean: MONAI hands them over as texts."""
+    return {"true": True, "false": False}.get(str(resume).lower(), resume)
+
+
 def previous_of(path: Path) -> Path:
     """The state before the last: training_state.previous.pt."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")
@@ -196,7 +202,7 @@ def begun_epochs(state_file: str | Path, resume: Resume) -> int | None:
 
     For lengths that are measured: measured again, they would be others, and no run could ever go on.
     """
-    state = None if resume in (False, "never") else newest_state(Path(state_file))
+    state = None if as_told(resume) in (False, "never") else newest_state(Path(state_file))
     epochs = None if state is None or state["finished"] else state["settings"].get("max_epochs")
     return epochs if isinstance(epochs, int) else None
 

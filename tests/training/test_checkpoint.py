@@ -37,7 +37,7 @@ def go(tmp_path):
     return go
 
 
-@pytest.mark.parametrize("resume", ["auto", True, "changed"])
+@pytest.mark.parametrize("resume", ["auto", True, "true", "True", "changed"])
 def test_a_run_that_is_not_finished_goes_on(go, resume, tmp_path):
     assert go(stop=4) == [1, 2, 3, 4]
     assert begun_epochs(tmp_path / "s.pt", resume) == 3
@@ -45,10 +45,11 @@ def test_a_run_that_is_not_finished_goes_on(go, resume, tmp_path):
     assert begun_epochs(tmp_path / "s.pt", resume) is None
 
 
-def test_false_starts_anew_and_nobody_goes_on_with_the_old_run(go, tmp_path):
+@pytest.mark.parametrize("resume", [False, "false"])
+def test_false_starts_anew_and_nobody_goes_on_with_the_old_run(go, tmp_path, resume):
     go(stop=4)
-    assert begun_epochs(tmp_path / "s.pt", False) is None
-    assert go(resume=False, stop=1) == [1]
+    assert begun_epochs(tmp_path / "s.pt", resume) is None
+    assert go(resume=resume, stop=1) == [1]
     assert newest_state(tmp_path / "s.pt") is None
 
 
