@@ -8,13 +8,13 @@ from typing import cast
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import drop_path_rates, linear_std
-from smart_nets.networks.swin_blocks import PatchEmbed, PatchMerging, SwinBlock
-from smart_nets.networks.window_attention import reorder, window_weights
-from smart_nets.networks.windows import WindowPlan, plan_windows
+from smart_nets.networks.windows.attention import window_weights
+from smart_nets.networks.windows.blocks import PatchEmbed, PatchMerging, SwinBlock
+from smart_nets.networks.windows.plan import WindowPlan, plan_windows
+from smart_nets.networks.windows.route import Route, find_route, move
 
 
 class Stage(nn.Module):
@@ -31,9 +31,9 @@ class Stage(nn.Module):
         use_checkpoint: bool,
     ) -> None:
         super().__init__()
-        self.window, self.use_checkpoint = window, use_checkpoint
+        self.window = window
         self.blocks = nn.ModuleList(
-            SwinBlock(dim, heads, window, mlp_ratio, qkv_bias, rate, shifted=bool(i % 2))
+            SwinBlock(dim, heads, window, mlp_ratio, qkv_bias, rate, bool(i % 2), use_checkpoint)
             for i, rate in enumerate(drop_path)
         )
         self.downsample = PatchMerging(dim)
@@ -42,31 +42,33 @@ class Stage(nn.Module):
         """(B, D, H, W, C) -> (B, D / 2, H / 2, W / 2, 2C)."""
         return self.downsample(self.unmerged(x))
 
-    def unmerged(self, x: Tensor) -> Tensor:
-        """All blocks, before the merging: (B, D, H, W, C), same shape."""
-        d, h, w = [int(side) for side in x.shape[1:4]]  # plain integers, also while tracing
-        x, plan = self.run(x, len(self.blocks))
-        x = reorder(x, *plan.leave[(len(self.blocks) + 1) % 2])
-        return x.view(x.shape[0], *plan.padded, x.shape[-1])[:, :d, :h, :w]  # (B, P, C) -> (B, D, H, W, C)
+    def unmerged(self, x: Tensor, hidden: Tensor | None = None) -> Tensor:
+        """All blocks, before the merging: (B, D, H, W, C), same shape. `hidden` tokens (B, D, H, W) enter equal."""
+        batch, (d, h, w) = x.shape[0], [int(side) for side in x.shape[1:4]]
+        x, plan, route = self.run(x, len(self.blocks), hidden)
+        x = move(x.flatten(0, 1), *route.leave)
+        return x.view(batch, *plan.padded, -1)[:, :d, :h, :w]  # (B * P, C) -> (B, D, H, W, C)
 
-    def run(self, x: Tensor, count: int) -> tuple[Tensor, WindowPlan]:
-        """The first `count` blocks: (B, D, H, W, C) -> tokens in the last block's window order (B, P, C), the plan."""
-        d, h, w = [int(side) for side in x.shape[1:4]]
+    def run(self, x: Tensor, count: int, hidden: Tensor | None = None) -> tuple[Tensor, WindowPlan, Route]:
+        """The first `count` blocks: (B, D, H, W, C) -> windows (R, n, C) of the last, or grids (B, P, C); plan, route."""
+        d, h, w = [int(side) for side in x.shape[1:4]]  # plain integers, also while tracing
         plan = plan_windows((d, h, w), self.window, x.device)
         if plan.padded != (d, h, w):
-            x = F.pad(x, (0, 0, 0, plan.padded[2] - w, 0, plan.padded[1] - h, 0, plan.padded[0] - d))
-        x = reorder(x.flatten(1, 3), *plan.enter)
+            more = (0, plan.padded[2] - w, 0, plan.padded[1] - h, 0, plan.padded[0] - d)
+            x = F.pad(x, (0, 0, *more))
+            hidden = None if hidden is None else F.pad(hidden, more)
+        x = x.flatten(1, 3)  # (B, P, C)
+        route = find_route(plan, x, len(self.blocks), None if hidden is None else hidden.flatten(1))
         for i in range(count):
-            x = self.arrange(x, plan, i)
-            if self.use_checkpoint and torch.is_grad_enabled():
-                x = checkpoint(self.blocks[i], x, plan, use_reentrant=False)
-            else:
-                x = self.blocks[i](x, plan)
-        return x, plan
+            x = self.blocks[i](self.arrange(x, plan, route, i), plan, route.hops[i])
+        return x, plan, route
 
-    def arrange(self, x: Tensor, plan: WindowPlan, block: int) -> Tensor:
-        """Tokens (B, P, C) from the window order of the block before to that of `block`."""
-        return reorder(x, *plan.step[block % 2]) if block and plan.shifted else x
+    def arrange(self, x: Tensor, plan: WindowPlan, route: Route, block: int) -> Tensor:
+        """Tokens (..., C) as they left the block before, or the grids, as the windows (R, n, C) of `block`."""
+        source, inverse = route.hops[block][:2]
+        if block and inverse is not None and not plan.shifted:
+            return x  # all blocks have the same windows
+        return move(x.flatten(0, 1), source, inverse).view(-1, plan.tokens, x.shape[-1])
 
 
 class SwinTransformer(nn.Module):
@@ -154,8 +156,8 @@ class SwinTransformer(nn.Module):
     ) -> tuple[list[Tensor], list[Tensor]]:
         """As `forward`, and the `stages` maps before their merging: (B, C, 2d, 2h, 2w) of half the width."""
         maps, unmerged = [self.embed(x, mask, mask_token)], []
-        for stage in self.stages[:stages]:
-            unmerged.append(stage.unmerged(maps[-1]))
+        for number, stage in enumerate(self.stages[:stages]):
+            unmerged.append(stage.unmerged(maps[-1], None if number else mask))
             maps.append(stage.downsample(unmerged[-1]))
         first = [each.permute(0, 4, 1, 2, 3) for each in maps]  # (B, d, h, w, C) -> (B, C, d, h, w)
         return first, [each.permute(0, 4, 1, 2, 3) for each in unmerged]
@@ -193,9 +195,11 @@ class SwinTransformer(nn.Module):
         for each in self.stages[: stage - 1]:
             tokens = each(tokens)
         chosen = self.stages[stage - 1]
-        tokens, plan = chosen.run(tokens, block)
-        tokens = chosen.arrange(tokens, plan, block)
+        tokens, plan, route = chosen.run(tokens, block)
+        tokens = chosen.arrange(tokens, plan, route, block)
         last = cast(SwinBlock, chosen.blocks[block])
-        windows = plan.slice(0, plan.windows, last.shifted)
-        qkv = last.attn.project(last.attention_input(tokens, windows), plan.tokens)
-        return window_weights(qkv, last.attn.bias(plan.tokens), windows.mask, last.attn.scale)
+        window = route.hops[block].window
+        qkv = last.attn.project(last.attention_input(tokens, plan, window))
+        mask = plan.masks[last.shifted][plan.kind[last.shifted][window]]
+        weights = window_weights(qkv, last.attn.bias(plan.tokens), mask, last.attn.scale)
+        return weights.unflatten(0, (x.shape[0], -1))  # (B * W, heads, n, n) -> (B, W, heads, n, n)

@@ -5,8 +5,8 @@ import torch
 from monai.networks.nets.swin_unetr import SwinTransformer as MonaiSwin
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks import swin_blocks
 from smart_nets.networks.swin import SwinTransformer
+from smart_nets.networks.windows import blocks
 
 
 def pair(embed_dim=48, depths=(2, 2, 8, 2), num_heads=(4, 4, 8, 16), window=4, qkv_bias=True):
@@ -94,7 +94,7 @@ def test_windows_taken_a_few_at_a_time_change_nothing(monkeypatch):
     net, x = small(drop_path_rate=0.0), torch.rand(2, 1, 32, 32, 32)
     results = []
     for scores in (1, 2**30):
-        monkeypatch.setattr(swin_blocks, "CPU_SCORES", scores)
+        monkeypatch.setattr(blocks, "CPU_SCORES", scores)
         net.zero_grad()
         deep = net(x)[-1]
         deep.square().sum().backward()

@@ -17,7 +17,7 @@ from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.networks.cells import grid_of
 from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.networks.inputs import check_image
-from smart_nets.networks.windows import WindowPlan, plan_windows
+from smart_nets.networks.windows.plan import WindowPlan, plan_windows
 
 MEASURES = ("entropy", "distance_mm", "distance_entropy", "divergence")
 BINS = 32  # of the histogram of distances
@@ -121,8 +121,8 @@ def _largest_entropy(plan: WindowPlan, shifted: bool) -> float:
     """ln of the number of keys a query may look at, averaged over all queries of a grid."""
     if not (shifted and plan.shifted):
         return math.log(plan.tokens)
-    keys = (plan.masks == 0).sum(-1)  # (kinds, n)
-    return float(keys.double().log().mean(1)[plan.kind].mean())
+    keys = (plan.masks[shifted] == 0).sum(-1)  # (kinds, n)
+    return float(keys.double().log().mean(1)[plan.kind[shifted]].mean())
 
 
 def _places(grid: Sequence[int], cell: int, spacing: Sequence[float]) -> Tensor:

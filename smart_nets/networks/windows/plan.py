@@ -1,10 +1,9 @@
-"""Where tokens lie in the shifted windows of a Swin stage: index tables, made once per grid."""
+"""Where tokens lie in the windows of a Swin stage: index tables, made once per grid."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,40 +14,22 @@ from smart_nets.networks.cells import Grid
 BLOCKED = -100.0  # what Swin adds to the score of two tokens that only the shift brought together
 
 
-Move = tuple[Tensor, Tensor]  # a permutation of the tokens and its inverse, 2 x (P,)
-
-
-class Windows(NamedTuple):
-    """What a block must know of some windows, besides their tokens."""
-
-    padding: Tensor | None  # (windows * n, 1) bool, True where a token only fills up the last window; None without
-    mask: Tensor | None  # (windows, n, n) additive; None in plain windows
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WindowPlan:
-    """Index tables of one stage. P tokens are those of the grid padded to whole windows, n those of a window.
+    """Index tables of one stage. P tokens are those of the grid padded to whole windows, W windows of n tokens each.
 
-    Blocks alternate between plain and shifted windows. Tokens stay in window order from block to block: one gather
-    turns plain order into shifted order, another turns it back, instead of a roll, a partition, a reverse and a roll.
+    Blocks alternate between plain and shifted windows; pairs of tables are for the plain and for the shifted.
     """
 
     padded: Grid
-    windows: int
+    windows: int  # W
     tokens: int  # n
     shifted: bool  # False when the whole grid is one window: then all blocks are plain
-    enter: Move  # from the padded grid's order to plain windows
-    step: tuple[Move, Move]  # from shifted windows to plain ones, and from plain to shifted
-    leave: tuple[Move, Move]  # from plain windows to the padded grid's order, and from shifted ones
-    padding: tuple[Tensor, Tensor] | None  # 2 x (P, 1) bool, in plain and in shifted windows; None without padding
-    kind: Tensor  # (windows,) which of the masks a shifted window has
-    masks: Tensor  # (kinds, n, n) additive masks
-
-    def slice(self, first: int, count: int, shifted: bool) -> Windows:
-        """`count` windows from number `first` on, of the shifted ones or the plain."""
-        last, n = first + count, self.tokens
-        padding = None if self.padding is None else self.padding[shifted][first * n : last * n]
-        return Windows(padding, self.masks[self.kind[first:last]] if shifted and self.shifted else None)
+    order: tuple[Tensor, Tensor]  # 2 x (P,), which token of the padded grid stands at each place of the windows
+    back: tuple[Tensor, Tensor]  # 2 x (P,), at which place of the windows each token of the padded grid stands
+    padding: tuple[Tensor, Tensor] | None  # 2 x (W, n, 1) bool, True where a token only fills up; None without padding
+    kind: tuple[Tensor, Tensor]  # 2 x (W,), which of the masks a window has
+    masks: tuple[Tensor, Tensor]  # 2 x (kinds, n, n) additive; the plain windows have a single one, of zeros
 
 
 @torch.compiler.disable
@@ -79,28 +60,28 @@ def _build(grid: Grid, window: int, device: torch.device) -> WindowPlan:
     places = np.arange(depth * height * width).reshape(padded)
     plain = _partition(places, size)
     shifted = _partition(np.roll(places, [-step for step in shift], (0, 1, 2)), size)
-    plain_back, shifted_back = np.argsort(plain), np.argsort(shifted)
     inside = np.zeros(padded, bool)
     inside[: grid[0], : grid[1], : grid[2]] = True
-    outside = ~inside.reshape(-1, 1)
+    outside = ~inside.reshape(-1)
     kind, masks = _shift_masks(padded, size, shift)
+    tokens = int(np.prod(size))
 
     def put(table: np.ndarray) -> Tensor:
         return torch.tensor(table, device=device)
 
-    enter = put(plain), put(plain_back)
-    to_shifted = put(plain_back[shifted]), put(shifted_back[plain])
+    def filling(order: np.ndarray) -> Tensor:
+        return put(outside[order].reshape(-1, tokens, 1))  # (P,) -> (W, n, 1)
+
     return WindowPlan(
         padded=padded,
-        windows=plain.size // int(np.prod(size)),
-        tokens=int(np.prod(size)),
+        windows=plain.size // tokens,
+        tokens=tokens,
         shifted=any(shift),
-        enter=enter,
-        step=((to_shifted[1], to_shifted[0]), to_shifted),
-        leave=((enter[1], enter[0]), (put(shifted_back), put(shifted))),
-        padding=(put(outside[plain]), put(outside[shifted])) if outside.any() else None,
-        kind=put(kind),
-        masks=put(masks),
+        order=(put(plain), put(shifted)),
+        back=(put(np.argsort(plain)), put(np.argsort(shifted))),
+        padding=(filling(plain), filling(shifted)) if outside.any() else None,
+        kind=(put(np.zeros_like(kind)), put(kind)),
+        masks=(put(np.zeros_like(masks[:1])), put(masks)),
     )
 
 

@@ -7,10 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from smart_nets.networks.blocks import DropPath, Mlp, add, head_dim
-from smart_nets.networks.window_attention import attend_windows
-from smart_nets.networks.windows import WindowPlan, Windows, capturing
+from smart_nets.networks.windows.attention import attend_windows
+from smart_nets.networks.windows.pieces import in_pieces
+from smart_nets.networks.windows.plan import WindowPlan, capturing
+from smart_nets.networks.windows.route import Hop
 
-CPU_SCORES = 2**19  # attention scores a block computes at once per thread: 2 MB of float32, which stay in the cache
+CPU_SCORES = 2**19  # attention scores of a piece: 2 MB of float32, which stay in the cache
 DEVICE_SCORES = 2**28  # on an accelerator: 1 GB, few large kernels
 
 
@@ -66,62 +68,81 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=qkv_bias)
         self.proj = nn.Linear(dim, dim)
 
-    def project(self, x: Tensor, tokens: int) -> Tensor:
-        """(B, P, C) -> queries, keys and values of windows of n tokens, (B, windows, n, 3, heads, C / heads)."""
-        batch, _, dim = x.shape
-        return self.qkv(x).view(batch, -1, tokens, 3, self.heads, dim // self.heads)
+    def project(self, x: Tensor) -> Tensor:
+        """Windows of n tokens (R, n, C) -> their queries, keys and values (R, n, 3, heads, C / heads)."""
+        return self.qkv(x).unflatten(2, (3, self.heads, -1))
 
     def bias(self, tokens: int) -> Tensor:
         """The bias of each pair of places, (heads, n, n), added to the scores of every window."""
         index = self.relative_position_index[:tokens, :tokens].reshape(-1)
         return self.relative_position_bias_table[index].view(tokens, tokens, self.heads).permute(2, 0, 1)
 
-    def forward(self, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, P, C) in window order, its bias, and the mask (windows, n, n) of shifted windows -> (B, P, C)."""
-        return self.proj(attend_windows(self.project(x, bias.shape[-1]), bias, mask, self.scale))
+    def forward(self, x: Tensor, bias: Tensor, masks: Tensor, kind: Tensor) -> Tensor:
+        """(R, n, C), the bias, and which of the additive masks (kinds, n, n) each window has (R,) -> (R, n, C)."""
+        return self.proj(attend_windows(self.project(x), bias, masks, kind, self.scale))
 
 
 class SwinBlock(nn.Module):
     """Windowed attention and MLP, each after a LayerNorm and around a residual."""
 
     def __init__(
-        self, dim: int, heads: int, window: int, mlp_ratio: float, qkv_bias: bool, drop_path: float, shifted: bool
+        self,
+        dim: int,
+        heads: int,
+        window: int,
+        mlp_ratio: float,
+        qkv_bias: bool,
+        drop_path: float,
+        shifted: bool,
+        use_checkpoint: bool,
     ) -> None:
         super().__init__()
-        self.shifted = shifted
+        self.shifted, self.use_checkpoint = shifted, use_checkpoint
         self.norm1 = nn.LayerNorm(dim)
         self.attn = WindowAttention(dim, heads, window, qkv_bias)
         self.drop_path = DropPath(drop_path)
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
 
-    def forward(self, x: Tensor, plan: WindowPlan) -> Tensor:
-        """(B, P, C) in the block's window order -> (B, P, C).
+    def forward(self, x: Tensor, plan: WindowPlan, hop: Hop) -> Tensor:
+        """The windows that `hop` names, (R, n, C) -> (R, n, C).
 
-        Windows know nothing of each other, so a block may take a few at a time. On a CPU such a piece stays in the
-        cache from the first norm to the last sum; on an accelerator pieces bound the memory of the scores.
+        Windows know nothing of each other, so a block may take a few at a time. On a CPU such a piece stays in the cache
+        of its core from the first norm to the last sum; on an accelerator pieces bound the memory of the scores.
         """
-        gates = self.drop_path.gate(x), self.drop_path.gate(x)
-        bias, n = self.attn.bias(plan.tokens), plan.tokens
-        at_once = plan.windows
-        if not capturing():
-            limit = CPU_SCORES * torch.get_num_threads() if x.device.type == "cpu" else DEVICE_SCORES
-            at_once = max(1, limit // (x.shape[0] * self.attn.heads * n * n))
-        pieces = [  # of split(), since the gradient of a slice would be a tensor of full size
-            self._windows(piece, plan.slice(i * at_once, at_once, self.shifted), bias, gates)
-            for i, piece in enumerate(x.split(at_once * n, dim=1))
-        ]
-        return torch.cat(pieces, dim=1) if len(pieces) > 1 else pieces[0]
+        gates = [None if gate is None else gate[hop.sample] for gate in self._gates(x, hop)]
+        bias = self.attn.bias(plan.tokens)
 
-    def attention_input(self, x: Tensor, windows: Windows) -> Tensor:
-        """The normed tokens, with padding set to zero after the norm, as MONAI has it."""
+        def step(piece: Tensor, rows: slice) -> Tensor:
+            return self._windows(piece, plan, hop.window[rows], bias, [g if g is None else g[rows] for g in gates])
+
+        shared = [bias, *(each for each in self.parameters() if each is not self.attn.relative_position_bias_table)]
+        return in_pieces(step, x, self._at_once(x, plan), shared, keep=not self.use_checkpoint)
+
+    def attention_input(self, x: Tensor, plan: WindowPlan, window: Tensor) -> Tensor:
+        """The normed tokens (R, n, C) of these windows, with padding set to zero after the norm, as MONAI has it."""
         x = self.norm1(x)
-        return x if windows.padding is None else x.masked_fill(windows.padding, 0.0)
+        return x if plan.padding is None else x.masked_fill(plan.padding[self.shifted][window], 0.0)
 
-    def _windows(self, x: Tensor, windows: Windows, bias: Tensor, gates: tuple[Tensor | None, Tensor | None]) -> Tensor:
+    def _windows(self, x: Tensor, plan: WindowPlan, window: Tensor, bias: Tensor, gates: list[Tensor | None]) -> Tensor:
         """The block on some of the windows."""
-        x = add(x, self.attn(self.attention_input(x, windows), bias, windows.mask), gates[0])
+        masks, kind = plan.masks[self.shifted], plan.kind[self.shifted][window]
+        x = add(x, self.attn(self.attention_input(x, plan, window), bias, masks, kind), gates[0])
         return add(x, self.mlp(self.norm2(x)), gates[1])
+
+    def _gates(self, x: Tensor, hop: Hop) -> list[Tensor | None]:
+        """Of both branches: each scan's factor (B, 1, 1), or None."""
+        if not self.training or self.drop_path.rate == 0:
+            return [None, None]
+        scans = x.new_empty(hop.batch, 1, 1)
+        return [self.drop_path.gate(scans), self.drop_path.gate(scans)]
+
+    def _at_once(self, x: Tensor, plan: WindowPlan) -> int | None:
+        """How many windows a piece has; all while a graph is being captured."""
+        if capturing():
+            return None
+        limit = CPU_SCORES if x.device.type == "cpu" else DEVICE_SCORES
+        return max(1, limit // (self.attn.heads * plan.tokens**2))
 
 
 def _relative_positions(window: int) -> Tensor:
