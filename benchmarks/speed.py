@@ -1,33 +1,33 @@
 """Speed of the Swin encoder against MONAI's, with the same weights on the same crops.
 
-    python benchmarks/speed.py [--sizes 64,96,128] [--repeats 7] [--threads 0]
+    python benchmarks/speed.py [--sizes 64,96,128] [--repeats 5] [--precisions float32,bf16]
 
-The two take turns within one process, so that what else the machine does hits both; medians are reported. Time is the
-wall clock; on a CPU also the processor time, which other programs disturb less. Prints a table and writes
-benchmarks/results/speed.json.
+The two take turns within one process, so that what else the machine does hits both; ratios are medians of MONAI's time
+over ours, turn by turn. On a CPU every row is measured three ways: with the C library's allocator as it is, with one
+that keeps what it got (jemalloc, where it is installed, for both), and beside one busy process. Prints a table and
+writes benchmarks/results/speed.json.
 """
 
 from __future__ import annotations
 
-import json
-import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import fire
-import monai
 import torch
 from monai.networks.nets.swin_unetr import SwinTransformer as MonaiSwin
 from torch import Tensor, nn
 
+from benchmarks.machine import WAYS, in_way, write
 from smart_nets.networks.swin import SwinTransformer
 
 RESULTS = Path(__file__).parent / "results" / "speed.json"
 Run = Callable[[Tensor], list[Tensor]]
+COLUMNS = ("device", "way", "precision", "crop", "pass", "ours_s", "monai_s", "times_faster", "max_difference")
 
 
 def pair(device: str) -> tuple[SwinTransformer, nn.Module]:
@@ -50,18 +50,18 @@ def pair(device: str) -> tuple[SwinTransformer, nn.Module]:
     return ours.to(device), theirs.to(device)
 
 
-def once(net: nn.Module, run: Run, x: Tensor, train: bool) -> tuple[float, float]:
-    """Wall and processor seconds of one forward, or of one forward and backward with stochastic depth."""
+def once(net: nn.Module, run: Run, x: Tensor, train: bool) -> float:
+    """Wall seconds of one forward, or of one forward and backward with stochastic depth."""
     net.train(train)
     net.zero_grad(set_to_none=True)
-    wall, processor = time.perf_counter(), time.process_time()
+    start = time.perf_counter()
     with torch.set_grad_enabled(train):
         maps = run(x)
         if train:
             sum(each.float().mean() for each in maps).backward()  # type: ignore[union-attr]
     if x.is_cuda:
         torch.cuda.synchronize()
-    return time.perf_counter() - wall, time.process_time() - processor
+    return time.perf_counter() - start
 
 
 def compare(size: int, train: bool, repeats: int, device: str, precision: str) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def compare(size: int, train: bool, repeats: int, device: str, precision: str) -
         "monai": (theirs, lambda x: theirs(x, normalize=False)),
     }
     x = torch.rand(1, 1, size, size, size, device=device)
-    times: dict[str, list[tuple[float, float]]] = {name: [] for name in nets}
+    times: dict[str, list[float]] = {name: [] for name in nets}
     with torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16"):
         for turn in range(repeats + 1):
             for name, (net, run) in nets.items():
@@ -83,64 +83,53 @@ def compare(size: int, train: bool, repeats: int, device: str, precision: str) -
     theirs.eval()
     with torch.no_grad():
         difference = max((a - b).abs().max().item() for a, b in zip(ours(x), theirs(x, normalize=False), strict=True))
-    wall, processor = ({name: statistics.median(t[i] for t in times[name]) for name in nets} for i in (0, 1))
-    row = {
+    turns = [monai / own for own, monai in zip(times["ours"], times["monai"], strict=True)]
+    return {
         "device": device,
         "precision": precision,
         "crop": size,
         "pass": "forward + backward" if train else "forward",
-        "ours_s": round(wall["ours"], 4),
-        "monai_s": round(wall["monai"], 4),
-        "ratio": round(wall["ours"] / wall["monai"], 3),
+        "ours_s": round(statistics.median(times["ours"]), 3),
+        "monai_s": round(statistics.median(times["monai"]), 3),
+        "times_faster": round(statistics.median(turns), 2),
+        "lowest": round(min(turns), 2),
+        "highest": round(max(turns), 2),
         "max_difference": difference,
     }
-    if device == "cpu":
-        row["processor_ratio"] = round(processor["ours"] / processor["monai"], 3)
-    return row
 
 
-def processor_name() -> str:
-    """The model of the CPU, as far as the system tells."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+def rows(sizes: tuple[int, ...], precisions: tuple[str, ...], repeats: int, device: str = "cpu") -> list[dict[str, Any]]:
+    """All rows of one device, here and now."""
+    found = []
+    for precision in precisions:
+        for size in sizes:
+            for train in (False, True):
+                found.append(compare(size, train, repeats, device, precision))
+                told = {**found[-1], "way": "as it is"}
+                print(" | ".join(str(told[column]) for column in COLUMNS), file=sys.stderr, flush=True)
+    return found
 
 
-def main(sizes: tuple[int, ...] | int = (64, 96, 128), repeats: int = 7, threads: int = 0) -> None:
+def main(sizes: Any = (64, 96, 128), repeats: int = 5, precisions: Any = ("float32",)) -> None:
     """Runs the table.
 
     Args:
         sizes: crop sides, multiples of 32.
         repeats: timed turns of each network, after one that warms up.
-        threads: threads of the CPU; 0 leaves torch's choice.
+        precisions: float32, bf16 or both.
     """
-    if threads:
-        torch.set_num_threads(threads)
-    columns = ("device", "precision", "crop", "pass", "ours_s", "monai_s", "ratio", "processor_ratio", "max_difference")
-    print(" | ".join(columns))
-    settings = [("cpu", "float32")]
+    sizes = sizes if isinstance(sizes, (tuple, list)) else (sizes,)
+    precisions = precisions if isinstance(precisions, (tuple, list)) else (precisions,)
+    found = []
+    for way in WAYS:
+        there = sizes if way == "as it is" else sizes[-1:]
+        found += [{"way": way, **row} for row in in_way(way, "speed", "rows", there, precisions, repeats)]
     if torch.cuda.is_available():
-        settings += [("cuda", "float32"), ("cuda", "bf16")]
-    rows = []
-    for device, precision in settings:
-        for size in (sizes,) if isinstance(sizes, int) else sizes:
-            for train in (False, True):
-                rows.append(compare(size, train, repeats, device, precision))
-                print(" | ".join(str(rows[-1].get(column, "")) for column in columns), flush=True)
-    record = {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "torch": torch.__version__,
-        "monai": monai.__version__,
-        "cpu": processor_name(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "threads": torch.get_num_threads(),
-        "batch": 1,
-        "repeats": repeats,
-        "rows": rows,
-    }
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    RESULTS.write_text(json.dumps(record, indent=2) + "\n")
+        found += [{"way": "", **row} for row in rows(sizes, ("float32", "bf16"), repeats, "cuda")]
+    print(" | ".join(COLUMNS))
+    for row in found:
+        print(" | ".join(str(row[column]) for column in COLUMNS))
+    write(RESULTS, "python benchmarks/speed.py", repeats=repeats, batch=1, rows=found)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from smart_nets.networks.blocks import drop_path_off
-from smart_nets.networks.cells import Grid, cell_of, expand, grid_of
+from smart_nets.networks.cells import Grid, expand, grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.networks.heads import ImageHead, ProjectionHead
 from smart_nets.pretrain.ema import Branch, update_teacher
@@ -21,7 +21,7 @@ from smart_nets.pretrain.instruments import lost_share, top_overlap
 from smart_nets.pretrain.losses.distillation import DISTILLED, Centring, DistillationLoss
 from smart_nets.pretrain.losses.image import masked_l1, one_grey
 from smart_nets.pretrain.losses.koleo import koleo_of_views
-from smart_nets.pretrain.masking import StudentMask, patch_dropout, resample_mask
+from smart_nets.pretrain.masking import StudentMask, patch_dropout
 from smart_nets.pretrain.step_checks import check_heads, check_more, check_shared, check_step
 from smart_nets.pretrain.taps import Taps
 
@@ -138,14 +138,13 @@ class CoDistillation(nn.Module):
         student_views = views if self.symmetric else views[: len(views) // 2]  # (S, ...), S = 2B or B
         look = self.look(views, guided, len(student_views))
         dropped, noisy, attention, hidden, seen, painted = look
+        compared = self.taps.hidden(seen, hidden, self.student.encoder.cell) | (self.ampd_tokens == "all")  # (S, N)
         with torch.no_grad():
-            targets = self.project(self.teacher, noisy)  # ampd (2B, N, K), aitd (2B, K), gitd (2B, K)
-            for name, logits in targets.items():
-                self.loss_of(name).collect(logits)
+            targets = self.project(self.teacher, noisy, compared)  # ampd (T, K), aitd (2B, K), gitd (2B, K)
 
         out: dict[str, Tensor] = {}
         if "ampd" in self.distil:  # same view, hidden tokens only
-            out |= self._ampd(seen, targets["ampd"], hidden, patch_temperature or teacher_temperature)
+            out |= self._ampd(seen, targets["ampd"], compared, patch_temperature or teacher_temperature)
         if "aitd" in self.distil:  # other view
             logits = self.student.heads["aitd"](seen.cls)
             out |= self._distil("aitd", logits, _swap(targets["aitd"])[: len(logits)], teacher_temperature)
@@ -213,26 +212,31 @@ class CoDistillation(nn.Module):
         """One of the distillation losses, by name."""
         return cast(DistillationLoss, self.distil[name])
 
-    def project(self, branch: Branch, encoding: Encoding) -> dict[str, Tensor]:
-        """Logits of every head of a branch: ampd (B, N, K), aitd (B, K), gitd (B, K)."""
-        source = self.taps.distilled(encoding)
-        return {name: head(source[name]) for name, head in branch.heads.items()}
+    def project(self, branch: Branch, encoding: Encoding, compared: Tensor) -> dict[str, Tensor]:
+        """The teacher's logits, collected for the centres: ampd (T, K) of the T tokens `compared`, aitd and gitd (2B, K)."""
+        source, found = self.taps.distilled(encoding), {}
+        for name, head in branch.heads.items():
+            tokens, loss = cast(Tensor, source[name]), self.loss_of(name)
+            if name == "ampd" and loss.centring == "sinkhorn":  # needs no centre, so no logits of other tokens
+                found[name] = head(tokens[: len(compared)][compared])
+                continue
+            found[name] = head(tokens)
+            loss.collect(found[name])
+            if name == "ampd":
+                found[name] = found[name][: len(compared)][compared]  # (2B, N, K) -> (T, K)
+        return found
 
     def train(self, mode: bool = True) -> CoDistillation:
         super().train(mode)
         self.teacher.eval()
         return self
 
-    def _ampd(self, seen: Encoding, teacher: Tensor, hidden: Tensor, temperature: float) -> dict[str, Tensor]:
-        """AMPD on the hidden tokens of each view, or on all: `teacher` (2B, N, K), `hidden` (S, M)."""
-        compared, grid = self.taps.tokens(seen)  # (S, N, C)
-        size = torch.Size([side * self.student.encoder.cell for side in seen.grid])
-        tokens = resample_mask(hidden, grid_of(size, cell_of(hidden, size)), grid)  # (S, N)
-        tokens = tokens if self.ampd_tokens == "hidden" else torch.ones_like(tokens)
+    def _ampd(self, seen: Encoding, teacher: Tensor, tokens: Tensor, temperature: float) -> dict[str, Tensor]:
+        """AMPD on the T `tokens` (S, N) of each view, with the teacher's logits (T, K) of the same."""
         weight = tokens / tokens.sum(1, keepdim=True).clamp(min=1)  # (S, N): the mean in each view,
         weight = weight / weight.sum().clamp(min=1)  # then over the views that have such tokens
-        logits = self.student.heads["ampd"](compared[tokens])  # (S, N, C) -> (T, C) -> (T, K)
-        return self._distil("ampd", logits, teacher[: len(tokens)][tokens], temperature, weight[tokens])
+        logits = self.student.heads["ampd"](self.taps.tokens(seen)[0][tokens])  # (S, N, C) -> (T, C) -> (T, K)
+        return self._distil("ampd", logits, teacher, temperature, weight[tokens])
 
     def _distil(
         self, name: str, student: Tensor, teacher: Tensor, temperature: float, weight: Tensor | None = None

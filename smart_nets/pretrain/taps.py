@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.cells import Grid
+from smart_nets.networks.cells import Grid, cell_of, grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
+from smart_nets.pretrain.masking import resample_mask
 from smart_nets.settings import one_of
 
 Merged = Literal["merged", "pre_merge"]
@@ -78,6 +79,11 @@ class Taps:
         d, h, w = before.shape[2:]
         tokens = before.flatten(2).transpose(1, 2)  # (B, C, d, h, w) -> (B, N, C)
         return F.layer_norm(tokens, tokens.shape[-1:]), (d, h, w)
+
+    def hidden(self, encoding: Encoding, hidden: Tensor, cell: int) -> Tensor:
+        """Which of AMPD's tokens a mask (S, M) hides, (S, N) bool; `cell` is the encoder's."""
+        size = [side * cell for side in encoding.grid]
+        return resample_mask(hidden, grid_of(size, cell_of(hidden, size)), self.tokens(encoding)[1])
 
     def painted_from(self, encoding: Encoding) -> Tensor:
         """The map (B, C, d, h, w) the image head reads."""

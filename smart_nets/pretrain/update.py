@@ -79,17 +79,15 @@ class CoDistillationUpdate:
             out = self.losses(engine, batch, now, epoch)
             (out["loss"] / self.accumulation_steps).backward()
 
-        log: dict[str, Any] = {name: float(out[name].detach()) for name in (*LOGGED, *model.more) if name in out}
-        for what, told in OF_DISTILLATION.items():
-            log[told] = {name: float(out[f"{name}_{what}"]) for name in model.distil}
         if last:
             set_rates(optimizer, now["lr"], now["weight_decay"])
             if epoch - 1 / state.epoch_length < self.freeze_epochs:
                 freeze_last_layers(model.student.heads.values())
-            norm = float(clip_each(model.parameters(), self.clip))
-            fine = self._finish(optimizer, model, norm, now["momentum"])
+            out["grad_norm"] = clip_each(model.parameters(), self.clip)
+        log = self._log(out, model)
+        if last:
+            fine = self._finish(optimizer, model, log["grad_norm"], now["momentum"])
             optimizer.zero_grad(set_to_none=True)
-            log["grad_norm"] = norm
             if not fine:
                 self._skipped(batch, model, state.iteration, state.epoch_length, math.isfinite(log["loss"]))
         elapsed, self._clock = time.perf_counter() - self._clock, time.perf_counter()
@@ -106,6 +104,18 @@ class CoDistillationUpdate:
             return cast(Any, engine.network)(
                 views, now["teacher_temperature"], epoch > self.guided_from, now["patch_temperature"]
             )
+
+    def _log(self, out: dict[str, Any], model: CoDistillation) -> dict[str, Any]:
+        """The step's numbers, fetched from the device in one go: it is the only time that the step waits for it."""
+        names = [name for name in (*LOGGED, *model.more, "grad_norm") if name in out]
+        names += [f"{name}_{what}" for what in OF_DISTILLATION for name in model.distil]
+        values = torch.stack([out[name].detach().double().to(out["loss"].device) for name in names]).tolist()
+        numbers = dict(zip(names, values, strict=True))
+        told = {
+            told: {name: numbers.pop(f"{name}_{what}") for name in model.distil}
+            for what, told in OF_DISTILLATION.items()
+        }
+        return numbers | told
 
     def _finish(self, optimizer: torch.optim.Optimizer, model: CoDistillation, norm: float, momentum: float) -> bool:
         """Take the step, or skip it on all ranks when a gradient is not finite on any."""

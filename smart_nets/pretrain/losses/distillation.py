@@ -77,7 +77,9 @@ class DistillationLoss(nn.Module):
             weight: (M,) weights that sum to 1; default 1/M each.
         """
         target = self.targets(teacher, teacher_temperature)  # (M, K)
-        per_token = -(target * (student.float() / self.student_temperature).log_softmax(-1)).sum(-1)  # (M,)
+        logits = student.float() / self.student_temperature
+        # -sum_k P_t log P_s = logsumexp(z) - P_t . z, since P_t sums to one: no second (M, K) matrix for the backward pass
+        per_token = logits.logsumexp(-1) - torch.linalg.vecdot(target, logits)  # (M,)
         if weight is None:
             weight = torch.full_like(per_token, 1 / max(1, len(target)))
         loss, entropy, blind = (per_token * weight).sum(), (_entropy(target) * weight).sum(), _entropy(weight @ target)
