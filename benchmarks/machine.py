@@ -25,16 +25,19 @@ MARK = "RESULT "
 
 def in_way(way: str, module: str, function: str, *arguments: Any) -> Any:
     """What `function` of a benchmark returns in a process of its own, measured in one of `WAYS`; [] without jemalloc."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     if way == "jemalloc":
         found = [path for path in JEMALLOC if path.exists()]
         if not found:
             print("jemalloc is not installed: its rows stay empty", file=sys.stderr)
             return []
         environment |= {"LD_PRELOAD": str(found[0]), "MALLOC_CONF": "dirty_decay_ms:-1,muzzy_decay_ms:-1"}
-    code = f"import json; from benchmarks.{module} import {function}\nprint({MARK!r} + json.dumps({function}(*{arguments!r})))"
+    call = f"{function}(*{arguments!r})"
+    code = f"import json; from {module} import {function}\nprint({MARK!r} + json.dumps({call}))"
     with _busy(way == "beside a busy process"):
-        done = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     return json.loads(line.removeprefix(MARK))
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import fire
 import torch
+from machine import WAYS, in_way, write
 from monai.networks.nets.swin_unetr import SwinTransformer as MonaiSwin
 from torch import Tensor, nn
 
-from benchmarks.machine import WAYS, in_way, write
 from smart_nets.networks.swin import SwinTransformer
 
 RESULTS = Path(__file__).parent / "results" / "speed.json"
@@ -98,7 +98,9 @@ def compare(size: int, train: bool, repeats: int, device: str, precision: str) -
     }
 
 
-def rows(sizes: tuple[int, ...], precisions: tuple[str, ...], repeats: int, device: str = "cpu") -> list[dict[str, Any]]:
+def rows(
+    sizes: tuple[int, ...], precisions: tuple[str, ...], repeats: int, device: str = "cpu"
+) -> list[dict[str, Any]]:
     """All rows of one device, here and now."""
     found = []
     for precision in precisions:

@@ -25,6 +25,7 @@ VERBS = {  # verb: module and function; only the verb that is asked for is impor
     "compare": ("classify", "compare_runs"),
     "attend": ("look", "attend"),
     "heads": ("look", "heads"),
+    "doctor": ("doctor", "doctor"),
 }
 ZOO = {name: ("zoo", name) for name in ("lint", "package", "verify", "install", "export")}
 FLAG = re.compile(r"--?[A-Za-z]")

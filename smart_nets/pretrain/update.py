@@ -15,6 +15,7 @@ import torch.distributed as dist
 from monai.engines import SupervisedTrainer
 from torch import Tensor
 
+from smart_nets.cpu import keep_freed_memory
 from smart_nets.errors import TrainingHealthError
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.schedules import Schedules
@@ -63,6 +64,7 @@ class CoDistillationUpdate:
         self.freeze_epochs, self.autocast, self.patience = freeze_epochs, autocast, patience
         self.window, self.guided_from, self.skipped_in_a_row = window, guided_from, 0
         self.bad_batches = bad_batches
+        keep_freed_memory()
         self._clock = time.perf_counter()
 
     def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> dict[str, Any]:

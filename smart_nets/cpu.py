@@ -1,0 +1,61 @@
+"""What training on a CPU owes to the settings of its process, and what a machine has: for `smart_nets doctor`."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+from importlib.metadata import version
+
+import torch
+
+# Of mallopt in malloc.h: the parameter, and its value. Blocks above 32 MB, the most that is possible, still go back.
+KEEP = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 64 * 2**20)}
+
+
+def keep_freed_memory() -> bool:
+    """Lets the GNU C library keep freed memory: else every step returns and gets anew gigabytes, page by page.
+
+    Only this process is concerned, and only what it would ask for again. Does nothing, and returns False, with another
+    C library, with another allocator preloaded, and where MALLOC_ variables or GLIBC_TUNABLES already say something.
+    """
+    if allocator() != "glibc" or chosen():
+        return False
+    library = ctypes.CDLL(None)
+    taken = [
+        library.mallopt(parameter, value) for parameter, value in KEEP.values()
+    ]  # every one, whatever the first says
+    return all(taken)
+
+
+def allocator() -> str:
+    """Who gives this process its memory: "glibc", the file that was preloaded instead, or "unknown"."""
+    preloaded = [path for path in os.environ.get("LD_PRELOAD", "").replace(":", " ").split() if "malloc" in path]
+    if preloaded:
+        return os.path.basename(preloaded[0])
+    return "glibc" if platform.libc_ver()[0] == "glibc" else "unknown"
+
+
+def chosen() -> bool:
+    """Whether the environment sets the GNU allocator already."""
+    return "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
+
+
+def findings() -> list[tuple[str, str, str]]:
+    """What matters for the speed of this machine: name, what was found, what to do about it (empty: nothing)."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads, load = torch.get_num_threads(), os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    cuda = torch.cuda.is_available()
+    gpu = torch.cuda.get_device_name() if cuda else "none"
+    waits = os.environ.get("OMP_WAIT_POLICY", "not set").lower()
+    kept = "keeps freed memory while it trains" if allocator() == "glibc" and not chosen() else "as it is set"
+    return [
+        ("versions", ", ".join(f"{name} {version(name)}" for name in ("smart-nets", "torch", "monai")), ""),
+        ("GPU", gpu, "" if cuda else "preset tiny or small; base takes a GPU"),
+        ("cores", str(cores), ""),
+        ("threads", str(threads), "" if threads <= cores else f"set OMP_NUM_THREADS={cores}: more only wait"),
+        ("load", f"{load:.1f}", "" if load < cores / 2 else "others compute here: set OMP_WAIT_POLICY=PASSIVE"),
+        ("waiting threads", "sleep" if waits == "passive" else "spin for a few milliseconds (OMP_WAIT_POLICY not set)",
+         "" if waits == "passive" else "OMP_WAIT_POLICY=PASSIVE on a machine that others use"),
+        ("memory of", f"{allocator()}, {kept}", ""),
+    ]  # fmt: skip
