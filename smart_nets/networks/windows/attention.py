@@ -1,6 +1,6 @@
 """Attention within windows, written as an autograd function: the plain operators would keep every softmax for backward.
 
-While a graph is captured for deployment the plain operators are used.
+While a graph is captured for deployment the plain operators are used; on a GPU, where it can, one kernel does it all.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from smart_nets.networks.windows.plan import capturing
+from smart_nets.networks.windows.triton_attention import attend_fused, usable
 
 
 def window_weights(qkv: Tensor, bias: Tensor, mask: Tensor, scale: float) -> Tensor:
@@ -43,6 +44,8 @@ def attend_windows(qkv: Tensor, bias: Tensor, masks: Tensor, kind: Tensor, scale
     Returns:
         (R, n, heads * d).
     """
+    if not capturing() and usable(qkv):
+        return attend_fused(qkv, bias, masks, kind, scale)
     if capturing():
         v = qkv[:, :, 2].transpose(1, 2)  # (R, heads, n, d)
         mixed = (window_weights(qkv, bias, masks[kind], scale).to(v.dtype) @ v).transpose(1, 2)
