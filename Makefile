@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test test-faults test-monailabel fuzz lint bench clean
+.PHONY: install pretrain test test-faults test-monailabel fuzz lint bench gpu-check clean
 
 install: $(INSTALLED)
 
@@ -53,6 +53,10 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/manifest.py
 	$(BIN)/python benchmarks/coverage.py
+
+# on a machine with a GPU, in ten minutes: the same numbers as on the CPU, times and memory beside MONAI's, a short pretraining
+gpu-check: $(INSTALLED)
+	$(BIN)/python benchmarks/gpu_check.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info bundles/*/models/model.* bundles/*/eval bundles/*/cache
