@@ -94,7 +94,7 @@ def race(bf16: bool, train: bool) -> Facts:
         for turn in range(REPEATS + 1):
             for name, (net, run) in nets.items():
                 torch.cuda.reset_peak_memory_stats()
-                spent = once(net, run, x, train)[0]
+                spent = once(net, run, x, train)
                 net.zero_grad(set_to_none=True)
                 peak[name] = round(torch.cuda.max_memory_allocated() / 2**30, 3)
                 seconds[name] += [spent] if turn else []  # the first turn warms up

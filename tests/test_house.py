@@ -20,7 +20,7 @@ FLOORS = (  # from the top; a room may import what lies below it, and itself
     ("networks",),
     ("files", "overrides"),
     ("config_run",),
-    ("settings", "optional"),
+    ("settings", "optional", "cpu"),
     ("errors",),
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

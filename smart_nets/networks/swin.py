@@ -164,6 +164,7 @@ class SwinTransformer(nn.Module):
 
     def embed(self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None) -> Tensor:
         """Patch embedding and masking. Returns (B, d, h, w, C)."""
+        x = x if type(x) is Tensor else x.as_subclass(Tensor)  # of MONAI's MetaTensor: where it lies helps no token
         tokens = self.patch_embed(x)
         if mask is None:
             return tokens

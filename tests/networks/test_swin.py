@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from monai.data import MetaTensor
 from monai.networks.nets.swin_unetr import SwinTransformer as MonaiSwin
 
 from smart_nets.errors import ConfigError
@@ -112,6 +113,13 @@ def test_checkpointing_changes_nothing_but_memory():
         net(x)[-1].square().sum().backward()
     for one, other in zip(plain.parameters(), thrifty.parameters(), strict=True):
         torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_monais_tensors_pass_in_pieces_too(monkeypatch):
+    monkeypatch.setattr(blocks, "CPU_SCORES", 2**14)
+    net, x = small().eval(), torch.rand(2, 1, 32, 32, 32)
+    assert torch.equal(net(MetaTensor(x))[-1], net(x)[-1])
+    net.train()(MetaTensor(x))[-1].sum().backward()
 
 
 def test_drop_path_is_for_training_only():

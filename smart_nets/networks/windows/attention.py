@@ -83,7 +83,7 @@ def _attend_backward(
     windows, n, _, heads, width = qkv.shape
     attention, q, k, v = _softmax(qkv, bias, masks, kind, scale)
     grad = grad.transpose(1, 2).to(v.dtype).reshape(-1, n, width)  # -> (R * heads, n, d)
-    grads = q.new_empty(3, windows * heads, n, width)
+    grads = q.new_empty((3, windows * heads, n, width))
     torch.bmm(attention.transpose(1, 2), grad, out=grads[2])
     scores = torch._softmax_backward_data(torch.bmm(grad, v.transpose(1, 2)), attention, -1, attention.dtype)
     grads[0].baddbmm_(scores, k, beta=0, alpha=scale)  # beta=0: what the empty tensor holds is not read
