@@ -71,8 +71,7 @@ class _Pieces(Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         (x,) = ctx.saved_tensors
-        grad_x = torch.empty_like(grad)
-        sums: dict[int, list[Tensor]] = {}
+        grad_x, of_shared = torch.empty_like(grad), _OrderedSum()
 
         def one(i: int) -> None:
             rows = ctx.rows[i]
@@ -85,18 +84,30 @@ class _Pieces(Function):
                 ctx.graphs[i] = None
             found = torch.autograd.grad(done, [piece, *ctx.needs], grad[rows])
             grad_x[rows] = found[0]
-            mine = threading.get_ident()
-            if mine in sums:
-                torch._foreach_add_(sums[mine], list(found[1:]))
-            else:
-                sums[mine] = [each.clone() for each in found[1:]]
+            of_shared.add(i, found[1:])
 
         _on_all_cores(one, len(ctx.rows), ctx.mode)
-        total, *others = sums.values()
-        for other in others:
-            torch._foreach_add_(total, other)
-        of_shared = iter(total)
-        return None, None, None, grad_x, *[next(of_shared) if needed else None for needed in ctx.order]
+        total = iter(of_shared.total)
+        return None, None, None, grad_x, *[next(total) if needed else None for needed in ctx.order]
+
+
+class _OrderedSum:
+    """A sum over pieces in the order of their numbers, whichever core ends first: the same bits every time."""
+
+    def __init__(self) -> None:
+        self.lock, self.waiting, self.next = threading.Lock(), dict[int, tuple[Tensor, ...]](), 0
+        self.total: list[Tensor] = []
+
+    def add(self, number: int, tensors: tuple[Tensor, ...]) -> None:
+        with self.lock:
+            self.waiting[number] = tensors
+            while self.next in self.waiting:
+                found = self.waiting.pop(self.next)
+                if self.next:
+                    torch._foreach_add_(self.total, list(found))
+                else:
+                    self.total = [each.clone() for each in found]
+                self.next += 1
 
 
 def _on_all_cores(one: Callable[[int], None], count: int, mode: Callable[[], Any]) -> None:

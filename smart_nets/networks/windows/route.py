@@ -72,7 +72,7 @@ class _Move(Function):
         return grad.new_zeros(ctx.size, grad.shape[1]).index_add(0, index, grad), None, None
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # eight tables of all tokens of a batch each
 def _kept(plan: WindowPlan, batch: int, blocks: int) -> Route:
     with torch.inference_mode(False):
         return _whole(plan, torch.arange(batch, device=plan.order[0].device).unsqueeze(1), blocks)
@@ -86,9 +86,12 @@ def _whole(plan: WindowPlan, scans: Tensor, blocks: int) -> Route:
     def spread(table: Tensor) -> Tensor:
         return (scans * tokens + table).flatten()  # (B, P) -> (B * P,)
 
-    hops = []
+    hops: list[Hop] = []
     for block in range(blocks):
         now, before = block % 2, 1 - block % 2
+        if block > 2:  # plain to shifted and back: there are no others
+            hops.append(hops[block - 2])
+            continue
         index, inverse = plan.order[now], plan.back[now]
         if block:  # place in this order -> token of the grid -> place in the order before
             index, inverse = plan.back[before][index], inverse[plan.order[before]]

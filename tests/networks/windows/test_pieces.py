@@ -1,5 +1,6 @@
 """Rows computed a piece at a time by all cores: the same numbers, modes and errors as in one go."""
 
+import functools
 import os
 import threading
 
@@ -94,3 +95,19 @@ def test_a_forked_process_has_threads_of_its_own(two_threads):
     if child == 0:
         os._exit(0 if doubled() == 8 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_gradients_have_the_same_bits_whichever_thread_is_faster(two_threads):
+    """float32 sums depend on their order: 1e8 + 1 - 1e8 is 0 or 1."""
+    weight, found = torch.ones(1, requires_grad=True), set()
+    x = torch.tensor([1e8, 1.0, -1e8, 3.0]).repeat(8).unsqueeze(1)
+
+    def step(piece, rows):
+        threading.Event().wait(0.002 * torch.rand(1).item())  # now one thread is ahead, now the other
+        return piece * weight
+
+    for _ in range(10):
+        weight.grad = None
+        in_pieces(step, x, 1, [weight]).sum().backward()
+        found.add(weight.grad.item())
+    assert found == {functools.reduce(lambda total, value: total + value, x.flatten().unbind()).item()}
