@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
 
 from smart_nets.errors import ConfigError
 
@@ -38,7 +42,28 @@ class Mlp(nn.Module):
         self.linear2 = nn.Linear(hidden, dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.linear2(F.gelu(self.linear1(x)))
+        hidden = self.linear1(x)
+        if torch.jit.is_tracing() or torch.compiler.is_compiling() or not torch.is_grad_enabled():
+            return self.linear2(F.gelu(hidden))
+        return _GeluLinear.apply(hidden, self.linear2.weight, self.linear2.bias)
+
+
+class _GeluLinear(Function):
+    """linear(gelu(x)) that keeps x alone: GELU costs little, and its result is the largest tensor of a block."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        ctx.save_for_backward(x, weight)
+        return F.linear(F.gelu(x), weight, bias)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        x, weight = ctx.saved_tensors
+        rows = grad.flatten(0, -2)  # (..., O) -> (R, O)
+        to_gelu = (grad @ weight.to(grad.dtype)).to(x.dtype)
+        to_weight = (rows.t() @ F.gelu(x).flatten(0, -2).to(grad.dtype)).to(weight.dtype)
+        return torch.ops.aten.gelu_backward(to_gelu, x), to_weight, rows.sum(0).to(weight.dtype)
 
 
 class DropPath(nn.Module):

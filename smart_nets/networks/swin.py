@@ -13,7 +13,7 @@ from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import drop_path_rates, linear_std
 from smart_nets.networks.windows.attention import window_weights
 from smart_nets.networks.windows.blocks import PatchEmbed, PatchMerging, SwinBlock
-from smart_nets.networks.windows.plan import WindowPlan, plan_windows
+from smart_nets.networks.windows.plan import WindowPlan, capturing, plan_windows
 from smart_nets.networks.windows.route import Route, find_route, move
 
 
@@ -164,7 +164,8 @@ class SwinTransformer(nn.Module):
 
     def embed(self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None) -> Tensor:
         """Patch embedding and masking. Returns (B, d, h, w, C)."""
-        x = x if type(x) is Tensor else x.as_subclass(Tensor)  # of MONAI's MetaTensor: where it lies helps no token
+        if not capturing():  # MONAI's MetaTensor tells where it lies, which helps no token
+            x = x.as_subclass(Tensor)
         tokens = self.patch_embed(x)
         if mask is None:
             return tokens

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.blocks import DropPath, ViTBlock, add, drop_path_rates, head_dim
+from smart_nets.networks.blocks import DropPath, Mlp, ViTBlock, add, drop_path_rates, head_dim
 
 
 def full_attention(attn, x):
@@ -61,3 +61,24 @@ def test_drop_path_refuses(rate):
 def test_heads_must_divide_the_width(dim, heads):
     with pytest.raises(ConfigError, match="heads must divide"):
         head_dim(dim, heads)
+
+
+def test_an_mlp_is_linear_gelu_linear_with_the_right_gradients():
+    mlp, x = Mlp(3, 5).double(), torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    plain = mlp.linear2(torch.nn.functional.gelu(mlp.linear1(x)))
+    torch.testing.assert_close(mlp(x), plain)
+    inputs = [x, *mlp.parameters()]
+    weights = torch.linspace(-1, 1, plain.numel(), dtype=torch.float64).view(plain.shape)
+    mine, other = (torch.autograd.grad((out * weights).sum(), inputs) for out in (mlp(x), plain))
+    for one, two in zip(mine, other, strict=True):
+        torch.testing.assert_close(one, two)
+
+
+def test_an_mlp_under_autocast_gives_its_parameters_float32_gradients():
+    mlp = Mlp(4, 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = mlp(torch.randn(6, 4))
+    assert out.dtype == torch.bfloat16
+    out.float().sum().backward()
+    assert {parameter.grad.dtype for parameter in mlp.parameters()} == {torch.float32}
+    torch.testing.assert_close(mlp.linear2.bias.grad, torch.full((4,), 6.0))

@@ -34,7 +34,8 @@ def in_pieces(step: Step, x: Tensor, at_once: int | None, shared: Sequence[Tenso
     if at_once is not None and len(x) > at_once:
         rows = [slice(first, first + at_once) for first in range(0, len(x), at_once)]
         if x.device.type == "cpu":
-            return _Pieces.apply(step, rows, keep, x, *shared)
+            needed = torch.is_grad_enabled() and any(each.requires_grad for each in (x, *shared))
+            return _Pieces.apply(step, rows, needed, keep, x, *shared)
         return torch.cat([_one(step, x[piece], piece, keep) for piece in rows])
     return _one(step, x, slice(None), keep)
 
@@ -49,10 +50,12 @@ class _Pieces(Function):
     """Every piece has a graph of its own, made and run backward by one core."""
 
     @staticmethod
-    def forward(ctx: Any, step: Step, rows: list[slice], keep: bool, x: Tensor, *shared: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, step: Step, rows: list[slice], needed: bool, keep: bool, x: Tensor, *shared: Tensor
+    ) -> Tensor:
         ctx.step, ctx.rows, ctx.needs = step, rows, [each for each in shared if each.requires_grad]
         ctx.order = [each.requires_grad for each in shared]
-        needed, out = any(ctx.needs_input_grad), torch.empty_like(x)
+        out = torch.empty_like(x)
         ctx.mode = _mode()
         graphs: list[Any] = [None] * len(ctx.rows)
 
@@ -65,7 +68,7 @@ class _Pieces(Function):
 
         _on_all_cores(one, len(graphs), ctx.mode)
         ctx.graphs = graphs
-        ctx.save_for_backward(x if needed and not keep else None)
+        ctx.save_for_backward(x if needed else None)  # the pieces share its memory; for a second backward pass
         return out
 
     @staticmethod
@@ -88,7 +91,7 @@ class _Pieces(Function):
 
         _on_all_cores(one, len(ctx.rows), ctx.mode)
         total = iter(of_shared.total)
-        return None, None, None, grad_x, *[next(total) if needed else None for needed in ctx.order]
+        return None, None, None, None, grad_x, *[next(total) if needed else None for needed in ctx.order]
 
 
 class _OrderedSum:
@@ -114,8 +117,9 @@ def _on_all_cores(one: Callable[[int], None], count: int, mode: Callable[[], Any
     """one(0) ... one(count - 1), by as many threads as torch uses."""
     threads = torch.get_num_threads()
     if threads == 1:
-        for i in range(count):
-            one(i)
+        with mode():
+            for i in range(count):
+                one(i)
         return
     left, lock = iter(range(count)), threading.Lock()
 

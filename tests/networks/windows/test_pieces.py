@@ -80,10 +80,25 @@ def test_autocast_and_inference_mode_hold_in_every_piece(two_threads):
     assert kinds == [(torch.bfloat16, True)] * 3 + [(torch.float32, False)] * 3
 
 
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("threads", ["two_threads", "one_thread"])
+def test_a_second_backward_pass_gives_the_same(request, threads, keep):
+    request.getfixturevalue(threads)
+    x, weight = torch.randn(6, 4, 4, requires_grad=True), torch.randn(4, 4, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):  # which is over when gradients are computed
+        out = in_pieces(lambda piece, rows: (piece @ weight).float().tanh(), x, 2, [weight], keep)
+    first, second = (torch.autograd.grad(out.sum(), [x, weight], retain_graph=True) for _ in range(2))
+    for one, other in zip(first, second, strict=True):
+        assert torch.equal(one, other)
+
+
 def test_nothing_is_kept_without_gradients(two_threads):
-    x = torch.ones(4, 2, requires_grad=True)
+    x, kept = torch.ones(4, 2, requires_grad=True), []
     with torch.no_grad():
-        assert not in_pieces(lambda piece, rows: piece * 2, x, 1, []).requires_grad
+        assert not in_pieces(
+            lambda piece, rows: kept.append(piece.requires_grad) or piece * x[0], x, 1, [x]
+        ).requires_grad
+    assert kept == [False] * 4
 
 
 def test_a_forked_process_has_threads_of_its_own(two_threads):
