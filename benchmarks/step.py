@@ -204,21 +204,42 @@ def before(checkout: str, kind: str, repeats: int) -> dict[str, Any]:
     return {"step": kind, "now_s": round(now, 3), "then_s": round(then, 3), "times_faster": round(then / now, 2)}
 
 
-def main(repeats: int = 3, against: str | None = None) -> None:
-    """Measures, prints and writes."""
+def times(ways: tuple[str, ...], repeats: int) -> list[dict[str, Any]]:
+    """A row for every step, precision and way."""
     rows = []
-    for way in WAYS:
+    for way in ways:
         for kind, precision in (("paper", "float32"), ("paper", "bf16"), ("small", "float32"), ("tiny", "float32")):
             if precision == "float32" or way == "jemalloc":
                 row = in_way(way, "step", "compare", kind, precision, repeats if kind == "paper" else 3 * repeats)
                 rows += [{"way": way, **row}] if row else []
                 print(json.dumps(rows[-1]), flush=True)
-    memory = {name: round(in_way("as it is", "step", "peak", name), 2) for name in ("ours", "monai")}
-    results = {"rows": rows, "peak_gb": memory | {"ratio": round(memory["ours"] / memory["monai"], 2)}}
-    results |= {"bytes": in_way("as it is", "step", "moved")}
-    results |= {"before": [before(against, kind, 9) for kind in ("small", "tiny")]} if against else {}
-    print(json.dumps({name: value for name, value in results.items() if name != "rows"}, indent=1))
-    write(RESULTS, "python benchmarks/step.py", repeats=repeats, **results)
+    return rows
+
+
+def main(
+    parts: Any = ("times", "memory", "bytes"), ways: Any = WAYS, repeats: int = 3, against: str | None = None
+) -> None:
+    """Measures, prints and writes; parts that are not measured keep their last results.
+
+    Args:
+        parts: some of "times", "memory", "bytes".
+        ways: of `machine.WAYS`, for the times.
+        repeats: timed turns of the paper's step; three times as many of the small ones.
+        against: folder of another checkout, for a table of "before".
+    """
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    kept = {name: results[name] for name in ("rows", "peak_gb", "bytes", "before") if name in results}
+    if "times" in parts:
+        kept["rows"] = times(tuple(ways) if isinstance(ways, (tuple, list)) else (ways,), repeats)
+    if "memory" in parts:
+        memory = {name: round(in_way("as it is", "step", "peak", name), 2) for name in ("ours", "monai")}
+        kept["peak_gb"] = memory | {"ratio": round(memory["ours"] / memory["monai"], 2)}
+    if "bytes" in parts:
+        kept["bytes"] = in_way("as it is", "step", "moved")
+    if against:
+        kept["before"] = [before(against, kind, 9) for kind in ("small", "tiny")]
+    print(json.dumps({name: value for name, value in kept.items() if name != "rows"}, indent=1))
+    write(RESULTS, "python benchmarks/step.py", repeats=repeats, **kept)
 
 
 if __name__ == "__main__":
