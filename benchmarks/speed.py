@@ -126,6 +126,7 @@ def main(sizes: Any = (64, 96, 128), repeats: int = 5, precisions: Any = ("float
     for way in WAYS:
         there = sizes if way == "as it is" else sizes[-1:]
         found += [{"way": way, **row} for row in in_way(way, "speed", "rows", there, precisions, repeats)]
+        write(RESULTS, "python benchmarks/speed.py", repeats=repeats, batch=1, rows=found)
     if torch.cuda.is_available():
         found += [{"way": "", **row} for row in rows(sizes, ("float32", "bf16"), repeats, "cuda")]
     print(" | ".join(COLUMNS))
