@@ -108,7 +108,7 @@ class CoDistillationUpdate:
             )
 
     def _log(self, out: dict[str, Any], model: CoDistillation) -> dict[str, Any]:
-        """The step's numbers, fetched from the device in one go: it is the only time that the step waits for it."""
+        """The step's numbers, fetched from the device in one go, since each fetch waits for it."""
         names = [name for name in (*LOGGED, *model.more, "grad_norm") if name in out]
         names += [f"{name}_{what}" for what in OF_DISTILLATION for name in model.distil]
         values = torch.stack([out[name].detach().double().to(out["loss"].device) for name in names]).tolist()
