@@ -157,15 +157,14 @@ class SwinTransformer(nn.Module):
         """As `forward`, and the `stages` maps before their merging: (B, C, 2d, 2h, 2w) of half the width."""
         maps, unmerged = [self.embed(x, mask, mask_token)], []
         for number, stage in enumerate(self.stages[:stages]):
-            unmerged.append(stage.unmerged(maps[-1], None if number else mask))
+            unmerged.append(stage.unmerged(maps[-1], None if number or mask is None else _plain(mask)))
             maps.append(stage.downsample(unmerged[-1]))
         first = [each.permute(0, 4, 1, 2, 3) for each in maps]  # (B, d, h, w, C) -> (B, C, d, h, w)
         return first, [each.permute(0, 4, 1, 2, 3) for each in unmerged]
 
     def embed(self, x: Tensor, mask: Tensor | None = None, mask_token: Tensor | None = None) -> Tensor:
         """Patch embedding and masking. Returns (B, d, h, w, C)."""
-        if not capturing():  # MONAI's MetaTensor tells where it lies, which helps no token
-            x = x.as_subclass(Tensor)
+        x, mask = _plain(x), None if mask is None else _plain(mask)
         tokens = self.patch_embed(x)
         if mask is None:
             return tokens
@@ -205,3 +204,8 @@ class SwinTransformer(nn.Module):
         mask = plan.masks[last.shifted][plan.kind[last.shifted][window]]
         weights = window_weights(qkv, last.attn.bias(plan.tokens), mask, last.attn.scale)
         return weights.unflatten(0, (x.shape[0], -1))  # (B * W, heads, n, n) -> (B, W, heads, n, n)
+
+
+def _plain(x: Tensor) -> Tensor:
+    """MONAI's MetaTensor as a plain one: it tells where it lies, which helps no token."""
+    return x if capturing() else x.as_subclass(Tensor)

@@ -119,7 +119,9 @@ def test_monais_tensors_pass_in_pieces_too(monkeypatch):
     monkeypatch.setattr(blocks, "CPU_SCORES", 2**14)
     net, x = small().eval(), torch.rand(2, 1, 32, 32, 32)
     assert torch.equal(net(MetaTensor(x))[-1], net(x)[-1])
-    net.train()(MetaTensor(x))[-1].sum().backward()
+    mask = torch.rand(2, 16, 16, 16) < 0.7
+    assert torch.equal(net(x, MetaTensor(mask))[-1], net(x, mask)[-1])
+    net.train()(MetaTensor(x), MetaTensor(mask))[-1].sum().backward()
 
 
 def test_drop_path_is_for_training_only():
