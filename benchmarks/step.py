@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -204,33 +204,43 @@ def before(checkout: str, kind: str, repeats: int) -> dict[str, Any]:
     return {"step": kind, "now_s": round(now, 3), "then_s": round(then, 3), "times_faster": round(then / now, 2)}
 
 
-def times(ways: tuple[str, ...], repeats: int) -> list[dict[str, Any]]:
-    """A row for every step, precision and way."""
-    rows = []
+def times(
+    ways: tuple[str, ...], precisions: tuple[str, ...], repeats: int, known: list[dict[str, Any]]
+) -> Iterator[list[dict[str, Any]]]:
+    """All rows after each step, precision and way that was measured; what is not measured keeps its last row."""
+    rows = {(row["way"], row["step"], row["precision"]): row for row in known}
     for way in ways:
         for kind, precision in (("paper", "float32"), ("paper", "bf16"), ("small", "float32"), ("tiny", "float32")):
-            if precision == "float32" or way == "jemalloc":
+            if precision in precisions and (precision == "float32" or way == "jemalloc"):
                 row = in_way(way, "step", "compare", kind, precision, repeats if kind == "paper" else 3 * repeats)
-                rows += [{"way": way, **row}] if row else []
-                print(json.dumps(rows[-1]), flush=True)
-    return rows
+                if row:
+                    rows[way, kind, precision] = {"way": way, **row}
+                    print(json.dumps(rows[way, kind, precision]), flush=True)
+                yield sorted(rows.values(), key=lambda row: (list(VIEWS).index(row["step"]), WAYS.index(row["way"])))
 
 
 def main(
-    parts: Any = ("times", "memory", "bytes"), ways: Any = WAYS, repeats: int = 3, against: str | None = None
+    parts: Any = ("times", "memory", "bytes"),
+    ways: Any = WAYS,
+    precisions: Any = ("float32",),
+    repeats: int = 3,
+    against: str | None = None,
 ) -> None:
     """Measures, prints and writes; parts that are not measured keep their last results.
 
     Args:
         parts: some of "times", "memory", "bytes".
         ways: of `machine.WAYS`, for the times.
+        precisions: float32, bf16 or both; processors without bf16 take minutes for a step of the paper's size.
         repeats: timed turns of the paper's step; three times as many of the small ones.
         against: folder of another checkout, for a table of "before".
     """
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     kept = {name: results[name] for name in ("rows", "peak_gb", "bytes", "before") if name in results}
-    if "times" in parts:
-        kept["rows"] = times(tuple(ways) if isinstance(ways, (tuple, list)) else (ways,), repeats)
+    ways, precisions = (tuple(one) if isinstance(one, (tuple, list)) else (one,) for one in (ways, precisions))
+    for rows in times(ways, precisions, repeats, kept.get("rows", [])) if "times" in parts else ():
+        kept["rows"] = rows
+        write(RESULTS, "python benchmarks/step.py", repeats=repeats, **kept)
     if "memory" in parts:
         memory = {name: round(in_way("as it is", "step", "peak", name), 2) for name in ("ours", "monai")}
         kept["peak_gb"] = memory | {"ratio": round(memory["ours"] / memory["monai"], 2)}

@@ -52,6 +52,8 @@ def findings() -> list[tuple[str, str, str]]:
     return [
         ("versions", ", ".join(f"{name} {version(name)}" for name in ("smart-nets", "torch", "monai")), ""),
         ("GPU", gpu, "" if cuda else "preset tiny or small; base takes a GPU"),
+        ("bf16", "of the GPU" if cuda else "computed" if _has_bf16() else "emulated, ten times slower than float32",
+         "" if cuda or _has_bf16() else "--autocast off"),
         ("cores", str(cores), ""),
         ("threads", str(threads), "" if threads <= cores else f"set OMP_NUM_THREADS={cores}: more only wait"),
         ("load", f"{load:.1f}", "" if load < cores / 2 else "others compute here: set OMP_WAIT_POLICY=PASSIVE"),
@@ -59,3 +61,8 @@ def findings() -> list[tuple[str, str, str]]:
          "" if waits == "passive" else "OMP_WAIT_POLICY=PASSIVE on a machine that others use"),
         ("memory of", f"{allocator()}, {kept}", ""),
     ]  # fmt: skip
+
+
+def _has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16, as oneDNN judges it."""
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
