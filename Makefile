@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test test-faults test-monailabel fuzz lint bench gpu-check clean
+.PHONY: install pretrain test test-faults test-monailabel fuzz lint bench tables-smoke gpu-check clean
 
 install: $(INSTALLED)
 
@@ -46,6 +46,10 @@ $(LABEL)/.installed: tests/monailabel/requirements.txt
 	$(PYTHON) -m venv $(LABEL)
 	PIP_FIND_LINKS= $(LABEL)/bin/python -m pip install --quiet -r tests/monailabel/requirements.txt
 	@touch $@
+
+# every row of the paper's tables for one epoch on phantoms, and their page: minutes
+tables-smoke: $(INSTALLED)
+	$(BIN)/python benchmarks/paper_tables.py --tables 1 4a 4b 5 6 drop masks data --work build/tables-smoke --preset tiny --epochs 1 --seeds 1 --patients 2 --parallel 2 --set "--visits_per_epoch 2 --places 1 --organ_patients 2" --output build/tables-smoke/results.json
 
 bench: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py

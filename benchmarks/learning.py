@@ -1,6 +1,6 @@
 """What pretraining has taught encoders, beside floors that need none: organs of phantoms and of real scans at 64 mm.
 
-The protocol is that of `smart_nets.pretrain.organs.judge`: crops of 32 voxels of 2 mm, whole scans left out in turn, and
+The protocol is that of `smart_nets.organs.judge`: crops of 32 voxels of 2 mm, whole scans left out in turn, and
 paired intervals over scans. Phantoms are patients that no training run saw; real fields are `organ_fields_dev_2mm.npz` in the
 folder that SMART_REAL_DATA names, and are left out where it is not set.
 
@@ -29,8 +29,8 @@ import torch
 
 from smart_nets.errors import InputError
 from smart_nets.files import write_json
-from smart_nets.pretrain.organs.fields import SIDE, Fields, cut, phantom_fields, read_fields
-from smart_nets.pretrain.organs.judge import FieldJudge, Right, facts, in_words
+from smart_nets.organs.fields import SIDE, Fields, cut, phantom_fields, read_fields
+from smart_nets.organs.judge import FieldJudge, Right, facts, in_words
 from smart_nets.statistics.features import IN_WORDS
 from smart_nets.training.run_record import hardware, versions
 from smart_nets.weights.build import load_encoder

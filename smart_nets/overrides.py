@@ -82,7 +82,9 @@ class _Check:
         taken = arguments_of(value) if component else None
         before = self.known.get(path)
         plain = isinstance(value, dict) and not component and isinstance(before, dict) and "_target_" not in before
-        table = before if plain else None
+        # an architecture of another name has options of its own, which the schema of cards knows
+        other = plain and "name" in value and value["name"] != before.get("name")
+        table = before if plain and not other else None
         for name, inner in pairs:
             inside, wrong = (
                 f"{path}#{name}",

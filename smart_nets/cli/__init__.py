@@ -20,6 +20,8 @@ from smart_nets.errors import ConfigError, show_one_sentence
 
 VERBS = {  # verb: module and function; only the verb that is asked for is imported, since MONAI takes seconds
     "check-data": ("check_data", "check_data"),
+    "collect": ("lists", "collect_scans"),
+    "overlap": ("lists", "overlap"),
     "features": ("classify", "features"),
     "probe": ("classify", "probe"),
     "compare": ("classify", "compare_runs"),

@@ -68,8 +68,9 @@ def probe(
     feature: str | None = None,
     folds: int = 3,
     seed: int = 0,
+    test: str | None = None,
 ) -> None:
-    """Probe frozen features with cross-validation by patient; write predictions.csv, metrics.json and report.html.
+    """Probe frozen features, cross-validated by patient or on another list: predictions.csv, metrics.json, report.html.
 
     Args:
         features: a file that the verb `features` wrote of labelled lesions.
@@ -78,11 +79,12 @@ def probe(
         feature: "cls", "pooled" or "stages"; default the first of these that the file holds.
         folds: how many, stratified and grouped by patient.
         seed: of the folds.
+        test: features of other patients by the same model, to judge the probe on instead of folds.
     """
     features, output_dir = str(features), str(output_dir)
     check_settings({"folds": folds, "seed": seed})
     check_output(output_dir)
-    found = probe_features(features, output_dir, kind, feature, folds, seed)
+    found = probe_features(features, output_dir, kind, feature, folds, seed, None if test is None else str(test))
     print(f"{kind} probe of {IN_WORDS[found['feature']]}: {results_in_words(found)}")
     print(f"report: {write_classify_report(output_dir)}")
 

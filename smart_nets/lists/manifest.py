@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ SMALL = 1_000_000  # bytes that are read faster than they are reasoned about
 LABEL_RATIO = 0.05  # label maps shrink below a twentieth of their size; a CT's noise does not
 
 
-def datalist(source: str | Path, key: str = "training", patient_pattern: str = "") -> list[dict[str, Any]]:
+def datalist(
+    source: str | Path | None, key: str = "training", patient_pattern: str = "", tag: str | None = None
+) -> list[dict[str, Any]]:
     """Items {"image": absolute path, "patient_id": ...} (and "series" for DICOM) of a data source.
 
     A folder is searched with everything below it: each NIfTI, NRRD or MetaImage file is a scan, each SeriesInstanceUID
@@ -32,13 +35,19 @@ def datalist(source: str | Path, key: str = "training", patient_pattern: str = "
         source: folder, image file, or JSON file (for instance the manifest that `check_data` wrote).
         key: the list to take from a JSON file.
         patient_pattern: regular expression that finds the patient in a path, for files that do not tell it.
+        tag: only entries of a JSON file with this "tag", such as "lung".
 
     Raises:
-        InputError: the source does not exist, is empty, holds nothing usable, or an entry of the JSON is wrong.
+        InputError: the source does not exist, is empty, holds nothing usable, nothing has the tag, or an entry of the
+            JSON is wrong.
         ConfigError: the pattern is no regular expression.
     """
+    if source is None:
+        what, remedy = "needs a datalist whose entries have tags", "give it as dataset_dir"
+        raise InputError(what, where=f"tag {tag}", found="no data", remedy=remedy)
     path = Path(source).expanduser()
     candidates = [one for one in find(path, key, patient_pattern=patient_pattern) if not one.companion]
+    candidates = candidates if tag is None else tagged(candidates, tag, path)
     faults = [refusal(candidate) for candidate in candidates]
     refused = [fault for fault in faults if fault is not None]
     if refused and path.is_file():
@@ -51,6 +60,19 @@ def datalist(source: str | Path, key: str = "training", patient_pattern: str = "
         shown = [str(fault) for fault in refused[:MOST_SHOWN]] + ["..."] * (len(refused) > MOST_SHOWN)
         log.warning("%d of %d left out of %s:\n  %s", len(refused), len(candidates), path, "\n  ".join(shown))
     return [candidate.item() for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
+
+
+def tagged(candidates: Sequence[Candidate], tag: str, where: Path) -> list[Candidate]:
+    """Those with this tag; InputError if there are none."""
+    found = [one for one in candidates if one.fields.get("tag") == tag]
+    if not found:
+        tags = sorted({str(one.fields["tag"]) for one in candidates if "tag" in one.fields})
+        what, remedy = (
+            "no scan has this tag",
+            'write "tag" into the entries, or take a manifest of `smart_nets collect`',
+        )
+        raise InputError(what, where=where, expected=tag, found=", ".join(tags) or "no tags", remedy=remedy)
+    return found
 
 
 def refusal(candidate: Candidate) -> SmartError | None:

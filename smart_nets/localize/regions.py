@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -9,11 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.localize.body_lungs import STEP_MM, find_body, find_lungs, ndimage_for_regions
+from smart_nets.localize.figures import consensus
+from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.grid import network_grid, onto_grid
 from smart_nets.scans.volume import Volume
 from smart_nets.settings import one_of
 
 Region = Literal["image", "body", "lungs"]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -59,3 +63,27 @@ def check_region(region: str) -> None:
     one_of("region", region, get_args(Region))
     if region != "image":
         ndimage_for_regions()
+
+
+def around_tumours(
+    scan: Volume, tumours: Mapping[str, Sequence[Mask]], size_mm: Sequence[float]
+) -> Iterator[tuple[str, Volume, dict[str, list[Mask]]]]:
+    """Of each tumour: its name, the scan cut to `size_mm` along its own axes around it, and all masks cut likewise.
+
+    The only setting in which the paper's Dice of .62 is possible (SMART section 4.4): marking a tenth of a chest cannot match
+    a tumour of a hundredth of it. The paper does not say that it looked at such cubes; its figure needs 4.5 to 22 %.
+    Beyond the scan is air. A tumour of which the cube shows nothing is left out of the masks.
+    """
+    for name, readers in tumours.items():
+        middle = np.argwhere(consensus(readers)).mean(0)  # (3,)
+        size = np.maximum(1, np.rint(np.asarray(size_mm) / scan.spacing)).astype(int)
+        start = np.rint(middle - (size - 1) / 2).astype(int)
+        affine = scan.affine.copy()
+        affine[:3, 3] = scan.affine[:3, :3] @ start + scan.affine[:3, 3]
+        cube = replace(scan, array=crop_or_pad(scan.array, start, size), affine=affine)
+        cut = {other: [_cut(mask, start, size) for mask in masks] for other, masks in tumours.items()}
+        yield name, cube, {other: masks for other, masks in cut.items() if consensus(masks).any()}
+
+
+def _cut(mask: Mask, start: NDArray[np.int64], size: NDArray[np.int64]) -> Mask:
+    return crop_or_pad(mask.astype(np.int16), start, size) > 0

@@ -18,6 +18,7 @@ from smart_nets.files import write_json
 from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, measure
 from smart_nets.localize.floors import dense_in_lungs, random_attention
 from smart_nets.localize.marking import Marked, Marking
+from smart_nets.localize.regions import around_tumours
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.summary import paired_difference, summarise
 from smart_nets.localize.tumours import read_tumours
@@ -46,6 +47,7 @@ class LocalizeScans:
         marking: the rule that makes a mask of a map.
         random_encoders: how many with fresh weights; a tumour's figures are their mean.
         draw: called with the name, scan, maps and tumours of each scan, to make pictures.
+        around_mm: sides of a cube around each tumour to which the scan is cut before it is looked at; None: the whole scan.
     """
 
     items: Sequence[Mapping[str, Any]]
@@ -54,6 +56,7 @@ class LocalizeScans:
     marking: Marking
     random_encoders: int = 3
     draw: Draw | None = None
+    around_mm: Sequence[float] | None = None
     empty: int = 0
     no_lungs: int = 0
     left_out: list[dict[str, str]] = field(default_factory=list)
@@ -115,6 +118,23 @@ class LocalizeScans:
         kept, empty = with_target([consensus(drawn[name]) for name in names])
         self.empty += empty
         tumours = {names[index]: drawn[names[index]] for index in kept}
+        if self.around_mm is None:
+            self._view(item, str(item["name"]), scan, tumours, list(tumours), looks)
+            return
+        for number, (name, cube, masks) in enumerate(around_tumours(scan, tumours, self.around_mm), start=1):
+            shown = f"{item['name']}_{number}" if len(tumours) > 1 else str(item["name"])
+            self._view(item, shown, cube, masks, [name], looks)
+
+    def _view(
+        self,
+        item: Mapping[str, Any],
+        shown: str,
+        scan: Volume,
+        tumours: Mapping[str, Sequence[NDArray[np.bool_]]],
+        measured: Sequence[str],
+        looks: Mapping[str, Sequence[Way]],
+    ) -> None:
+        """Look at a scan, or a cube of it, and measure some of the tumours in it."""
         found: dict[str, list[tuple[NDArray[np.float32], Marked]]] = {
             name: [look(scan) for look in ways] for name, ways in looks.items()
         }
@@ -124,7 +144,7 @@ class LocalizeScans:
             if error.what not in ("shows no lungs", "shows no body"):
                 raise
             self.no_lungs += 1
-        for tumour, (name, maps) in itertools.product(tumours, found.items()):
+        for tumour, (name, maps) in itertools.product(measured, found.items()):
             # of a tumour that a region leaves out its maps cannot tell; what the encoder may not mark counts for no method
             shares = {one: inside_share(consensus(tumours[tumour]), found[one][0][1].region) for one in (ENCODER, name)}
             short = next((one for one, share in shares.items() if share < LEAST_INSIDE), None)
@@ -133,13 +153,11 @@ class LocalizeScans:
                 place = {"scan": item["name"], "patient": item["patient_id"], "tumour": tumour}
                 self.rows[name].append({**place, "readers": len(tumours[tumour]), **row})
             elif short == name:
-                logger.warning(
-                    "scan %s: %.0f%% of a tumour in the region of the %s", item["name"], 100 * shares[name], name
-                )
+                logger.warning("scan %s: %.0f%% of a tumour in the region of the %s", shown, 100 * shares[name], name)
                 self.outside.append({"scan": item["name"], "tumour": tumour, "method": name, "inside": shares[name]})
         if self.draw is not None and tumours:
             every = np.any([consensus(masks) for masks in tumours.values()], axis=0)
-            self.draw(str(item["name"]), scan, {name: maps[0] for name, maps in found.items()}, every)
+            self.draw(shown, scan, {name: maps[0] for name, maps in found.items()}, every)
 
     def _table(self) -> dict[str, Any]:
         figures = {name: [_figures(row) for row in rows] for name, rows in self.rows.items()}
@@ -177,7 +195,8 @@ class LocalizeScans:
         one, shown = self.attention, cast(Any, self.attention.network)
         crops = {"crop_size": list(one.crop_size), "spacing": list(one.spacing), "hu_window": list(one.hu_window)}
         maps = {"overlap": one.overlap, "head": shown.head, "block": shown.block}
-        return {**asdict(self.marking), **crops, **maps, "random_encoders": self.random_encoders}
+        cube = {} if self.around_mm is None else {"around_mm": list(self.around_mm)}
+        return {**asdict(self.marking), **crops, **maps, **cube, "random_encoders": self.random_encoders}
 
 
 def _mean_figures(

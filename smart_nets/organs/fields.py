@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smart_nets.errors import InputError
+from smart_nets.organs.npz import Names, read_boxes
+from smart_nets.organs.probe import FIRST_SEED, crop_around
 from smart_nets.phantom import make_phantom, organ_centres
-from smart_nets.pretrain.organs.npz import Names, read_boxes
-from smart_nets.pretrain.organs.probe import FIRST_SEED, crop_around
 from smart_nets.scans.window import window_hu
 from smart_nets.settings import ABOVE_0, FROM_1, Rule
 

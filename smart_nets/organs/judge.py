@@ -25,7 +25,7 @@ from smart_nets.files import write_json
 from smart_nets.networks.encoder import Encoder
 from smart_nets.networks.inputs import check_size
 from smart_nets.optional import needed
-from smart_nets.pretrain.organs.fields import CROPS, SHIFT, SIDE, FieldCrops, Fields, cut
+from smart_nets.organs.fields import CROPS, SHIFT, SIDE, FieldCrops, Fields, cut
 from smart_nets.statistics.bootstrap import intervals
 from smart_nets.statistics.draws import PatientBootstrap
 from smart_nets.statistics.knn import KNN, extract_features, nearest

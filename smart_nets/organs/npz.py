@@ -44,7 +44,10 @@ def read_boxes(path: str | Path, spacing: float | None = None, orientation: str 
             or the arrays do not match.
     """
     path = Path(path)
-    arrays = _arrays(path)
+    arrays = read_arrays_of(path, FORMAT)
+    if not set(KEYS) <= arrays.keys():
+        found = ", ".join(arrays)[:200] or "nothing"
+        raise InputError("lacks arrays", where=path, expected=FORMAT, found=found, remedy="add and name them so")
     n = len(arrays["x"]) if arrays["x"].ndim else 0
     shapes = {name: arrays[name].shape for name in KEYS}
     if arrays["x"].ndim != 4 or not arrays["x"].size or not shapes["organ"] == shapes["scan"] == (n,):
@@ -66,18 +69,16 @@ def read_boxes(path: str | Path, spacing: float | None = None, orientation: str 
     return OrganBoxes(hu, arrays["organ"].astype(np.str_), arrays["scan"].astype(np.str_), (d, h, w))
 
 
-def _arrays(path: Path) -> dict[str, NDArray[Any]]:
+def read_arrays_of(path: str | Path, expected: str) -> dict[str, NDArray[Any]]:
+    """All arrays of a .npz; InputError, with the format that was expected, where it is missing or damaged."""
+    path = Path(path)
     if not path.is_file():
-        raise InputError("there is no such file", where=path, expected=FORMAT, remedy="give a .npz")
+        raise InputError("there is no such file", where=path, expected=expected, remedy="give a .npz")
     try:
-        arrays = checked_arrays(path)
+        return checked_arrays(path)
     except FAULTS as error:
         what, remedy = "is damaged, or no .npz of organs", "copy or make it again"
-        raise InputError(what, where=path, expected=FORMAT, found=error, remedy=remedy) from error
-    if not set(KEYS) <= arrays.keys():
-        found = ", ".join(arrays)[:200] or "nothing"
-        raise InputError("lacks arrays", where=path, expected=FORMAT, found=found, remedy="add and name them so")
-    return arrays
+        raise InputError(what, where=path, expected=expected, found=error, remedy=remedy) from error
 
 
 def _steps(path: Path, told: NDArray[Any] | None, given: float | None) -> list[float]:

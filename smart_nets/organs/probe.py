@@ -18,9 +18,9 @@ from torch import Tensor
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.networks.encoder import Encoder
 from smart_nets.optional import absent
+from smart_nets.organs.npz import read_boxes
 from smart_nets.phantom import make_phantom, organ_centres
-from smart_nets.pretrain.organs.npz import read_boxes
-from smart_nets.pretrain.views import window_hu
+from smart_nets.scans.window import window_hu
 from smart_nets.statistics.features import check_kind
 from smart_nets.statistics.knn import Accuracy, extract_features, knn_accuracy
 from smart_nets.training.run_record import update_record

@@ -22,7 +22,7 @@ from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.pretrain.masking import count_of
 
 if TYPE_CHECKING:
-    from smart_nets.pretrain.organs.probe import OrganCrops
+    from smart_nets.organs.probe import OrganCrops
 
 # Epochs of a run, at most, after which is measured, evenly: a choice by the clock would differ from run to run.
 MEASURED = 4

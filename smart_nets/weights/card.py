@@ -75,6 +75,8 @@ def weights_of(architecture: Mapping[str, Any]) -> int:
     """Roughly how many weights a checked architecture has: its linear layers, patches and tables."""
     told = {"in_chans": 1, "mlp_ratio": 4.0, **architecture}
     block = 4 + 2 * told["mlp_ratio"]  # linear weights of a block, in squares of its width
+    if told["name"] == "ResNetEncoder":
+        return 85_000_000  # of the deepest
     if told["name"] == "ViTEncoder":
         told = {"img_size": 128, "patch_size": 16, "dim": 768, "depth": 12, **told}
         places = told["patch_size"] ** 3 * told["in_chans"] + (told["img_size"] // told["patch_size"]) ** 3

@@ -37,6 +37,7 @@ VARIANTS = (
     Variant("smart_lidc_classify", "smart_lidc_classification"),
     Variant("smart_zeroshot_seg", "smart_zeroshot_seg"),
     Variant("smart_zeroshot_seg", "smart_zeroshot_segmentation"),
+    Variant("smart_organ_cluster", "smart_organ_cluster"),
 )
 PACKAGED = (".py", ".html", ".css", ".json")  # of smart_nets: code, templates, the schema
 

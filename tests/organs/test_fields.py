@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.pretrain.organs import fields as module
-from smart_nets.pretrain.organs.fields import Fields, cut, find_fields, phantom_fields, reach, read_fields
+from smart_nets.organs import fields as module
+from smart_nets.organs.fields import Fields, cut, find_fields, phantom_fields, reach, read_fields
 
 
 def arrays(**changes) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ import torch
 from fixtures.small import SAVED
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.pretrain.organs.fields import FieldCrops, Fields, cut
-from smart_nets.pretrain.organs.judge import (
+from smart_nets.organs.fields import FieldCrops, Fields, cut
+from smart_nets.organs.judge import (
     FieldJudge,
     evaluate_fields,
     fresh_encoder,

@@ -10,13 +10,13 @@ from fixtures.small import SAVED
 from PIL import Image
 
 from smart_nets.errors import InputError
-from smart_nets.pretrain.organs.fields import Fields
-from smart_nets.pretrain.organs.judge import fresh_encoder
+from smart_nets.organs.fields import Fields
+from smart_nets.organs.judge import fresh_encoder
 from smart_nets.weights.io import save_weights
 
 ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
 CARD = {"architecture": ARCHITECTURE, "hu_window": [-200, 200], "spacing": [2, 2, 2]}
-FILE = Path(__file__).parents[3] / "benchmarks" / "learning.py"
+FILE = Path(__file__).parents[2] / "benchmarks" / "learning.py"
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from smart_nets.errors import InputError
-from smart_nets.pretrain.organs.npz import read_boxes
-from smart_nets.pretrain.organs.probe import read_organ_crops
+from smart_nets.organs.npz import read_boxes
+from smart_nets.organs.probe import read_organ_crops
 
 WINDOW = (-1000.0, 0.0)
 

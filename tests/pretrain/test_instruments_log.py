@@ -13,9 +13,9 @@ import torch
 from ignite.engine import Engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from smart_nets.organs.probe import OrganCrops
 from smart_nets.pages.metrics_log import read_metrics
 from smart_nets.pretrain.instruments import Instruments, effective_rank
-from smart_nets.pretrain.organs.probe import OrganCrops
 from smart_nets.training.logs import JsonLines, TensorBoard
 
 

@@ -26,7 +26,8 @@ logger = logging.getLogger(__name__)
 MODES = ("patient", "lesion", "column")
 PART_OF = {
     **dict.fromkeys(("train", "training"), "training"),
-    **dict.fromkeys(("val", "valid", "validation", "test"), "validation"),
+    **dict.fromkeys(("val", "valid", "validation"), "validation"),
+    "test": "test",
 }
 
 Parts = dict[str, list[dict[str, Any]]]
@@ -35,13 +36,14 @@ Parts = dict[str, list[dict[str, Any]]]
 def choose_split(
     items: Items, mode: str = "patient", folds: int = 5, fold: int = 0, seed: int = 0, allow_overlap: bool = False
 ) -> Parts:
-    """{"training": items, "validation": items}, both with both labels.
+    """{"training": items, "validation": items}, both with both labels; and "test", where a column names both of these.
 
     Args:
         items: lesions with "patient_id", "image" and "label".
         mode: "patient": folds of whole patients, labels spread evenly. "lesion": folds of lesions, as in the SMART
             paper; lesions of one patient are then on both sides, which flatters the result, and how many is logged.
-            "column": as "split" of each lesion says (train or training; val, validation or test).
+            "column": as "split" of each lesion says (train or training; val, validation or test). With validation and
+            test, training is watched on the one and judged on the other (`judged_on`).
         folds: how many folds.
         fold: which one is the validation part, from 0.
         seed: chooses who goes where; with the same seed each lesion is validated in exactly one fold.
@@ -86,17 +88,18 @@ def _by_column(items: Items) -> Parts:
         expected, found = ", ".join(PART_OF), ", ".join(unknown)
         remedy = "rename it, or split by patient"
         raise ConfigError("unknown split", where="column split", expected=expected, found=found, remedy=remedy)
-    held_out = sorted(name for name in names if PART_OF[name] == "validation")
-    if "test" in held_out and len(held_out) > 1:
-        what, found = "there are two parts to validate on", " and ".join(held_out)
-        expected = "one"
-        raise ConfigError(
-            what, where="column split", found=found, remedy="give a table without the other", expected=expected
-        )
-    parts: Parts = {"training": [], "validation": []}
+    parts: Parts = {"training": [], "validation": [], "test": []}
     for item in items:
         parts[PART_OF[str(item["split"]).strip().lower()]].append(dict(item))
-    return parts
+    if not parts["validation"]:
+        parts["validation"] = parts["test"]
+        parts["test"] = []
+    return parts if parts["test"] else {name: parts[name] for name in ("training", "validation")}
+
+
+def judged_on(parts: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The lesions that a finished model is judged on: the test part where there is one, else the validation part."""
+    return parts.get("test") or parts["validation"]
 
 
 def _tell(found: Mapping[str, Overlap], parts: Parts) -> None:
@@ -143,7 +146,7 @@ def split_card(
     items: Items, mode: str, folds: int, fold: int, seed: int, allow_overlap: bool = False
 ) -> dict[str, Any]:
     """What a model's card keeps of its split, so that an evaluation finds the held-out lesions again."""
-    held = choose_split(items, mode, folds, fold, seed, allow_overlap)["validation"]
+    held = judged_on(choose_split(items, mode, folds, fold, seed, allow_overlap))
     rule = {"mode": mode, "folds": folds, "fold": fold, "seed": seed, "allow_overlap": allow_overlap}
     return {**rule, "lesions": _fingerprint(items), "held_out": _fingerprint(held)}
 
@@ -173,7 +176,7 @@ def held_out(items: Items, part: str, split: Mapping[str, Any]) -> list[dict[str
         logger.warning(told, len(items))
         return [dict(item) for item in items]
     asked = [split[name] for name in ("mode", "folds", "fold", "seed", "allow_overlap")]
-    held = choose_split(items, *asked)["validation"]
+    held = judged_on(choose_split(items, *asked))
     if _fingerprint(held) != split["held_out"]:
         what, remedy = "other lesions are held out than in training", "give the table as it was in training"
         raise ConfigError(what, where="part", found=f"another {split['mode']} split", remedy=remedy)

@@ -79,10 +79,46 @@ def cross_predict(
     return Predictions(numbers, groups, fold_of, y, probabilities, diameters)
 
 
+def transfer(
+    scorer: Scorer,
+    settings: Sequence[float],
+    train: tuple[ArrayLike, ArrayLike, Sequence[str]],
+    test: tuple[ArrayLike, ArrayLike, Sequence[str]],
+    seed: int = 0,
+    rows: ArrayLike | None = None,
+    sizes: ArrayLike | None = None,
+) -> Predictions:
+    """Judge a probe that learnt from one list on another; arguments as of `cross_predict`, both (features, labels, patients).
+
+    Raises:
+        InputError: as `cross_predict`, or features of two widths. ConfigError: the lists share patients, or one lacks a class.
+    """
+    x, y, groups = checked(*train)
+    other, truth, judged = checked(*test)
+    if x.shape[1] != other.shape[1]:
+        found, remedy = f"{x.shape[1]} and {other.shape[1]}", "make both with one model and feature"
+        raise InputError("features have two widths", where="train and test", expected="one", found=found, remedy=remedy)
+    shared = sorted(set(groups.tolist()) & set(judged.tolist()))
+    if shared:
+        found, remedy = ", ".join(shared[:5]), "take them out of one of the lists"
+        raise ConfigError(
+            f"share {len(shared)} patients", where="train and test", expected="none", found=found, remedy=remedy
+        )
+    for name, labels in (("train", y), ("test", truth)):
+        if len(np.unique(labels)) < 2:
+            raise ConfigError("lacks a class", where=name, expected="labels 0 and 1", found=np.unique(labels)[:1])
+    setting = choose_setting(scorer, settings, x, y, groups, seed)
+    numbers = np.arange(len(truth)) if rows is None else np.asarray(rows)
+    diameters = np.full(len(truth), np.nan) if sizes is None else np.asarray(sizes, np.float64)
+    return Predictions(numbers, judged, np.zeros(len(truth), np.int64), truth, scorer(x, y, other, setting), diameters)
+
+
 linear_probe = partial(cross_predict, linear_scores, STRENGTHS)
 """Logistic regression on standardised features, cross-validated; arguments from `features` on, and errors, as there."""
 knn_probe = partial(cross_predict, knn_scores, NEIGHBOURS)
 """The 5, 10 or 20 nearest neighbours by cosine, likewise."""
+linear_transfer, knn_transfer = partial(transfer, linear_scores, STRENGTHS), partial(transfer, knn_scores, NEIGHBOURS)
+"""The same, learnt from one list and judged on another."""
 
 
 def checked(features: ArrayLike, labels: ArrayLike, patients: Any) -> tuple[Array, NDArray[np.int64], NDArray[np.str_]]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smart_nets.classify.lesions.split_modes import choose_split, held_out, split_card, take_fraction
+from smart_nets.classify.lesions.split_modes import choose_split, held_out, judged_on, split_card, take_fraction
 from smart_nets.errors import ConfigError
 
 
@@ -112,6 +112,17 @@ def test_a_column_that_shares_patients_is_refused_unless_allowed(caplog):
     assert len(parts["validation"]) == 4 and "2 patients of the validation part (4 lesions)" in caplog.text
 
 
+def test_a_column_with_validation_and_test_is_judged_on_the_test():
+    items = cohort(2, split="train") + cohort(4, split="val")[4:] + cohort(6, split="test")[8:]
+    parts = choose_split(items, "column")
+    assert {name: len(part) for name, part in parts.items()} == {"training": 4, "validation": 4, "test": 4}
+    assert judged_on(parts) == parts["test"]
+    card = split_card(items, "column", 5, 0, 0)
+    assert held_out(items, "held_out", card) == parts["test"]
+    alone = choose_split([item for item in items if item["split"] != "val"], "column")
+    assert set(alone) == {"training", "validation"} and judged_on(alone) == alone["validation"] == parts["test"]
+
+
 def test_one_scan_under_two_patients_is_refused():
     items = [item | {"image": "same"} for item in cohort(10)]
     with pytest.raises(ConfigError, match=r"share 1 scans .*found same"):
@@ -135,11 +146,11 @@ def test_one_scan_under_two_patients_is_refused():
         (cohort(4, split="dev"), "column", 5, 0, "unknown split .*found dev"),
         (cohort(4, split="train"), "column", 5, 0, "validation: has no scans"),
         (
-            cohort(2, split="train") + cohort(4, split="val")[4:] + cohort(6, split="test")[8:],
+            cohort(2, split="train") + cohort(4, split="val")[4:] + cohort(4, split="test")[4:],
             "column",
             5,
             0,
-            "two parts to validate on .expected one, found test and val",
+            "validation and test: share 2 patients",
         ),
         (
             cohort(2, positive=1, split="train") + cohort(4, positive=0, split="val")[4:],

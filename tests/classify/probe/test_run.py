@@ -101,3 +101,30 @@ def test_what_cannot_be_probed_is_refused_and_nothing_is_written(file, tmp_path,
     with pytest.raises(error, match=says):
         probe_features(output_dir=tmp_path / "out", **{**given, "features": tmp_path / given["features"]})
     assert not (tmp_path / "out").exists()
+
+
+def other_patients(**card) -> Features:
+    """Twenty lesions of ten patients whom `table` has not."""
+    one = table()
+    rows, name = slice(0, 20), np.array([f"q{k // 2:02d}" for k in range(20)])
+    vectors = {kind: value[rows] for kind, value in one.vectors.items()}
+    return Features(vectors, one.rows[rows], name, one.sizes[rows], one.labels[rows], {**one.card, **card})
+
+
+@pytest.mark.parametrize("kind", ["linear", "knn"])
+def test_a_probe_learnt_on_one_list_is_judged_on_another(file, tmp_path, kind):
+    save_features(tmp_path / "test.npz", other_patients())
+    found = probe_features(file, tmp_path / "out", kind, test=tmp_path / "test.npz")
+    assert (found["cases"], found["patients"], found["folds"]) == (20, 10, [0])
+    assert found["metrics"]["auc"]["value"] > 0.9
+    assert json.loads((tmp_path / "out" / "run.json").read_text())["settings"]["test"] == "test.npz"
+    write_classify_report(tmp_path / "out")
+
+
+def test_lists_of_one_patient_or_of_two_models_are_refused(file, tmp_path):
+    save_features(tmp_path / "same.npz", table())
+    with pytest.raises(ConfigError, match="share 20 patients"):
+        probe_features(file, tmp_path / "out", test=tmp_path / "same.npz")
+    save_features(tmp_path / "test.npz", other_patients(sha256="another"))
+    with pytest.raises(InputError, match="features differ in sha256"):
+        probe_features(file, tmp_path / "out", test=tmp_path / "test.npz")

@@ -1,0 +1,173 @@
+"""SMART's unsupervised clustering of organs (section 4.2), with floors that need no learning, written as clusters.json."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from smart_nets.errors import InputError
+from smart_nets.files import write_json
+from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.inputs import check_size
+from smart_nets.optional import absent, bar
+from smart_nets.organs.clusters import (
+    SEEDS,
+    agreement,
+    check_organs,
+    distances,
+    in_planes,
+    right_by_neighbours,
+    silhouettes,
+    unit,
+)  # fmt: skip
+from smart_nets.organs.features_file import OrganFeatures, read_organ_features, save_organ_features
+from smart_nets.organs.judge import ROUNDS, fresh_encoder, mean_over_scans
+from smart_nets.organs.probe import OrganCrops
+from smart_nets.statistics.features import IN_WORDS
+from smart_nets.statistics.knn import extract_features
+from smart_nets.training.run_record import versions
+
+logger = logging.getLogger(__name__)
+RAW, RANDOM, RAW_GRID = "raw voxels", "random", 12
+PER_CROP = ("knn", "silhouette")  # numbers of single crops, whose differences get intervals over scans
+Table = dict[str, Any]
+
+
+def extract_organ_features(encoder: Encoder, crops: OrganCrops, encoder_id: str, path: str | Path) -> None:
+    """Features of all crops as one .npz, see `features_file`; `encoder_id` is the SHA-256 of the weights."""
+    vectors = _features(encoder, crops)
+    found = OrganFeatures(vectors, np.array(crops.organs), np.array(crops.patients), str(encoder_id))
+    save_organ_features(path, found)
+    named = sum(bool(organ) for organ in crops.organs)
+    logger.info("%d crops, %d of them with an organ's name: %s", len(crops.organs), named, Path(path).name)
+
+
+def cluster_features(files: Sequence[str] | str, path: str | Path, seeds: int = SEEDS) -> Table:
+    """Clustering of files that `extract_organ_features` made; without floors, which need the crops."""
+    paths = [files] if isinstance(files, str) else list(files)
+    given = read_organ_features(paths)
+    check_organs(given.organs, given.scans, ", ".join(paths))
+    if "" in given.organs:
+        found = f"{int((given.organs == '').sum())} of {len(given.organs)}"
+        remedy = "put volumes into a folder named after their organ"
+        raise InputError("rows have no organ", where=", ".join(paths), found=found, remedy=remedy)
+    sets = {name: [value] for name, value in given.vectors.items()}
+    return _clustered(sets, {}, given.organs, given.scans, path, seeds)
+
+
+def cluster_organs(
+    encoder: Encoder,
+    card: Mapping[str, Any],
+    crops: OrganCrops,
+    path: str | Path,
+    encoders: int = 3,
+    seeds: int = SEEDS,
+) -> Table:
+    """Clustering of every feature of an encoder beside raw voxels and fresh encoders; written to `path`, and returned.
+
+    Args:
+        card: of the encoder's weights, for its "architecture".
+        encoders: with fresh weights, as a floor.
+        seeds: of UMAP.
+
+    Raises:
+        InputError: fewer than two organs or scans, one crop only of an organ, or features that are no numbers.
+    """
+    organs, scans = np.array(crops.organs), np.array(crops.patients)
+    check_organs(organs, scans)
+    check_size(crops.crops.shape[2:], encoder.stride)
+    sets = {name: [value] for name, value in _features(encoder, crops).items()}
+    raw = F.adaptive_avg_pool3d(crops.crops, RAW_GRID).flatten(1).numpy()  # (n, 1, 12, 12, 12) -> (n, 1728)
+    device = next(encoder.parameters()).device
+    fresh = [fresh_encoder(card["architecture"], seed).to(device) for seed in range(encoders)]
+    random = [_features(one, crops) for one in bar(fresh, "random encoders")]
+    floors = {RAW: [raw], **{f"{RANDOM} {name}": [one[name] for one in random] for name in sets if random}}
+    return _clustered(sets, floors, organs, scans, path, seeds)
+
+
+def _features(encoder: Encoder, crops: OrganCrops) -> dict[str, NDArray[np.float32]]:
+    return extract_features(encoder, crops.crops)
+
+
+def _clustered(
+    sets: Mapping[str, Sequence[NDArray[Any]]],
+    floors: Mapping[str, Sequence[NDArray[Any]]],
+    organs: NDArray[np.str_],
+    scans: NDArray[np.str_],
+    path: str | Path,
+    seeds: int,
+) -> Table:
+    """The table of all sets of features; a floor has one set for each fresh encoder, whose numbers are averaged."""
+    seeds = 0 if absent("UMAP planes", "umap", later="pip install 'smart-nets[cluster]'") else seeds
+    rows, each, planes = {}, {}, {}
+    for name, versions_of in bar([*sets.items(), *floors.items()], "clustering"):
+        points = [unit(one) for one in versions_of]
+        rows[name], each[name] = _row(points, organs, scans)
+        if seeds:
+            rows[name]["umap"], drawn = in_planes(points[0], organs, scans, seeds)
+            planes[name] = np.round(drawn, 3).tolist()
+    pairs = [(name, floor) for name in sets for floor in floors if floor in (RAW, f"{RANDOM} {name}")]
+    names, counts = np.unique(organs, return_counts=True)
+    found = {
+        "protocol": {
+            "crops": len(organs), "scans": len(np.unique(scans)),
+            "organs": dict(zip(names.tolist(), counts.tolist(), strict=True)),
+            "chance": float(counts.max() / counts.sum()), "umap_seeds": seeds,
+        },
+        "features": {name: rows[name] for name in sets}, "floors": {name: rows[name] for name in floors},
+        "differences": _differences(pairs, each, scans), "planes": planes, "organ": organs.tolist(), "versions": versions(),
+    }  # fmt: skip
+    write_json(path, found)
+    for line in clusters_in_words(found):
+        logger.info(line)
+    return found
+
+
+def _row(points: Sequence[Any], organs: Any, scans: Any) -> tuple[Table, dict[str, Any]]:
+    """Numbers of unit features, the mean over encoders, and those of single crops (n,)."""
+    single = {
+        "knn": np.mean([right_by_neighbours(one, organs, scans) for one in points], axis=0),
+        "silhouette": np.mean([silhouettes(one, organs) for one in points], axis=0),
+    }
+    numbers = [{**distances(one, organs), **agreement(one, organs)} for one in points]
+    means = {name: float(np.mean([one[name] for one in numbers])) for name in numbers[0]}
+    spread = {"encoders": len(points), "ratio_sd": float(np.std([one["ratio"] for one in numbers]))}
+    per_crop = {name: float(single[name].mean()) for name in PER_CROP}
+    return {**means, **per_crop, **(spread if len(points) > 1 else {})}, single
+
+
+def _differences(pairs: Sequence[tuple[str, str]], each: Mapping[str, Any], scans: Any) -> Table:
+    """Feature less floor, paired, with intervals over scans; silhouettes differ by at most 2, so they are halved for it."""
+    told: Table = {}
+    for number in PER_CROP if pairs else ():
+        halves = 2 if number == "silhouette" else 1
+        values = {pair: (each[pair[0]][number] - each[pair[1]][number]) / halves for pair in pairs}
+        for (name, floor), one in mean_over_scans(values, scans, ROUNDS).items():
+            doubled = {key: value * halves if isinstance(value, float) else value for key, value in one.items()}
+            told.setdefault(name, {}).setdefault(floor, {})[number] = doubled
+    return told
+
+
+def clusters_in_words(found: Mapping[str, Any]) -> list[str]:
+    """A line for each set of features and for each difference."""
+    about = found["protocol"]
+    lines = [f"{about['crops']} crops of {len(about['organs'])} organs and {about['scans']} scans; no label was used"]
+    for kind in ("features", "floors"):
+        for name, row in found[kind].items():
+            plane = f"; UMAP ratio {row['umap']['ratio']['mean']:.2f}" if "umap" in row else ""
+            lines.append(
+                f"{kind[:-1]} {IN_WORDS.get(name, name)}: within {row['intra']:.3f}, between {row['inter']:.3f}, ratio "
+                f"{row['ratio']:.2f}, silhouette {row['silhouette']:+.3f}, 5-NN {row['knn']:.3f}{plane}"
+            )
+    for name, floors in found["differences"].items():
+        for floor, numbers in floors.items():
+            one = numbers["knn"]
+            between = "no interval" if one["low"] is None else f"{one['low']:+.3f} to {one['high']:+.3f}"
+            lines.append(f"{IN_WORDS.get(name, name)} less {floor}: 5-NN {one['value']:+.3f} ({between})")
+    return lines

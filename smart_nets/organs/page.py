@@ -1,0 +1,200 @@
+"""Organ clustering as one self-contained HTML page, from clusters.json alone: the planes, the table, what beats which floor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smart_nets.optional import needed
+from smart_nets.organs.clustering import RAW
+from smart_nets.pages import page
+from smart_nets.pages.curves import empty_chart, inline_svg
+from smart_nets.pages.measures import measure_of
+from smart_nets.pages.record import read_json, record_of
+from smart_nets.pages.style import PALETTE
+from smart_nets.statistics.features import IN_WORDS, KINDS
+
+COMMAND = "python -m monai.bundle run --config_file bundles/smart_organ_cluster/configs/evaluate.json"
+COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#b0578d",
+    "#8c6d1f",
+    "#56a0d3",
+    "#8172b2",
+    "#c44e52",
+    "#4c9a5b",
+    "#7f7f7f",
+    "#b8860b",
+)
+MARKS = "osD^vPX<>*h"
+READING = (
+    "Each dot is a crop, coloured by its organ; the colours were not used to place it. UMAP keeps neighbours together, "
+    "but its distances between groups, and their sizes, mean little, and another seed draws another picture.",
+    "Within is the mean distance of crops from the middle of their organ, between the mean distance of two organs' middles, "
+    "of features of length 1. The paper does not say in which space its distances (1.28 and 5.93) are; they look like those of "
+    "a UMAP plane, so those are given too, with their SD over seeds. Only their ratio can be compared, and that with care.",
+    "Silhouette: +1 when every crop lies among its own organ, 0 when it might as well lie elsewhere. NMI and ARI compare "
+    "k-means clusters with organs, 1 is agreement. 5-NN: the share of crops that their neighbours in other scans name rightly.",
+)
+
+
+def write_cluster_report(path: str | Path) -> Path:
+    """Turn clusters.json into an HTML file of the same name beside it.
+
+    Raises:
+        InputError: the file is missing, damaged or of another form, or the page cannot be written.
+    """
+    source = Path(path)
+    with record_of("a clustering", source):
+        html = clusters_html(read_json(source))
+    return page.save(html, source.with_suffix(".html"))
+
+
+def clusters_html(found: Mapping[str, Any]) -> str:
+    """The page as HTML."""
+    sections = [
+        ("planes", "Organs as the features place them", _planes(found)),
+        ("numbers", "How far apart", _table(found) + "".join(page.paragraph(text) for text in READING[1:])),
+        ("floors", "Against what needs no learning", _differences(found)),
+        ("reproduce", "How to reproduce", page.command(COMMAND) + _versions(found)),
+    ]
+    kicker = "Organ clustering · not for diagnostic use"
+    return page.page("Do organs fall apart by themselves?", kicker, _summary(found), sections)
+
+
+def _first(found: Mapping[str, Any]) -> str:
+    return next(kind for kind in KINDS if kind in found["features"])
+
+
+def _summary(found: Mapping[str, Any]) -> str:
+    about, name = found["protocol"], _first(found)
+    row = found["features"][name]
+    lead = (
+        f"{about['crops']:,} crops of {len(about['organs'])} organs from {about['scans']:,} scans went through a frozen "
+        f"encoder. No label was used to make or place the features; the labels below only tell how well it went."
+    )
+    tiles = [
+        ("5-NN of other scans", f"{row['knn']:.0%}", f"{IN_WORDS[name]}; chance {about['chance']:.0%}", ""),
+        ("Between over within", f"{row['ratio']:.2f}", "distances of unit features", ""),
+        ("Silhouette", f"{row['silhouette']:+.2f}".replace("-", "−"), "−1 to +1", ""),
+    ]
+    return (
+        page.paragraph(lead, "lead")
+        + "".join(page.paragraph(text, "lead") for text in _beaten(found))
+        + page.tiles(tiles)
+    )
+
+
+def _beaten(found: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each feature: which floors it is above, by an interval that leaves out 0."""
+    for name, floors in found["differences"].items():
+        above = [floor for floor, one in floors.items() if (one["knn"]["low"] or 0) > 0]
+        rest = [floor for floor in floors if floor not in above]
+        words = IN_WORDS[name]
+        if not rest:
+            yield f"{words} is above {' and '.join(above)} by 5-NN, and the intervals leave out 0."
+        elif above:
+            yield f"{words} is above {' and '.join(above)} by 5-NN, but not clearly above {' and '.join(rest)}."
+        else:
+            yield f"{words} is not clearly above {' or '.join(rest)} by 5-NN: this does not show that training helped."
+
+
+def _planes(found: Mapping[str, Any]) -> str:
+    planes = found["planes"]
+    if not planes:
+        return page.paragraph("No UMAP planes: umap-learn was not installed.", "quiet")
+    name = _first(found)
+    shown = [one for one in (name, f"random {name}", RAW) if one in planes]
+    organs = np.array(found["organ"])
+    titles = {
+        name: f"trained, {IN_WORDS[name]}",
+        RAW: "raw voxels",
+        f"random {name}": f"fresh weights, {IN_WORDS[name]}",
+    }
+    charts = [
+        page.chart(plane_svg(np.array(planes[one]), organs, f"plane-{i}"), titles[one]) for i, one in enumerate(shown)
+    ]
+    return page.paragraph(READING[0]) + page.box("charts", charts) + page.box("", legend(np.unique(organs)))
+
+
+def plane_svg(points: Any, organs: Any, name: str) -> str:
+    """A scatter of points (n, 2), a colour and mark for each organ in the order of their names."""
+    figure, axes = empty_chart(wide=False, height=3.0, left=0.1)
+    for number, organ in enumerate(np.unique(organs)):
+        x, y = points[organs == organ].T
+        look = {"color": COLOURS[number % len(COLOURS)], "markeredgewidth": 0, "alpha": 0.8}
+        axes.plot(x, y, MARKS[number % len(MARKS)], markersize=4, **look)
+    axes.grid(visible=False)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.margins(0.05)
+    return inline_svg(figure, name, f"UMAP plane of {len(points)} crops of {len(np.unique(organs))} organs")
+
+
+def legend(organs: Sequence[str]) -> str:
+    """Mark and name of every organ, as one small figure."""
+    columns = 4
+    rows = math.ceil(len(organs) / columns)
+    figure = needed("matplotlib.figure", "charts").Figure(figsize=(8.6, 0.28 * rows + 0.1))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, columns), ylim=(rows - 0.4, -0.6))
+    axes.set_axis_off()
+    for number, organ in enumerate(organs):
+        row, column = divmod(number, columns)
+        axes.plot(column + 0.06, row, MARKS[number % len(MARKS)], color=COLOURS[number % len(COLOURS)], markersize=6)
+        axes.text(column + 0.12, row, str(organ), va="center", fontsize=9.5, color=PALETTE["ink"][0])
+    return inline_svg(figure, "organs", "; ".join(map(str, organs)))
+
+
+def _table(found: Mapping[str, Any]) -> str:
+    head = [
+        "features",
+        "within",
+        "between",
+        "ratio",
+        "silhouette",
+        "NMI",
+        "ARI",
+        "5-NN",
+        "UMAP within",
+        "UMAP between",
+        "UMAP ratio",
+    ]
+    rows: list[list[str | tuple[str, str]]] = []
+    for kind, table in (("trained", found["features"]), ("floor", found["floors"])):
+        for name, row in table.items():
+            remark = f"mean of {row['encoders']} fresh encoders" if "encoders" in row else kind
+            cells: list[str | tuple[str, str]] = [(IN_WORDS.get(name, name), remark)]
+            cells += [(f"{row[one]:.3f}", f"± {row[one + '_sd']:.3f}") for one in ("intra", "inter")]
+            cells += [f"{row['ratio']:.2f}", f"{row['silhouette']:+.3f}".replace("-", "−")]
+            cells += [f"{row[one]:.2f}" for one in ("nmi", "ari", "knn")]
+            plane = row.get("umap")
+            cells += [
+                (f"{plane[one]['mean']:.2f}", f"± {plane[one]['sd']:.2f}") if plane else "–"
+                for one in ("intra", "inter", "ratio")
+            ]
+            rows.append(cells)
+    return page.grid(head, rows)
+
+
+def _differences(found: Mapping[str, Any]) -> str:
+    if not found["differences"]:
+        return page.paragraph("These features came as a file, without the crops that floors are made of.", "quiet")
+    rows: list[list[str | tuple[str, str]]] = [
+        [IN_WORDS[name], floor, *(measure_of(one[number]).text().replace("-", "−") for number in ("knn", "silhouette"))]
+        for name, floors in found["differences"].items()
+        for floor, one in floors.items()
+    ]
+    intro = "Differences on the same crops, with 95% intervals over scans. Above 0, the features know what the floor does not."
+    return page.paragraph(intro) + page.grid(("features", "less the floor", "5-NN", "silhouette"), rows)
+
+
+def _versions(found: Mapping[str, Any]) -> str:
+    counts = page.table(sorted(found["protocol"]["organs"].items()))
+    return page.tables([("Crops by organ", counts), ("Versions", page.table(sorted(found["versions"].items())))])
