@@ -57,7 +57,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/loading.py
 	$(BIN)/python benchmarks/manifest.py
-	$(BIN)/python benchmarks/coverage.py
+	$(BIN)/python benchmarks/interval_coverage.py
 	$(BIN)/python benchmarks/performance.py
 
 # on a machine with a GPU, in ten minutes: the same numbers as on the CPU, times and memory beside MONAI's, a short pretraining

@@ -83,8 +83,9 @@ class _Check:
         before = self.known.get(path)
         plain = isinstance(value, dict) and not component and isinstance(before, dict) and "_target_" not in before
         # an architecture of another name has options of its own, which the schema of cards knows
-        other = plain and "name" in value and value["name"] != before.get("name")
-        table = before if plain and not other else None
+        table = before if plain and isinstance(before, dict) else None
+        if table is not None and value.get("name", table.get("name")) != table.get("name"):
+            table = None
         for name, inner in pairs:
             inside, wrong = (
                 f"{path}#{name}",

@@ -26,7 +26,7 @@ from smart_nets.organs.clusters import (
     silhouettes,
     unit,
 )  # fmt: skip
-from smart_nets.organs.features_file import OrganFeatures, read_organ_features, save_organ_features
+from smart_nets.organs.features_file import read_organ_features
 from smart_nets.organs.judge import ROUNDS, fresh_encoder, mean_over_scans
 from smart_nets.organs.probe import OrganCrops
 from smart_nets.statistics.features import IN_WORDS
@@ -37,15 +37,6 @@ logger = logging.getLogger(__name__)
 RAW, RANDOM, RAW_GRID = "raw voxels", "random", 12
 PER_CROP = ("knn", "silhouette")  # numbers of single crops, whose differences get intervals over scans
 Table = dict[str, Any]
-
-
-def extract_organ_features(encoder: Encoder, crops: OrganCrops, encoder_id: str, path: str | Path) -> None:
-    """Features of all crops as one .npz, see `features_file`; `encoder_id` is the SHA-256 of the weights."""
-    vectors = _features(encoder, crops)
-    found = OrganFeatures(vectors, np.array(crops.organs), np.array(crops.patients), str(encoder_id))
-    save_organ_features(path, found)
-    named = sum(bool(organ) for organ in crops.organs)
-    logger.info("%d crops, %d of them with an organ's name: %s", len(crops.organs), named, Path(path).name)
 
 
 def cluster_features(files: Sequence[str] | str, path: str | Path, seeds: int = SEEDS) -> Table:

@@ -21,7 +21,7 @@ from smart_nets.statistics.knn import nearest
 
 WHAT = "clustering"
 NEIGHBOURS, RESTARTS = 5, 10
-UMAP = {"n_components": 2, "n_neighbors": 15, "min_dist": 0.1, "metric": "euclidean"}
+UMAP: dict[str, Any] = {"n_components": 2, "n_neighbors": 15, "min_dist": 0.1, "metric": "euclidean"}
 SEEDS = 5
 Floats = NDArray[np.float64]
 

@@ -105,10 +105,10 @@ def _masks(case: Path, scan: Volume, root: Path) -> Iterator[tuple[str, NDArray[
         for path in sorted((case / MASKS).glob("*.nii.gz")):
             yield path.name.removesuffix(".nii.gz"), read_labels(path, scan) > 0
         return
-    path = _map_of(case)
-    assert path is not None  # `_cases` has seen it
+    whole = _map_of(case)
+    assert whole is not None  # `_cases` has seen it
     names = _names(case, root)
-    numbers = read_labels(path, scan)
+    numbers = read_labels(whole, scan)
     for value, name in names.items():
         yield name, numbers == value
 

@@ -17,7 +17,7 @@ from smart_nets.organs.probe import OrganCrops
 
 SPLITS = ("train", "val", "test")
 SIDES = (28, 64)
-NAMES = (
+NAMES: tuple[str, ...] = (
     "liver",
     "kidney right",
     "kidney left",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smart_nets.optional import needed
 from smart_nets.organs.clustering import RAW
@@ -128,7 +129,7 @@ def plane_svg(points: Any, organs: Any, name: str) -> str:
     figure, axes = empty_chart(wide=False, height=3.0, left=0.1)
     for number, organ in enumerate(np.unique(organs)):
         x, y = points[organs == organ].T
-        look = {"color": COLOURS[number % len(COLOURS)], "markeredgewidth": 0, "alpha": 0.8}
+        look: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "markeredgewidth": 0, "alpha": 0.8}
         axes.plot(x, y, MARKS[number % len(MARKS)], markersize=4, **look)
     axes.grid(visible=False)
     axes.set_xticks([])
@@ -137,7 +138,7 @@ def plane_svg(points: Any, organs: Any, name: str) -> str:
     return inline_svg(figure, name, f"UMAP plane of {len(points)} crops of {len(np.unique(organs))} organs")
 
 
-def legend(organs: Sequence[str]) -> str:
+def legend(organs: Sequence[str] | NDArray[np.str_]) -> str:
     """Mark and name of every organ, as one small figure."""
     columns = 4
     rows = math.ceil(len(organs) / columns)

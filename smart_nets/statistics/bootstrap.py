@@ -5,7 +5,7 @@ of the r draws, so that numpy does the work.
 
 Shares near 1 have skewed distributions. There the plain percentiles of the draws hold the truth too seldom, so that they
 are corrected for bias and acceleration (BCa; Efron, Better bootstrap confidence intervals, J Am Stat Assoc 1987).
-benchmarks/coverage.py measures both.
+benchmarks/interval_coverage.py measures both.
 """
 
 from __future__ import annotations

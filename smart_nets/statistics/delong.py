@@ -29,7 +29,7 @@ def delong(
     Signal Process. Lett. 2014). Lesions of a patient go together: then it is the clustered form of Obuchowski (Biometrics
     1997). Over folds the AUC is the mean of the folds' AUCs, for scores of different models cannot be compared; folds
     without a patient in common are independent. With few patients the interval is a little narrow
-    (benchmarks/coverage.py).
+    (benchmarks/interval_coverage.py).
 
     Args:
         labels: (n,) 0 or 1.

@@ -109,11 +109,11 @@ def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> di
     """
     device = next(encoder.parameters()).device
     with eval_mode(encoder):
-        parts = [_read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
+        parts = [read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
 
 
-def _read_off(encoding: Encoding) -> dict[str, Tensor]:
+def read_off(encoding: Encoding) -> dict[str, Tensor]:
     """The features alone, so that no batch's maps are kept."""
     cls = {} if encoding.cls is None else {"cls": encoding.cls}
     found = {**cls, "pooled": encoding.pooled, "stages": encoding.stages}

@@ -135,7 +135,12 @@ def _entropy(found: Mapping[str, Any]) -> str:
     for number, (_, result) in enumerate(found.items()):
         for block in result["blocks"]:
             x = stages.index(block["stage"]) + (number - (len(found) - 1) / 2) * 0.18
-            dots = {"color": PALETTE[COLOURS[number]][0], "markeredgewidth": 0, "alpha": 0.75, "markersize": 5}
+            dots: dict[str, Any] = {
+                "color": PALETTE[COLOURS[number]][0],
+                "markeredgewidth": 0,
+                "alpha": 0.75,
+                "markersize": 5,
+            }
             axes.plot([x] * len(block["entropy"]), block["entropy"], "o", **dots)
     axes.set_xticks(range(len(stages)), [f"stage {one}" if one != "SA" else "SA [CLS]" for one in stages])
     axes.set_xlim(-0.5, len(stages) - 0.5)

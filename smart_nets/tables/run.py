@@ -26,6 +26,7 @@ from smart_nets.tables.plan import Job
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 
+TRAINED = "trained.json"
 TRIES = 2  # a UMAP plane is drawn from this many seeds in every run
 
 
@@ -38,11 +39,14 @@ class Yardstick:
 
 
 def train_run(job: Job, configs: Path, settings: Mapping[str, Any], threads: int) -> float:
-    """Pretrain; returns wall seconds.
+    """Pretrain, unless it has been done; returns wall seconds.
 
     Raises:
         InputError: the run failed; the sentence ends its log.
     """
+    done = job.folder / TRAINED
+    if done.is_file():
+        return float(json.loads(done.read_text(encoding="utf-8"))["seconds"])
     job.folder.mkdir(parents=True, exist_ok=True)
     files = [configs / "train.json"] + ([configs / "methods" / job.row.overlay] if job.row.overlay else [])
     given = {**settings, **job.options, "seed": job.seed, "output_dir": str(job.folder)}
@@ -55,6 +59,7 @@ def train_run(job: Job, configs: Path, settings: Mapping[str, Any], threads: int
     if code:
         last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
         raise InputError("run failed", where=log, found=" ".join(last) or f"exit code {code}", remedy="read the log")
+    write_json(done, {"seconds": round(time.perf_counter() - start, 1)})
     return time.perf_counter() - start
 
 

@@ -50,7 +50,7 @@ def test_clustering_of_real_fields(tmp_path, real_ct):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ({"x": np.full((4, 36, 36, 36), -100, np.int16), "organ": np.array([*"aaaa"]), "scan": np.array([*"pqpq"])},
+        ({"x": np.full((4, 46, 46, 46), -100, np.int16), "organ": np.array([*"aaaa"]), "scan": np.array([*"pqpq"])},
          "without this scan there is one organ only"),
         ({"images": np.zeros((2, 2))}, "lacks arrays"),
     ],

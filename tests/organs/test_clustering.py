@@ -8,10 +8,11 @@ import torch
 from fixtures.small import SAVED
 
 from smart_nets.errors import InputError
-from smart_nets.organs.clustering import cluster_features, cluster_organs, clusters_in_words, extract_organ_features
+from smart_nets.organs.clustering import cluster_features, cluster_organs, clusters_in_words
 from smart_nets.organs.features_file import OrganFeatures, save_organ_features
 from smart_nets.organs.page import write_cluster_report
 from smart_nets.organs.probe import OrganCrops
+from smart_nets.statistics.knn import extract_features
 from smart_nets.weights.build import build_encoder
 
 ARCHITECTURE = {"name": "SmartEncoder", **SAVED}
@@ -74,7 +75,9 @@ def test_the_page_shows_planes_floors_and_no_scan(result, page_of):
 
 def test_the_same_figures_from_a_file_without_floors(result, tmp_path):
     torch.manual_seed(0)
-    extract_organ_features(build_encoder(ARCHITECTURE).eval(), crops(), "aa", tmp_path / "features.npz")
+    vectors = extract_features(build_encoder(ARCHITECTURE).eval(), crops().crops)
+    organs, scans = np.array(crops().organs), np.array(crops().patients)
+    save_organ_features(tmp_path / "features.npz", OrganFeatures(vectors, organs, scans, "aa"))
     found = cluster_features(str(tmp_path / "features.npz"), tmp_path / "clusters.json", seeds=0)
     assert found["floors"] == {} and found["differences"] == {} and found["planes"] == {}
     for name, row in found["features"].items():

@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say: a short form of benchmarks/coverage.py."""
+"""Intervals hold the truth as often as they say: a short form of benchmarks/interval_coverage.py."""
 
 import importlib.util
 from pathlib import Path
@@ -15,7 +15,7 @@ STUDIES = 200
 # of 200 intervals that hold with 95 %, 177 to 198 do in 999 of 1000 series; the seed is fixed, so it is one series
 FEWEST, MOST = binom.ppf([0.0005, 0.9995], STUDIES, 0.95)
 TRUE = (0.90, 0.80)
-FILE = Path(__file__).parents[2] / "benchmarks" / "coverage.py"
+FILE = Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from smart_nets.classify.evaluate import evaluate
 from smart_nets.classify.probe.extract import chosen_feature
 from smart_nets.classify.probe.linear_probe import knn_probe, knn_transfer, linear_probe, linear_transfer
@@ -42,12 +45,12 @@ def probe_features(
     one_of("kind", kind, get_args(Kind))
     table, other = _labelled(features), None if test is None else _labelled(test)
     name = chosen_feature(table, feature)
-    given = (table.vectors[name], table.labels, table.patients.tolist())
+    given = _columns(table, name)
     if other is None:
         predictions = PROBES[kind](*given, folds, seed, table.rows, table.sizes)
     else:
         _same_model(table, other, str(test))
-        asked = (other.vectors[chosen_feature(other, name)], other.labels, other.patients.tolist())
+        asked = _columns(other, chosen_feature(other, name))
         predictions = TRANSFERS[kind](given, asked, seed, other.rows, other.sizes)
     found = {"feature": name, **evaluate(predictions, seed=seed)}
     folder = Path(output_dir)
@@ -76,3 +79,9 @@ def _same_model(table: Features, other: Features, where: str) -> None:
         if ours != theirs:
             remedy = "make both files with one model and the same settings"
             raise InputError(f"features differ in {name}", where=where, expected=ours, found=theirs, remedy=remedy)
+
+
+def _columns(table: Features, name: str) -> tuple[NDArray[np.float32], NDArray[np.int64], list[str]]:
+    """Features (n, C), labels and patients (n,), which `_labelled` has seen."""
+    assert table.labels is not None
+    return table.vectors[name], table.labels, table.patients.tolist()

@@ -22,7 +22,8 @@ from smart_nets.zoo.lint.logging_conf import logging_faults
 from smart_nets.zoo.lint.metadata import metadata_faults
 
 PACKAGE = "smart_nets"
-MOST_CONFIGS = 20  # each is laid over train.json
+MOST_CONFIGS, MOST_ROWS = 20, 60  # each is laid over train.json
+ROWS = "methods"  # folder in configs of further overlays
 PIN = "signed_by.json"  # whose signature an installed bundle came with; `install` writes it, no archive may have it
 REQUIRED = ("LICENSE", f"configs/{METADATA}", "configs/inference.json", "docs/README.md")
 CODE = re.compile(
@@ -37,7 +38,7 @@ RUNS = (
     "output",
 )  # folders of a bundle that was used; no archive has them
 MAY = re.compile(  # all that a bundle may hold beside them
-    r"LICENSE|sbom\.cdx\.json|configs/[\w-]+\.(json|conf)|docs/[\w-]+(\.[\w-]+)*\.(md|txt|png|jpg|svg)"
+    r"LICENSE|sbom\.cdx\.json|configs/[\w-]+\.(json|conf)|configs/methods/[\w-]+\.json|docs/[\w-]+(\.[\w-]+)*\.(md|txt|png|jpg|svg)"
     r"|models/[\w-]+(\.[\w-]+)*\.(pt|json)|smart_nets/([\w]+/)*\w+\.(py|html|css|json)",
     re.ASCII,
 )
@@ -73,8 +74,18 @@ def _bundle_faults(bundle: Path, own: Package, released: bool) -> Iterator[Fault
     if len(paths) > MOST_CONFIGS:
         yield Fault(bundle / "configs", "", "holds too many configurations", f"{MOST_CONFIGS}", f"{len(paths)}")
         return
-    for path in paths:
-        if path.suffix == ".json":
+    rows = sorted((bundle / "configs" / ROWS).glob("*")) if (bundle / "configs" / ROWS).is_dir() else []
+    if len(rows) > MOST_ROWS:
+        yield Fault(bundle / "configs" / ROWS, "", "holds too many configurations", f"{MOST_ROWS}", f"{len(rows)}")
+        return
+    twice = {path.name for path in paths} & {path.name for path in rows}
+    yield from (
+        Fault(bundle / "configs" / ROWS / name, "", "has a name of configs", "another") for name in sorted(twice)
+    )
+    for path in [*paths, *(row for row in rows if row.name not in twice)]:
+        if path.name == ROWS and path.is_dir():
+            continue
+        if path.suffix == ".json" and path.is_file():
             files[path], found = read_texts(path)
             yield from found
         elif path.suffix == ".conf":

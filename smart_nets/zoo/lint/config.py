@@ -73,11 +73,22 @@ def config_faults(files: Files, package: Package) -> list[Fault]:
             faults += of_keys + _lacking(tree, NEEDED.get(path.name, ALONE), path)
             label = path.name == INFERENCE
             faults += of_base if path.name == BASE else _workflow_faults(tree, contents, package, label)
-        elif not base_is_broken:
+        elif not base_is_broken and not _only_numbers(content, contents.get(BASE, {})):
             tree, of_keys = lay_over(base, content, path)
             of_both = [fault for fault in _workflow_faults(tree, contents, package) if fault not in of_base]
             faults += of_keys + [_blamed(fault, path) for fault in of_both]
     return faults
+
+
+def _only_numbers(overlay: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
+    """Whether all that an overlay does is to put numbers, truths or null in the place of such, beside its comment."""
+    plain = (int, float, bool, type(None))
+    return all(
+        isinstance(value, str) and key.startswith("_") and key.endswith("_")
+        if key not in base
+        else isinstance(value, plain) and isinstance(base[key], plain)
+        for key, value in overlay.items()
+    )
 
 
 def _is_metadata(key: str) -> bool:

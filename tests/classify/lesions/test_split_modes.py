@@ -26,6 +26,14 @@ def cohort(patients: int, lesions: int = 2, positive: float = 0.5, split: str = 
     ]
 
 
+def others(letter: str, split: str) -> list[dict]:
+    """Two patients beside those of `cohort`."""
+    return [
+        item | {"patient_id": letter + item["patient_id"], "image": letter + item["image"]}
+        for item in cohort(2, split=split)
+    ]
+
+
 def patients(items: list[dict]) -> set[str]:
     return {item["patient_id"] for item in items}
 
@@ -113,7 +121,7 @@ def test_a_column_that_shares_patients_is_refused_unless_allowed(caplog):
 
 
 def test_a_column_with_validation_and_test_is_judged_on_the_test():
-    items = cohort(2, split="train") + cohort(4, split="val")[4:] + cohort(6, split="test")[8:]
+    items = cohort(2, split="train") + others("q", "val") + others("r", "test")
     parts = choose_split(items, "column")
     assert {name: len(part) for name, part in parts.items()} == {"training": 4, "validation": 4, "test": 4}
     assert judged_on(parts) == parts["test"]
@@ -146,7 +154,7 @@ def test_one_scan_under_two_patients_is_refused():
         (cohort(4, split="dev"), "column", 5, 0, "unknown split .*found dev"),
         (cohort(4, split="train"), "column", 5, 0, "validation: has no scans"),
         (
-            cohort(2, split="train") + cohort(4, split="val")[4:] + cohort(4, split="test")[4:],
+            cohort(2, split="train") + others("q", "val") + others("q", "test"),
             "column",
             5,
             0,

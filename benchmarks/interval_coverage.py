@@ -3,7 +3,7 @@
 Beside the intervals in use stand plain percentiles of the bootstrap, which near 1 hold it too seldom; and the time that all
 numbers of 600 lesions take.
 
-python benchmarks/coverage.py          prints the result, writes benchmarks/results/coverage.json
+python benchmarks/interval_coverage.py          prints the result, writes benchmarks/results/coverage.json
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ def main() -> None:
             "studies": studies,
         }
     record = {
-        "command": "python benchmarks/coverage.py", "date": date.today().isoformat(), "hardware": hardware(),
+        "command": "python benchmarks/interval_coverage.py", "date": date.today().isoformat(), "hardware": hardware(),
         "draws": ROUNDS, "coverage_of_95_percent_intervals": found,
         "seconds": round(time.perf_counter() - clock, 1),
         "seconds_to_evaluate_600_lesions": round(seconds_to_evaluate(), 2),
