@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.optional import needed
-from smart_nets.organs.clustering import RAW
+from smart_nets.organs.clustering import RANDOM, RAW
 from smart_nets.pages import page
 from smart_nets.pages.curves import empty_chart, inline_svg
 from smart_nets.pages.measures import measure_of
@@ -92,18 +92,41 @@ def _summary(found: Mapping[str, Any]) -> str:
     )
 
 
+def words_of(name: str) -> str:
+    """A set of features in words: "[CLS]", "fresh weights, [CLS]", "raw voxels"."""
+    fresh, kind = name.startswith(f"{RANDOM} "), name.removeprefix(f"{RANDOM} ")
+    return f"fresh weights, {IN_WORDS.get(kind, kind)}" if fresh else IN_WORDS.get(kind, kind)
+
+
 def _beaten(found: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each feature: which floors it is above, by an interval that leaves out 0."""
+    """A sentence for each feature: which floors it is above, by an interval that leaves out 0; and a warning of the ratio."""
     for name, floors in found["differences"].items():
-        above = [floor for floor, one in floors.items() if (one["knn"]["low"] or 0) > 0]
-        rest = [floor for floor in floors if floor not in above]
-        words = IN_WORDS[name]
+        above = [words_of(floor) for floor, one in floors.items() if (one["knn"]["low"] or 0) > 0]
+        rest = [words_of(floor) for floor in floors if words_of(floor) not in above]
+        words = words_of(name)[:1].upper() + words_of(name)[1:]
         if not rest:
-            yield f"{words} is above {' and '.join(above)} by 5-NN, and the intervals leave out 0."
+            yield f"{words}: above {' and above '.join(above)} by 5-NN, and the intervals leave out 0."
         elif above:
-            yield f"{words} is above {' and '.join(above)} by 5-NN, but not clearly above {' and '.join(rest)}."
+            yield f"{words}: above {' and '.join(above)} by 5-NN, but not clearly above {' and '.join(rest)}."
         else:
-            yield f"{words} is not clearly above {' or '.join(rest)} by 5-NN: this does not show that training helped."
+            yield f"{words}: not clearly above {' or '.join(rest)} by 5-NN: this does not show that training helped."
+    higher = _floors_of_higher_ratio(found)
+    if higher:
+        yield (
+            f"By the ratio of distances, the papers' measure, {higher} would be better than the trained encoder. It is "
+            "high, too, for features that know little but brightness: judge by neighbours and silhouette."
+        )
+
+
+def _floors_of_higher_ratio(found: Mapping[str, Any]) -> str:
+    """The floor that is higher by the ratio of distances than a feature that is above it by neighbours; "" if there is none."""
+    for name, row in found["features"].items():
+        for floor, other in found["floors"].items():
+            planes = [one["umap"]["ratio"]["mean"] for one in (row, other) if "umap" in one]
+            more = other["ratio"] > row["ratio"] or (len(planes) == 2 and planes[1] > planes[0])
+            if floor in (RAW, f"{RANDOM} {name}") and other["knn"] < row["knn"] and more:
+                return words_of(floor)
+    return ""
 
 
 def _planes(found: Mapping[str, Any]) -> str:
@@ -113,14 +136,10 @@ def _planes(found: Mapping[str, Any]) -> str:
     name = _first(found)
     shown = [one for one in (name, f"random {name}", RAW) if one in planes]
     organs = np.array(found["organ"])
-    titles = {
-        name: f"trained, {IN_WORDS[name]}",
-        RAW: "raw voxels",
-        f"random {name}": f"fresh weights, {IN_WORDS[name]}",
-    }
-    charts = [
-        page.chart(plane_svg(np.array(planes[one]), organs, f"plane-{i}"), titles[one]) for i, one in enumerate(shown)
-    ]
+    charts = []
+    for number, one in enumerate(shown):
+        title = f"{'trained, ' if one == name else ''}{words_of(one)}"
+        charts.append(page.chart(plane_svg(np.array(planes[one]), organs, f"plane-{number}"), title))
     return page.paragraph(READING[0]) + page.box("charts", charts) + page.box("", legend(np.unique(organs)))
 
 
@@ -149,7 +168,7 @@ def legend(organs: Sequence[str] | NDArray[np.str_]) -> str:
     for number, organ in enumerate(organs):
         row, column = divmod(number, columns)
         axes.plot(column + 0.06, row, MARKS[number % len(MARKS)], color=COLOURS[number % len(COLOURS)], markersize=6)
-        axes.text(column + 0.12, row, str(organ), va="center", fontsize=9.5, color=PALETTE["ink"][0])
+        axes.text(column + 0.12, row, str(organ).replace("_", " "), va="center", fontsize=9.5, color=PALETTE["ink"][0])
     return inline_svg(figure, "organs", "; ".join(map(str, organs)))
 
 
@@ -171,7 +190,7 @@ def _table(found: Mapping[str, Any]) -> str:
     for kind, table in (("trained", found["features"]), ("floor", found["floors"])):
         for name, row in table.items():
             remark = f"mean of {row['encoders']} fresh encoders" if "encoders" in row else kind
-            cells: list[str | tuple[str, str]] = [(IN_WORDS.get(name, name), remark)]
+            cells: list[str | tuple[str, str]] = [(words_of(name), remark)]
             cells += [(f"{row[one]:.3f}", f"± {row[one + '_sd']:.3f}") for one in ("intra", "inter")]
             cells += [f"{row['ratio']:.2f}", f"{row['silhouette']:+.3f}".replace("-", "−")]
             cells += [f"{row[one]:.2f}" for one in ("nmi", "ari", "knn")]
@@ -187,11 +206,11 @@ def _table(found: Mapping[str, Any]) -> str:
 def _differences(found: Mapping[str, Any]) -> str:
     if not found["differences"]:
         return page.paragraph("These features came as a file, without the crops that floors are made of.", "quiet")
-    rows: list[list[str | tuple[str, str]]] = [
-        [IN_WORDS[name], floor, *(measure_of(one[number]).text().replace("-", "−") for number in ("knn", "silhouette"))]
-        for name, floors in found["differences"].items()
-        for floor, one in floors.items()
-    ]
+    rows: list[list[str | tuple[str, str]]] = []
+    for name, floors in found["differences"].items():
+        for floor, one in floors.items():
+            cells = [measure_of(one[number]).text() for number in ("knn", "silhouette")]
+            rows.append([words_of(name), words_of(floor), *cells])
     intro = "Differences on the same crops, with 95% intervals over scans. Above 0, the features know what the floor does not."
     return page.paragraph(intro) + page.grid(("features", "less the floor", "5-NN", "silhouette"), rows)
 
