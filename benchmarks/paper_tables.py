@@ -11,8 +11,8 @@ tables.json and tables.html in RUNS, and benchmarks/results/paper_tables.json. W
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import re
 import shlex
 import sys
 import time
@@ -24,8 +24,8 @@ from typing import Any
 
 import torch
 
-from smart_nets.errors import show_one_sentence
-from smart_nets.files import write_json
+from smart_nets.errors import ConfigError, InputError, SmartError, show_one_sentence
+from smart_nets.files import check_output, write_json
 from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.manifest import datalist
 from smart_nets.organs.fields import Fields, cut, phantom_fields, read_fields
@@ -34,9 +34,10 @@ from smart_nets.pages.page import duration, save
 from smart_nets.phantom import make_dataset
 from smart_nets.pretrain.report.snapshots import probe_crops
 from smart_nets.scans.window import WINDOW, window_hu
+from smart_nets.settings import FROM_1
 from smart_nets.tables.figures import sections
 from smart_nets.tables.page import tables_html
-from smart_nets.tables.plan import Job, jobs_of, known_seconds, same_plan, seconds_of, told_plan
+from smart_nets.tables.plan import Job, jobs_of, known_seconds, read_result, same_plan, seconds_of, told_plan
 from smart_nets.tables.rows import TABLES
 from smart_nets.tables.run import Yardstick, judge_run, train_run
 from smart_nets.tables.verdicts import table_summary
@@ -80,12 +81,37 @@ def phantoms(work: Path) -> Path:
 
 
 def settings_of(args: argparse.Namespace) -> dict[str, Any]:
-    """What every run is given."""
-    words = shlex.split(args.set)
-    more = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
-    given = {"preset": args.preset, "dataset_dir": args.data or phantoms(args.work), "max_epochs": args.epochs, **more}
+    """What every run is given. ConfigError: `--set` is no list of settings, or sets what the command itself does."""
+    try:
+        words = shlex.split(args.set)
+    except ValueError as error:
+        raise ConfigError(f"cannot be read ({error})", where="--set", found=args.set) from error
+    names = [word.removeprefix("--") for word in words[::2]]
+    if len(words) % 2 or not all(word.startswith("--") for word in words[::2]):
+        raise ConfigError("is no list of settings", where="--set", expected="'--name value ...'", found=args.set)
+    taken = sorted({"preset", "max_epochs", "seed", "dataset_dir", "output_dir", "cache_dir"} & set(names))
+    if taken:
+        remedy = "give --preset, --epochs, --seeds, --data and --work"
+        raise ConfigError("is set by the command itself", where="--set", found=", ".join(taken), remedy=remedy)
+    more = dict(zip(names, words[1::2], strict=True))
+    given = {
+        "preset": args.preset,
+        "dataset_dir": args.data or (args.work / "phantoms.json" if args.plan else phantoms(args.work)),
+        "max_epochs": args.epochs,
+        **more,
+    }
     cache = {"cache_dir": str(args.work.resolve() / "cache")}  # the prepared voxels are the same for all
     return {name: value for name, value in given.items() if value is not None} | cache
+
+
+def yardstick_of(args: argparse.Namespace) -> dict[str, Any]:
+    """What all runs of a work folder are judged by."""
+    fields = (
+        {"fields": args.fields.resolve(), "orientation": args.orientation}
+        if args.fields
+        else {"patients": args.patients}
+    )
+    return {**fields, "spacing": args.spacing, "lesions": args.lesions.resolve() if args.lesions else None}
 
 
 def first_cost(jobs: list[Job], settings: dict[str, Any], yardstick: Yardstick, threads: int) -> float:
@@ -93,9 +119,24 @@ def first_cost(jobs: list[Job], settings: dict[str, Any], yardstick: Yardstick, 
     known = sorted(known_seconds(jobs))
     if known:
         return known[len(known) // 2]
-    print(f"no run has ended yet: {jobs[0].row.name} is done first, to know what one costs", flush=True)
-    judge_run(jobs[0], yardstick, train_run(jobs[0], CONFIGS, settings, threads))
-    return next(known_seconds(jobs))
+    for job in jobs:
+        print(f"no run has ended yet: {job.row.name} is done first, to know what one costs", flush=True)
+        if ended(job, settings, yardstick, threads):
+            return next(known_seconds(jobs))
+    raise InputError("not one run ended", where="all rows", remedy="see the sentences above")
+
+
+def ended(job: Job, settings: dict[str, Any], yardstick: Yardstick, threads: int) -> bool:
+    """Run and judge; a row that fails is told and must not cost the others."""
+    try:
+        seconds = train_run(job, CONFIGS, settings, threads)
+        found = judge_run(job, yardstick, seconds)
+    except SmartError as error:
+        print(f"{job.row.name}, seed {job.seed} failed: {error}", flush=True)
+        return False
+    ratio, right = found["clusters"][found["feature"]]["ratio"], found["knn"][found["feature"]]
+    print(f"{job.row.name}, seed {job.seed}: {duration(seconds)}, ratio {ratio:.2f}, 3-NN {right:.3f}", flush=True)
+    return True
 
 
 def run_all(jobs: list[Job], settings: dict[str, Any], yardstick: Yardstick, args: argparse.Namespace) -> None:
@@ -111,20 +152,21 @@ def run_all(jobs: list[Job], settings: dict[str, Any], yardstick: Yardstick, arg
         return
 
     def one(job: Job) -> None:
-        if job.done or (budget is not None and time.perf_counter() - start + each > budget):
-            return
-        seconds = train_run(job, CONFIGS, settings, threads)
-        found = judge_run(job, yardstick, seconds)
-        ratio, right = found["clusters"][found["feature"]]["ratio"], found["knn"][found["feature"]]
-        print(f"{job.row.name}, seed {job.seed}: {duration(seconds)}, ratio {ratio:.2f}, 3-NN {right:.3f}", flush=True)
+        if not job.done and (budget is None or time.perf_counter() - start + each <= budget):
+            ended(job, settings, yardstick, threads)
 
     with ThreadPoolExecutor(args.parallel) as pool:
         list(pool.map(one, jobs))
 
 
+def told(word: str) -> str:
+    """A word of the command line without the folders of its paths, which are the user's own."""
+    return re.sub(r"[^=\s]*/", "", word)
+
+
 def collected(jobs: list[Job], args: argparse.Namespace, fields: Fields) -> dict[str, Any]:
     """tables.json: every table over the runs that have ended, and the floors."""
-    known = {job.folder: json.loads(job.result.read_text(encoding="utf-8")) for job in jobs if job.done}
+    known = {job.folder: read_result(job.result) for job in jobs if job.done}
     tables = {}
     for name in args.tables:
         results: dict[str, dict[int, Any]] = defaultdict(dict)
@@ -136,11 +178,11 @@ def collected(jobs: list[Job], args: argparse.Namespace, fields: Fields) -> dict
     card = read_card(done.folder / "models" / "model.pt")
     judged = FieldJudge(cut(fields, 32), (float(card["hu_window"][0]), float(card["hu_window"][1])), 3)
     floors = {**judged.plain_floors(), **judged.random_floors(card["architecture"])}
-    words = [word for word in sys.argv[1:] if "/" not in word]  # places of files are the user's own
+    words = [told(word) for word in sys.argv[1:]]
     return {
         "command": shlex.join(["python", "benchmarks/paper_tables.py", *words]), "date": str(date.today()),
         "hardware": hardware(), "versions": versions(),
-        "settings": {"preset": args.preset, "epochs": args.epochs, "seeds": args.seeds, "more": args.set,
+        "settings": {"preset": args.preset, "epochs": args.epochs, "seeds": args.seeds, "more": told(args.set),
                      "scans": Path(args.data).name if args.data else "phantoms",
                      "judged on": args.fields.name if args.fields else f"{args.patients} phantoms",
                      "lesions": args.lesions.name if args.lesions else "none", "runs": len(known)},
@@ -161,9 +203,12 @@ def example(args: argparse.Namespace) -> torch.Tensor:
 def main() -> None:
     show_one_sentence()
     args = arguments()
-    args.work.mkdir(parents=True, exist_ok=True)
+    FROM_1.check("parallel", args.parallel)
+    check_output(args.work)
     jobs, settings = jobs_of(args.tables, args.seeds, args.work), settings_of(args)
-    same_plan(args.work, {name: str(value) for name, value in settings.items() if name != "cache_dir"})
+    plan = {**settings, **yardstick_of(args)}
+    if not args.plan:
+        same_plan(args.work, {name: str(value) for name, value in plan.items() if name != "cache_dir"})
     fields = (
         read_fields(args.fields, args.spacing, args.orientation)
         if args.fields

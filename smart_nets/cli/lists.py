@@ -6,7 +6,7 @@ import sys
 
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_output
-from smart_nets.lists.collections import DATALIST, collect, listed_parts, overlap_report
+from smart_nets.lists.collections import DATALIST, collect, listed_parts, overlap_report, salt_of
 
 SHARED = 3  # exit code
 
@@ -47,6 +47,10 @@ def overlap(*lists: str) -> None:
         lists: two or more.
     """
     parts = {name: items for path in lists for name, items in listed_parts(str(path)).items()}
+    salts = {str(path): salt_of(str(path)) for path in lists}
+    if len({salt for salt in salts.values() if salt is not None}) > 1:
+        what, remedy = "patients are hashed with different salts, so that none would be found twice", "use one --salt"
+        raise ConfigError(what, where="overlap", found=", ".join(salts), remedy=remedy)
     if len(parts) < 2:
         raise ConfigError("needs two lists", where="overlap", expected="two or more", found=len(parts))
     shared = overlap_report(parts)

@@ -11,7 +11,6 @@ import numpy as np
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from smart_nets.errors import InputError
 from smart_nets.files import write_json
 from smart_nets.networks.encoder import Encoder
 from smart_nets.networks.inputs import check_size
@@ -22,6 +21,7 @@ from smart_nets.organs.clusters import (
     check_organs,
     distances,
     in_planes,
+    neighbours_for,
     right_by_neighbours,
     silhouettes,
     unit,
@@ -39,17 +39,16 @@ PER_CROP = ("knn", "silhouette")  # numbers of single crops, whose differences g
 Table = dict[str, Any]
 
 
-def cluster_features(files: Sequence[str] | str, path: str | Path, seeds: int = SEEDS) -> Table:
+def cluster_features(
+    files: Sequence[str] | str, path: str | Path, seeds: int = SEEDS, settings: Mapping[str, Any] | None = None
+) -> Table:
     """Clustering of files that `extract_organ_features` made; without floors, which need the crops."""
     paths = [files] if isinstance(files, str) else list(files)
     given = read_organ_features(paths)
     check_organs(given.organs, given.scans, ", ".join(paths))
-    if "" in given.organs:
-        found = f"{int((given.organs == '').sum())} of {len(given.organs)}"
-        remedy = "put volumes into a folder named after their organ"
-        raise InputError("rows have no organ", where=", ".join(paths), found=found, remedy=remedy)
     sets = {name: [value] for name, value in given.vectors.items()}
-    return _clustered(sets, {}, given.organs, given.scans, path, seeds)
+    about = {**(settings or {}), "encoder": given.encoder}
+    return _clustered(sets, {}, given.organs, given.scans, path, seeds, about)
 
 
 def cluster_organs(
@@ -59,6 +58,7 @@ def cluster_organs(
     path: str | Path,
     encoders: int = 3,
     seeds: int = SEEDS,
+    settings: Mapping[str, Any] | None = None,
 ) -> Table:
     """Clustering of every feature of an encoder beside raw voxels and fresh encoders; written to `path`, and returned.
 
@@ -66,6 +66,7 @@ def cluster_organs(
         card: of the encoder's weights, for its "architecture".
         encoders: with fresh weights, as a floor.
         seeds: of UMAP.
+        settings: of the run, for the command on the page; of paths the last names are kept.
 
     Raises:
         InputError: fewer than two organs or scans, one crop only of an organ, or features that are no numbers.
@@ -79,7 +80,8 @@ def cluster_organs(
     fresh = [fresh_encoder(card["architecture"], seed).to(device) for seed in range(encoders)]
     random = [_features(one, crops) for one in bar(fresh, "random encoders")]
     floors = {RAW: [raw], **{f"{RANDOM} {name}": [one[name] for one in random] for name in sets if random}}
-    return _clustered(sets, floors, organs, scans, path, seeds)
+    about = {**(settings or {}), "encoder": card.get("sha256")}
+    return _clustered(sets, floors, organs, scans, path, seeds, about)
 
 
 def _features(encoder: Encoder, crops: OrganCrops) -> dict[str, NDArray[np.float32]]:
@@ -93,6 +95,7 @@ def _clustered(
     scans: NDArray[np.str_],
     path: str | Path,
     seeds: int,
+    settings: Mapping[str, Any],
 ) -> Table:
     """The table of all sets of features; a floor has one set for each fresh encoder, whose numbers are averaged."""
     seeds = 0 if absent("UMAP planes", "umap", later="pip install 'smart-nets[cluster]'") else seeds
@@ -109,10 +112,11 @@ def _clustered(
         "protocol": {
             "crops": len(organs), "scans": len(np.unique(scans)),
             "organs": dict(zip(names.tolist(), counts.tolist(), strict=True)),
-            "chance": float(counts.max() / counts.sum()), "umap_seeds": seeds,
+            "chance": float(counts.max() / counts.sum()), "umap_seeds": seeds, "neighbours": neighbours_for(organs),
         },
         "features": {name: rows[name] for name in sets}, "floors": {name: rows[name] for name in floors},
-        "differences": _differences(pairs, each, scans), "planes": planes, "organ": organs.tolist(), "versions": versions(),
+        "differences": _differences(pairs, each, scans), "planes": planes, "organ": organs.tolist(),
+        "settings": {name: _last_name(value) for name, value in settings.items()}, "versions": versions(),
     }  # fmt: skip
     write_json(path, found)
     for line in clusters_in_words(found):
@@ -145,20 +149,25 @@ def _differences(pairs: Sequence[tuple[str, str]], each: Mapping[str, Any], scan
     return told
 
 
+def _last_name(value: Any) -> Any:
+    """A path without its folders, which are the user's own."""
+    return value.rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) else value
+
+
 def clusters_in_words(found: Mapping[str, Any]) -> list[str]:
     """A line for each set of features and for each difference."""
-    about = found["protocol"]
+    about, k = found["protocol"], found["protocol"]["neighbours"]
     lines = [f"{about['crops']} crops of {len(about['organs'])} organs and {about['scans']} scans; no label was used"]
     for kind in ("features", "floors"):
         for name, row in found[kind].items():
             plane = f"; UMAP ratio {row['umap']['ratio']['mean']:.2f}" if "umap" in row else ""
             lines.append(
                 f"{kind[:-1]} {IN_WORDS.get(name, name)}: within {row['intra']:.3f}, between {row['inter']:.3f}, ratio "
-                f"{row['ratio']:.2f}, silhouette {row['silhouette']:+.3f}, 5-NN {row['knn']:.3f}{plane}"
+                f"{row['ratio']:.2f}, silhouette {row['silhouette']:+.3f}, {k}-NN {row['knn']:.3f}{plane}"
             )
     for name, floors in found["differences"].items():
         for floor, numbers in floors.items():
             one = numbers["knn"]
             between = "no interval" if one["low"] is None else f"{one['low']:+.3f} to {one['high']:+.3f}"
-            lines.append(f"{IN_WORDS.get(name, name)} less {floor}: 5-NN {one['value']:+.3f} ({between})")
+            lines.append(f"{IN_WORDS.get(name, name)} less {floor}: {k}-NN {one['value']:+.3f} ({between})")
     return lines

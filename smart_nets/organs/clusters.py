@@ -27,7 +27,10 @@ Floats = NDArray[np.float64]
 
 
 def check_organs(organs: Names, scans: Names, where: object = "") -> None:
-    """InputError unless there are two organs or more, each of them twice or more, of two scans or more."""
+    """InputError unless there are two organs or more, each of them in two scans or more."""
+    if "" in organs:
+        found, remedy = f"{int((organs == '').sum())} of {len(organs)}", "name them: a datalist with organ, or organs"
+        raise InputError("crops have no organ", where=where, expected="an organ for each", found=found, remedy=remedy)
     names, counts = np.unique(organs, return_counts=True)
     if len(names) < 2:
         found = ", ".join(names) or "none"
@@ -39,7 +42,13 @@ def check_organs(organs: Names, scans: Names, where: object = "") -> None:
         raise InputError(what, where=where, expected="2 or more of each", found=", ".join(single[:5]), remedy=remedy)
     if len(np.unique(scans)) < 2:
         what, remedy = "all crops are of one scan", "give two or more"
-        raise InputError(what, where=where, expected="2 scans or more", found=scans[0], remedy=remedy)
+        raise InputError(what, where=where, expected="2 scans or more", found="1", remedy=remedy)
+    alone = [name for name in names if len(np.unique(scans[organs == name])) < 2]
+    if alone:
+        what, remedy = "one scan only shows an organ, so that no other can name it", "add scans of it, or leave it out"
+        raise InputError(
+            what, where=where, expected="2 scans or more of each", found=", ".join(alone[:5]), remedy=remedy
+        )
 
 
 def unit(features: NDArray[np.floating[Any]]) -> Floats:
@@ -67,7 +76,8 @@ def distances(points: Floats, organs: Names) -> dict[str, float]:
     )
     pairs = itertools.combinations(range(len(names)), 2)
     between = np.array([np.linalg.norm(middles[a] - middles[b]) for a, b in pairs])
-    ratio = float(between.mean() / within.mean()) if within.mean() > 0 else float("inf")
+    # features that all are alike have no ratio; 0 is the worst, so that a collapse never wins
+    ratio = float(between.mean() / within.mean()) if within.mean() > 1e-9 else 0.0
     told = {"intra": within.mean(), "intra_sd": within.std(), "inter": between.mean(), "inter_sd": between.std()}
     return {**{name: float(value) for name, value in told.items()}, "ratio": ratio}
 
@@ -88,8 +98,14 @@ def agreement(points: Floats, organs: Names, seed: int = 0) -> dict[str, float]:
     }
 
 
-def right_by_neighbours(points: Floats, organs: Names, scans: Names, k: int = NEIGHBOURS) -> Floats:
-    """(n,) 0 or 1: whether the k nearest points of other scans name a point's organ."""
+def neighbours_for(organs: Names) -> int:
+    """How many neighbours can name an organ: 5, or fewer where an organ has not so many other crops."""
+    return max(1, min(NEIGHBOURS, int(np.unique(organs, return_counts=True)[1].min()) - 1))
+
+
+def right_by_neighbours(points: Floats, organs: Names, scans: Names, k: int | None = None) -> Floats:
+    """(n,) 0 or 1: whether the k nearest points of other scans (`neighbours_for`) name a point's organ."""
+    k = k or neighbours_for(organs)
     right = np.zeros(len(points))
     for scan in np.unique(scans):
         test = scans == scan

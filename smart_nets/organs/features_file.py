@@ -47,6 +47,10 @@ def read_organ_features(paths: Sequence[str | Path]) -> OrganFeatures:
         InputError: a file is missing, damaged or of another form, a feature is no finite number, or the rows are of more than
             one encoder.
     """
+    if not paths:
+        raise InputError(
+            "there is no file to read", where="features", expected="one or more", remedy="give features.npz"
+        )
     parts = [_read(Path(path)) for path in paths]
     encoders = sorted({str(name) for part in parts for name in part["encoder"]})
     where = ", ".join(str(path) for path in paths)

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
+from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.optional import bar
 from smart_nets.organs.probe import OrganCrops, crop_around
 from smart_nets.scans.grid import network_grid
@@ -66,8 +67,12 @@ def crops_of_scans(
                 continue
             centre = _middle(mask, scan.to_ras(), upright)
             crop = crop_around(upright.array, centre, (size[0], size[1], size[2]))
-            found.append((window_hu(crop, *window), organ, str(case.relative_to(root))))
-    counts = Counter(organ for _, organ, _ in found)
+            found.append((window_hu(crop, *window), organ, pseudonym(str(case.relative_to(root)))))
+    counts = Counter(organ for organ, _ in {(organ, case) for _, organ, case in found})  # of scans
+    lacking = sorted(set(organs or ()) - set(counts))
+    if lacking and counts:
+        remedy = "spell it as the label maps do"
+        raise InputError("no scan has this label", where=root, found=", ".join(lacking), remedy=remedy)
     single = sorted(organ for organ, count in counts.items() if count < 2)
     if single:
         log.warning("left out, for only one scan shows them: %s", ", ".join(single))
@@ -119,7 +124,7 @@ def _names(case: Path, root: Path) -> Mapping[int, str]:
         raise InputError("nobody tells what its labels are", where=case, expected=FORMAT, found=f"no {NAMES}")
     try:
         return {int(value): str(name) for value, name in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError, OSError) as error:
         raise InputError("names no labels", where=path, expected='{"5": "liver"}', found=error) from error
 
 

@@ -58,6 +58,11 @@ def read_organmnist(path: str | Path, size: Sequence[int], splits: Sequence[str]
     scaled = [
         F.interpolate(part[:, None].float() / 255, tuple(size), mode="trilinear", align_corners=False) for part in parts
     ]  # (k, s, s, s) -> (k, 1, D, H, W)
+    present = len(np.unique(np.concatenate(labels)))
+    if present != len(NAMES):
+        remedy = "take organmnist3d.npz or organmnist3d_64.npz"
+        what, expected = "is another set of MedMNIST, or a part of one", f"{len(NAMES)} organs"
+        raise InputError(what, where=path, expected=expected, found=f"{present} classes", remedy=remedy)
     names = [f"{one} {number}" for one, cubes in zip(splits, images, strict=True) for number in range(len(cubes))]
     return OrganCrops(torch.cat(scaled), [NAMES[label] for part in labels for label in part.tolist()], names)
 
@@ -73,9 +78,6 @@ def _images(cubes: NDArray[Any], path: str | Path) -> NDArray[np.uint8]:
 def _labels(labels: NDArray[Any], count: int, path: str | Path) -> NDArray[np.int64]:
     flat = labels.reshape(-1)
     if len(flat) != count or flat.dtype.kind not in "iu" or (count and not 0 <= flat.min() <= flat.max() < len(NAMES)):
-        found, expected = (
-            f"{labels.shape}, {flat.min() if len(flat) else 0} to {flat.max() if len(flat) else 0}",
-            FORMAT,
-        )
-        raise InputError("holds no labels of OrganMNIST3D", where=path, expected=expected, found=found)
+        found = f"{labels.shape} {labels.dtype}, {', '.join(map(str, np.unique(flat)[:5]))} ..."
+        raise InputError("holds no labels of OrganMNIST3D", where=path, expected=FORMAT, found=found)
     return flat.astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from smart_nets.pages.record import read_json, record_of
 from smart_nets.pages.style import PALETTE
 from smart_nets.statistics.features import IN_WORDS, KINDS
 
+FEW = 5  # scans, below which the page warns
 COMMAND = "python -m monai.bundle run --config_file bundles/smart_organ_cluster/configs/evaluate.json"
 COLOURS = (
     "#0072b2",
@@ -41,7 +43,7 @@ READING = (
     "of features of length 1. The paper does not say in which space its distances (1.28 and 5.93) are; they look like those of "
     "a UMAP plane, so those are given too, with their SD over seeds. Only their ratio can be compared, and that with care.",
     "Silhouette: +1 when every crop lies among its own organ, 0 when it might as well lie elsewhere. NMI and ARI compare "
-    "k-means clusters with organs, 1 is agreement. 5-NN: the share of crops that their neighbours in other scans name rightly.",
+    "k-means clusters with organs, 1 is agreement. k-NN: the share of crops that their k nearest in other scans name rightly.",
 )
 
 
@@ -63,10 +65,20 @@ def clusters_html(found: Mapping[str, Any]) -> str:
         ("planes", "Organs as the features place them", _planes(found)),
         ("numbers", "How far apart", _table(found) + "".join(page.paragraph(text) for text in READING[1:])),
         ("floors", "Against what needs no learning", _differences(found)),
-        ("reproduce", "How to reproduce", page.command(COMMAND) + _versions(found)),
+        ("reproduce", "How to reproduce", page.command(_command(found)) + _versions(found)),
     ]
     kicker = "Organ clustering · not for diagnostic use"
     return page.page("Do organs fall apart by themselves?", kicker, _summary(found), sections)
+
+
+def _command(found: Mapping[str, Any]) -> str:
+    """What was run, with the folders of the user's paths left out."""
+    told = {name: value for name, value in found.get("settings", {}).items() if value is not None and name != "encoder"}
+    places = ("dataset_dir", "features", "model_path")
+    words = [
+        f"--{name} {shlex.quote('/path/to/' + value if name in places else str(value))}" for name, value in told.items()
+    ]
+    return " ".join([COMMAND, *words])
 
 
 def _first(found: Mapping[str, Any]) -> str:
@@ -76,19 +88,27 @@ def _first(found: Mapping[str, Any]) -> str:
 def _summary(found: Mapping[str, Any]) -> str:
     about, name = found["protocol"], _first(found)
     row = found["features"][name]
+    few = about["scans"] < FEW
     lead = (
         f"{about['crops']:,} crops of {len(about['organs'])} organs from {about['scans']:,} scans went through a frozen "
         f"encoder. No label was used to make or place the features; the labels below only tell how well it went."
     )
     tiles = [
-        ("5-NN of other scans", f"{row['knn']:.0%}", f"{IN_WORDS[name]}; chance {about['chance']:.0%}", ""),
+        (
+            f"{about['neighbours']}-NN of other scans",
+            f"{row['knn']:.0%}",
+            f"{IN_WORDS[name]}; chance {about['chance']:.0%}",
+            "",
+        ),
         ("Between over within", f"{row['ratio']:.2f}", "distances of unit features", ""),
         ("Silhouette", f"{row['silhouette']:+.2f}".replace("-", "−"), "−1 to +1", ""),
     ]
+    notes = [f"Only {about['scans']} scans: an interval over so few says little."] if few else []
     return (
         page.paragraph(lead, "lead")
         + "".join(page.paragraph(text, "lead") for text in _beaten(found))
         + page.tiles(tiles)
+        + page.notes(notes)
     )
 
 
@@ -105,11 +125,11 @@ def _beaten(found: Mapping[str, Any]) -> Iterator[str]:
         rest = [words_of(floor) for floor in floors if words_of(floor) not in above]
         words = words_of(name)[:1].upper() + words_of(name)[1:]
         if not rest:
-            yield f"{words}: above {' and above '.join(above)} by 5-NN, and the intervals leave out 0."
+            yield f"{words}: above {' and above '.join(above)} by neighbours; the intervals leave out 0."
         elif above:
-            yield f"{words}: above {' and '.join(above)} by 5-NN, but not clearly above {' and '.join(rest)}."
+            yield f"{words}: above {' and '.join(above)} by neighbours, but not clearly above {' and '.join(rest)}."
         else:
-            yield f"{words}: not clearly above {' or '.join(rest)} by 5-NN: this does not show that training helped."
+            yield f"{words}: not clearly above {' or '.join(rest)} by neighbours: this does not show that training helped."
     higher = _floors_of_higher_ratio(found)
     if higher:
         yield (
@@ -181,7 +201,7 @@ def _table(found: Mapping[str, Any]) -> str:
         "silhouette",
         "NMI",
         "ARI",
-        "5-NN",
+        f"{found['protocol']['neighbours']}-NN",
         "UMAP within",
         "UMAP between",
         "UMAP ratio",
@@ -189,18 +209,22 @@ def _table(found: Mapping[str, Any]) -> str:
     rows: list[list[str | tuple[str, str]]] = []
     for kind, table in (("trained", found["features"]), ("floor", found["floors"])):
         for name, row in table.items():
-            remark = f"mean of {row['encoders']} fresh encoders" if "encoders" in row else kind
+            remark = f"mean of {row['encoders']}; UMAP of the first" if "encoders" in row else kind
             cells: list[str | tuple[str, str]] = [(words_of(name), remark)]
-            cells += [(f"{row[one]:.3f}", f"± {row[one + '_sd']:.3f}") for one in ("intra", "inter")]
+            cells += [(f"{row[one]:.3f}", f"±\u00a0{row[one + '_sd']:.3f}") for one in ("intra", "inter")]
             cells += [f"{row['ratio']:.2f}", f"{row['silhouette']:+.3f}".replace("-", "−")]
             cells += [f"{row[one]:.2f}" for one in ("nmi", "ari", "knn")]
             plane = row.get("umap")
             cells += [
-                (f"{plane[one]['mean']:.2f}", f"± {plane[one]['sd']:.2f}") if plane else "–"
+                (f"{plane[one]['mean']:.2f}", _spread(found, plane[one]["sd"])) if plane else "–"
                 for one in ("intra", "inter", "ratio")
             ]
             rows.append(cells)
     return page.grid(head, rows)
+
+
+def _spread(found: Mapping[str, Any], sd: float) -> str:
+    return f"±\u00a0{sd:.2f}" if found["protocol"]["umap_seeds"] > 1 else "one seed"
 
 
 def _differences(found: Mapping[str, Any]) -> str:
@@ -212,7 +236,7 @@ def _differences(found: Mapping[str, Any]) -> str:
             cells = [measure_of(one[number]).text() for number in ("knn", "silhouette")]
             rows.append([words_of(name), words_of(floor), *cells])
     intro = "Differences on the same crops, with 95% intervals over scans. Above 0, the features know what the floor does not."
-    return page.paragraph(intro) + page.grid(("features", "less the floor", "5-NN", "silhouette"), rows)
+    return page.paragraph(intro) + page.grid(("features", "less the floor", "neighbours", "silhouette"), rows)
 
 
 def _versions(found: Mapping[str, Any]) -> str:

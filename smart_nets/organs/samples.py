@@ -13,7 +13,7 @@ from smart_nets.lists.manifest import datalist
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.optional import bar
 from smart_nets.organs.fields import CROPS, SHIFT, Fields, cut, phantom_fields, reach
-from smart_nets.organs.label_maps import crops_of_scans, has_label_maps
+from smart_nets.organs.label_maps import ORGANS, crops_of_scans, has_label_maps
 from smart_nets.organs.medmnist import is_medmnist, read_organmnist
 from smart_nets.organs.npz import read_arrays_of, read_boxes
 from smart_nets.organs.probe import OrganCrops, read_organ_crops
@@ -21,8 +21,13 @@ from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.grid import network_grid
 from smart_nets.scans.read import read_options, read_volume
 from smart_nets.scans.window import window_hu
+from smart_nets.settings import Rule
 
 NPZ = "a .npz of OrganMNIST3D, or of x, organ, scan (docs/README.md)"
+ORGAN_NAMES = Rule(
+    "are no names", "None, or a list such as ['aorta', 'stomach']",
+    lambda value: value is None or (isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)),
+)  # fmt: skip
 UNNAMED = ""  # the organ of a volume that nobody names
 
 
@@ -40,13 +45,14 @@ def find_samples(
 
     Args:
         source: None for phantoms; a .npz; a folder of scans with label maps (`label_maps.FORMAT`); or volumes as `datalist`
-            takes them, of which each gives its middle, named by the folder it lies in.
-        patients: phantoms. organs: names of labels to take from label maps.
+            takes them, of which each gives its middle, named by its "organ" in a datalist or by the folder it lies in.
+        patients: phantoms. organs: names of labels to take from label maps, and of folders of volumes.
         fields_spacing, orientation: what a .npz does not tell itself.
 
     Raises:
         InputError: the source is missing, damaged or of another form.
     """
+    ORGAN_NAMES.check("organs", organs)
     low, high = float(window[0]), float(window[1])
     cube, steps = (int(size[0]), int(size[1]), int(size[2])), (float(spacing[0]), float(spacing[1]), float(spacing[2]))
     if source is None:
@@ -56,7 +62,12 @@ def find_samples(
         return _of_npz(path, cube, steps, (low, high), fields_spacing, orientation)
     if path.is_dir() and has_label_maps(path):
         return crops_of_scans(path, cube, steps, (low, high), organs)
-    return _of_volumes(path, cube, steps, (low, high))
+    return _of_volumes(path, cube, steps, (low, high), organs or ())
+
+
+def spelt(organ: str) -> str:
+    """kidney_left and Kidney-Left are "kidney left"."""
+    return organ.lower().replace("_", " ").replace("-", " ").strip()
 
 
 def _of_npz(
@@ -87,14 +98,20 @@ def _moved(fields: Fields, side: int, window: tuple[float, float]) -> OrganCrops
 
 
 def _of_volumes(
-    path: Path, size: tuple[int, int, int], spacing: tuple[float, float, float], window: tuple[float, float]
+    path: Path,
+    size: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    window: tuple[float, float],
+    named: Sequence[str],
 ) -> OrganCrops:
+    """The middle of each volume; folders tell the organ only where they bear the name of one: many bear a patient's."""
+    known = {spelt(name) for name in (*ORGANS, *ORGANS.values(), *named)}
     crops, organs, names = [], [], []
     for item in bar(datalist(path), "volumes"):
         grid = network_grid(read_volume(item["image"], **read_options(item)), spacing).array
         box = crop_or_pad(grid, (np.array(grid.shape) - size) // 2, np.array(size))
         crops.append(window_hu(box, *window))
-        folder = Path(item["image"]).parent
-        organs.append(str(item.get("organ", UNNAMED if folder == path else folder.name)))
+        folder = Path(item["image"]).parent.name
+        organs.append(str(item.get("organ", spelt(folder) if spelt(folder) in known else UNNAMED)))
         names.append(pseudonym(str(item["patient_id"])))
     return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)

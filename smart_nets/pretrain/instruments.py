@@ -163,7 +163,7 @@ class Instruments:
             found = [student(part)._replace(maps=(), unmerged=None) for part in images.split(16)]
             numbers = {"rank_pooled": effective_rank(torch.cat([each.pooled for each in found]))}
             if student.has_attention:
-                numbers |= self._attention(found, images, student) | {"mask_overlap": self._overlap(model, images)}
+                numbers |= self._attention(found, images, student) | self._overlap(model, images)
         return numbers | {"teacher_moved": distance(teacher, self.origin)}
 
     def _attention(self, found: Sequence[Encoding], images: Tensor, encoder: Encoder) -> dict[str, float]:
@@ -174,14 +174,16 @@ class Instruments:
             "attention_variation": variation(attention),
         }
 
-    def _overlap(self, model: Any, images: Tensor) -> float:
-        """How much of the mask that noisy attention gives the clean one would give, on a few crops."""
+    def _overlap(self, model: Any, images: Tensor) -> dict[str, float]:
+        """How much of the mask that noisy attention gives the clean one would give, on a few crops; nothing without noise."""
         some = images[:16]
         with torch.random.fork_rng():
             torch.manual_seed(0)
             lost = model.drop(some)
+        if lost is None or not bool(lost.any()):
+            return {}
         noisy, clean = (model.teacher(some, each, model.teacher_fill).satt for each in (lost, None))
-        return float(top_overlap(noisy, clean, model.student_mask.ratio))
+        return {"mask_overlap": float(top_overlap(noisy, clean, model.student_mask.ratio))}
 
     def _model(self) -> Any:
         return getattr(self.network, "module", self.network)

@@ -78,7 +78,7 @@ def same_plan(work: Path, settings: Mapping[str, Any]) -> None:
     """
     path = work / PLAN
     if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = read_result(path)
         changed = sorted(name for name in {*known, *settings} if known.get(name) != settings.get(name))
         if changed:
             found = ", ".join(f"{name} {known.get(name)} there, {settings.get(name)} asked" for name in changed)
@@ -102,8 +102,26 @@ def told_plan(jobs: Sequence[Job], each: float, parallel: int, budget: float | N
     return lines
 
 
+def read_result(path: Path) -> dict[str, Any]:
+    """The table in a JSON file of a work folder. InputError: it is damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "is damaged", where=path, found=error, remedy="delete it: what it was of is done again"
+        ) from error
+    if not isinstance(found, dict):
+        raise InputError("is no table", where=path, found=type(found).__name__, remedy="delete it")
+    return found
+
+
 def known_seconds(jobs: Sequence[Job]) -> Iterator[float]:
     """Seconds that finished runs took."""
     for job in jobs:
         if job.done:
-            yield float(json.loads(job.result.read_text(encoding="utf-8"))["seconds"])
+            seconds = read_result(job.result).get("seconds")
+            if not isinstance(seconds, (int, float)):
+                raise InputError(
+                    "is no result", where=job.result, expected="seconds", found=seconds, remedy="delete it"
+                )
+            yield float(seconds)

@@ -5,7 +5,8 @@ import json
 import nibabel as nib
 import pytest
 
-from smart_nets.errors import InputError
+from smart_nets.cli.lists import overlap
+from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.collections import COLLECTIONS, LUNG, OTHER, collect, listed_parts, overlap_report
 from smart_nets.lists.manifest import datalist
 from smart_nets.phantom import make_phantom
@@ -71,7 +72,49 @@ def test_lists_that_share_patients():
 def test_the_lists_of_a_file_by_name(tmp_path):
     path = tmp_path / "lists.json"
     path.write_text(json.dumps({"validation": [{"image": "a"}], "test": [{"image": "b"}], "name": "x", "numTest": 1}))
-    assert [name.rsplit(" ", 1)[1] for name in listed_parts(path)] == ["validation", "test"]
+    found = listed_parts(path)
+    assert [name.rsplit(" ", 1)[1] for name in found] == ["validation", "test"]
+    assert found[f"{path} test"][0]["image"] == str(tmp_path / "b"), "paths begin where the file lies"
+
+
+def test_lists_of_one_name_are_told_apart_and_texts_are_images(tmp_path, capsys):
+    for folder, name in (("pre", "x.nii.gz"), ("down", "y.nii.gz")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "manifest.json").write_text(json.dumps({"training": [name], "labels": ["liver"]}))
+    paths = [str(tmp_path / folder / "manifest.json") for folder in ("pre", "down")]
+    with pytest.raises(SystemExit) as ended:
+        overlap(*paths)
+    assert ended.value.code == 0 and capsys.readouterr().out.count("1 scans of") == 2
+    with pytest.raises(SystemExit) as ended:
+        overlap(paths[0], str(tmp_path / "pre"))  # the same list by two names
+    assert ended.value.code == 3
+
+
+def test_lists_of_two_salts_are_not_compared(tmp_path):
+    paths = []
+    for salt in ("a", "b"):
+        paths.append(tmp_path / f"{salt}.json")
+        content = {"checked": {"patients_hashed_with": salt}, "training": [{"image": salt, "patient_id": salt}]}
+        paths[-1].write_text(json.dumps(content))
+    with pytest.raises(ConfigError, match="different salts"):
+        overlap(*map(str, paths))
+
+
+def test_an_entry_without_an_image(tmp_path):
+    (tmp_path / "list.json").write_text(json.dumps({"training": [{"image": "a"}, {"label": "b"}]}))
+    with pytest.raises(InputError, match="entry names no image"):
+        listed_parts(tmp_path / "list.json")
+
+
+def test_an_empty_collection_and_litter_cost_nothing(tmp_path, caplog):
+    scan(tmp_path / "in" / "mela" / "a.nii.gz", 0)
+    (tmp_path / "in" / "empty").mkdir()
+    (tmp_path / "in" / "__MACOSX").mkdir()
+    about = collect(tmp_path / "in", tmp_path / "out", workers=1)
+    assert about["collections"]["mela"]["tag"] == "lung" and about["collections"]["empty"]["used"] == 0
+    assert "__MACOSX" not in about["collections"] and "MELA" not in about["absent"]
+    with pytest.raises(InputError, match="lies among the scans"):
+        collect(tmp_path / "in", tmp_path / "in" / "out", workers=1)
 
 
 @pytest.mark.parametrize(("text", "says"), [(None, "cannot be read"), ("{", "is no JSON"), ("{}", "has no datalist")])

@@ -30,7 +30,11 @@ def test_three_organs_have_three_pairs():
     points = np.array([[0.0, 0], [0, 0], [3, 0], [3, 0], [0, 4], [0, 4]])
     found = distances(points, np.array([*"aabbcc"]))
     assert found["inter"] == pytest.approx((3 + 4 + 5) / 3)
-    assert found["intra"] == 0 and found["ratio"] == float("inf")
+    assert found["intra"] == 0
+
+
+def test_a_collapse_has_the_worst_ratio():
+    assert distances(np.ones((4, 3)), ORGANS)["ratio"] == 0.0
 
 
 def test_silhouette_by_hand():
@@ -77,11 +81,17 @@ def test_planes_of_one_seed_are_equal_and_keep_far_groups_apart():
         ("aaaa", "pqpq", "nothing to tell apart"),
         ("aabc", "pqpq", "one crop only of an organ"),
         ("aabb", "pppp", "all crops are of one scan"),
+        ("aabb", "ppqq", "one scan only shows an organ.*found a, b"),
     ],
 )
 def test_what_cannot_be_clustered(organs, scans, says):
     with pytest.raises(InputError, match=says):
         check_organs(np.array([*organs]), np.array([*scans]))
+
+
+def test_crops_nobody_named():
+    with pytest.raises(InputError, match=r"have no organ.*2 of 4"):
+        check_organs(np.array(["", "", "l", "l"]), np.array([*"pqpq"]))
 
 
 def test_features_that_are_no_numbers():

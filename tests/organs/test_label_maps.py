@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import InputError
+from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.organs.label_maps import crops_of_scans, has_label_maps
 
 SPACING = (2.0, 2.0, 2.0)
@@ -57,9 +58,8 @@ def test_a_crop_lies_around_each_organ(tmp_path, one_map):
     assert has_label_maps(tmp_path)
     found = crops(tmp_path)
     assert found.crops.shape == (4, 1, 8, 8, 8)
-    assert sorted(zip(found.organs, found.patients, strict=True)) == [
-        ("liver", "p"), ("liver", "q"), ("spleen", "p"), ("spleen", "q")
-    ]  # fmt: skip
+    pairs = [(organ, pseudonym(scan)) for organ in ("liver", "spleen") for scan in "pq"]
+    assert sorted(zip(found.organs, found.patients, strict=True)) == sorted(pairs)
     for crop, organ in zip(found.crops[:, 0], found.organs, strict=True):
         assert np.allclose(crop[2:6, 2:6, 2:6], (LEVELS[organ] + 200) / 400, atol=1e-5)
 
@@ -100,3 +100,10 @@ def test_no_organ_in_two_scans(tmp_path):
     case(tmp_path / "p")
     with pytest.raises(InputError, match="no organ is in two scans"):
         crops(tmp_path)
+
+
+def test_a_label_that_no_scan_has(tmp_path):
+    for name in ("p", "q"):
+        case(tmp_path / name)
+    with pytest.raises(InputError, match=r"no scan has this label.*found spleeen"):
+        crops(tmp_path, organs=["liver", "spleeen"])

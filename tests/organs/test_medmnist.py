@@ -9,9 +9,9 @@ from smart_nets.organs.medmnist import NAMES, read_organmnist
 
 
 def arrays(side: int = 28, **changed) -> dict:
-    """Seven cubes: of split number s, cube k is all grey 20 s + k, and its organ is k."""
+    """Fifteen cubes: of split number s, cube k is all grey 20 s + k, and its organ is k; the eleven are in train."""
     found = {}
-    for number, (split, count) in enumerate((("train", 3), ("val", 2), ("test", 2))):
+    for number, (split, count) in enumerate((("train", 11), ("val", 2), ("test", 2))):
         found[f"{split}_images"] = np.stack([np.full((side,) * 3, 20 * number + k, np.uint8) for k in range(count)])
         found[f"{split}_labels"] = np.arange(count, dtype=np.uint8)[:, None]
     return found | changed
@@ -25,11 +25,11 @@ def write(path, **changed):
 @pytest.mark.parametrize("side", [28, 64])
 def test_every_cube_comes_with_its_organ_at_the_size_asked_for(tmp_path, side):
     found = read_organmnist(write(tmp_path / "organmnist3d.npz", side=side), (32, 32, 32))
-    assert found.crops.shape == (7, 1, 32, 32, 32)
-    assert found.organs == [NAMES[k] for k in (0, 1, 2, 0, 1, 0, 1)]
-    assert len(set(found.patients)) == 7
+    assert found.crops.shape == (15, 1, 32, 32, 32)
+    assert found.organs == [*NAMES, *NAMES[:2], *NAMES[:2]]
+    assert len(set(found.patients)) == 15
     greys = found.crops.flatten(1)
-    assert torch.allclose(greys, torch.tensor([0, 1, 2, 20, 21, 40, 41])[:, None] / 255, atol=1e-6)
+    assert torch.allclose(greys, torch.tensor([*range(11), 20, 21, 40, 41])[:, None] / 255, atol=1e-6)
 
 
 def test_there_are_eleven_organs():
@@ -40,12 +40,14 @@ def test_there_are_eleven_organs():
     ("changed", "says"),
     [
         ({"val_labels": None}, "is not OrganMNIST3D"),
-        ({"train_images": np.zeros((3, 28, 28), np.uint8)}, "no cubes of OrganMNIST3D"),
-        ({"train_images": np.zeros((3, 28, 28, 28), np.float32)}, "no cubes of OrganMNIST3D"),
-        ({"train_images": np.zeros((3, 32, 32, 32), np.uint8)}, "no cubes of OrganMNIST3D"),
-        ({"train_labels": np.array([0, 1, 11])[:, None]}, "no labels of OrganMNIST3D"),
+        ({"train_images": np.zeros((11, 28, 28), np.uint8)}, "no cubes of OrganMNIST3D"),
+        ({"train_images": np.zeros((11, 28, 28, 28), np.float32)}, "no cubes of OrganMNIST3D"),
+        ({"train_images": np.zeros((11, 32, 32, 32), np.uint8)}, "no cubes of OrganMNIST3D"),
+        ({"train_labels": np.arange(1, 12)[:, None]}, "no labels of OrganMNIST3D"),
         ({"train_labels": np.zeros((2, 1), int)}, "no labels of OrganMNIST3D"),
-        ({"train_labels": np.zeros((3, 1))}, "no labels of OrganMNIST3D"),
+        ({"train_labels": np.zeros((11, 1))}, "no labels of OrganMNIST3D"),
+        ({"train_labels": np.array(["liver"] * 11)[:, None]}, "no labels of OrganMNIST3D"),
+        ({"train_labels": np.arange(11)[:, None] % 2}, "another set of MedMNIST.*found 2 classes"),  # as NoduleMNIST3D
     ],
 )
 def test_other_files_are_refused(tmp_path, changed, says):

@@ -4,7 +4,8 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.organs.medmnist import NAMES
 from smart_nets.organs.samples import find_samples
 
 SIZE, SPACING, WINDOW = (32, 32, 32), (8.0, 8.0, 8.0), (-175, 250)
@@ -37,18 +38,26 @@ def test_a_file_that_does_not_tell_its_grid_is_told(tmp_path):
 
 
 def test_a_file_of_medmnist(tmp_path):
-    cubes, labels = np.zeros((2, 28, 28, 28), np.uint8), np.array([[0], [1]])
+    cubes, labels = np.zeros((11, 28, 28, 28), np.uint8), np.arange(11)[:, None]
     parts = {f"{s}_{k}": v for s in ("train", "val", "test") for k, v in (("images", cubes), ("labels", labels))}
     np.savez(tmp_path / "organmnist3d.npz", **parts)
-    assert find_samples(tmp_path / "organmnist3d.npz", SIZE, SPACING, WINDOW).organs == ["liver", "kidney right"] * 3
+    assert find_samples(tmp_path / "organmnist3d.npz", SIZE, SPACING, WINDOW).organs == [*NAMES] * 3
 
 
-def test_volumes_are_named_by_their_folder(tmp_path):
-    for number, organ in enumerate(("liver", "liver", "lung")):
+def test_volumes_are_named_by_their_folder_where_it_bears_the_name_of_an_organ(tmp_path):
+    for number, organ in enumerate(("liver", "liver", "Lung_Right", "stomach", "Doe^Jane")):
         (tmp_path / organ).mkdir(exist_ok=True)
         array = np.random.default_rng(number).normal(0, 50, (20, 20, 20)).astype(np.int16)
         array[0] = -1000
         nib.save(nib.Nifti1Image(array, np.diag([8.0, 8, 8, 1])), tmp_path / organ / f"{number}.nii.gz")
     found = find_samples(tmp_path, SIZE, SPACING, WINDOW)
-    assert found.organs == ["liver", "liver", "lung"] and found.crops.shape == (3, 1, 32, 32, 32)
+    assert sorted(found.organs) == ["", "", "liver", "liver", "lung right"], "no patient's name becomes an organ"
+    assert sorted(find_samples(tmp_path, SIZE, SPACING, WINDOW, organs=["stomach"]).organs)[1] == "liver"
+    assert found.crops.shape == (5, 1, 32, 32, 32)
     assert float(found.crops[0, 0, 0].max()) == 0.0  # beyond the volume is air
+
+
+@pytest.mark.parametrize("organs", [5, "liver", [1]])
+def test_organs_that_are_no_names(organs):
+    with pytest.raises(ConfigError, match="organs: are no names"):
+        find_samples(None, SIZE, SPACING, WINDOW, organs=organs)

@@ -31,10 +31,9 @@ def test_the_first_step_and_the_ends_of_epochs_are_told(make_trainer):
     logs = logs_of(trainer, Instruments(trainer.network, CROPS))
     told = {log["step"]: log["instruments"] for log in logs if "instruments" in log}
     assert list(told) == [1, 2, 4]
-    assert all(set(numbers) == ALL for numbers in told.values())
+    assert all(set(numbers) == ALL - {"mask_overlap"} for numbers in told.values()), "this run has no noise to compare"
     assert told[1]["teacher_moved"] == 0 < told[4]["teacher_moved"]  # the first is measured before training
     assert all(1 <= numbers["rank_pooled"] <= 2.001 for numbers in told.values())  # three points span a plane at most
-    assert told[1]["mask_overlap"] == 1  # this run has no noise
 
 
 def test_some_epochs_of_a_long_run_are_measured_and_the_last(make_trainer, monkeypatch):

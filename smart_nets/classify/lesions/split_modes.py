@@ -104,14 +104,16 @@ def judged_on(parts: Mapping[str, list[dict[str, Any]]]) -> list[dict[str, Any]]
 
 def _tell(found: Mapping[str, Overlap], parts: Parts) -> None:
     """Warn of what is on both sides."""
-    for common in found.values():
+    for pair, common in found.items():
+        first, second = pair.split(" and ")
         shared = common.patients or common.series or common.scans
         if shared:
             told = (
-                "%d %s of the validation part (%d lesions) are in the training part too: the result is too good; "
+                "%d %s of the %s part (%d lesions) are in the %s part too: the result is too good; "
                 "split by patient for one that holds for new patients"
             )
-            logger.warning(told, len(shared), "patients" if common.patients else "scans", len(parts["validation"]))
+            kind = "patients" if common.patients else "scans"
+            logger.warning(told, len(shared), kind, second, len(parts[second]), first)
 
 
 def take_fraction(items: Items, fraction: float, seed: int = 0) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -48,6 +49,7 @@ NEEDED = {  # what `monai.bundle` and MONAI Label look for
 OF_METADATA = f"stands in for {METADATA}, which MONAI reads there only if it is told to"
 LATE = ("bundle_root", "network", "network_def")  # not to be had yet when `initialize` runs
 
+WORD = re.compile(r"[A-Za-z0-9]+")
 Files = Mapping[Path, dict[str, Any] | None]
 
 
@@ -81,14 +83,21 @@ def config_faults(files: Files, package: Package) -> list[Fault]:
 
 
 def _only_numbers(overlay: Mapping[str, Any], base: Mapping[str, Any]) -> bool:
-    """Whether all that an overlay does is to put numbers, truths or null in the place of such, beside its comment."""
-    plain = (int, float, bool, type(None))
+    """Whether all that an overlay does is to give numbers, and single words for words, beside its comment.
+
+    Numbers, truths and null take the place of any single value: there is nothing in them to run, or to lead anywhere.
+    """
     return all(
-        isinstance(value, str) and key.startswith("_") and key.endswith("_")
+        key == "_row_" and isinstance(value, str) and value[:1].isalnum()
         if key not in base
-        else isinstance(value, plain) and isinstance(base[key], plain)
+        else not isinstance(base[key], (dict, list))
+        and (value is None or isinstance(value, (int, float)) or (_is_word(value) and _is_word(base[key])))
         for key, value in overlay.items()
     )
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and WORD.fullmatch(value) is not None
 
 
 def _is_metadata(key: str) -> bool:

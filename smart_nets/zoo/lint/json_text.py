@@ -98,10 +98,12 @@ def _placed(node: Any, path: Path, key: str) -> Any:
 
 def walk(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Every key below a node, joined by "#", with its value; the node itself first."""
-    yield key, node
-    pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
-    for name, value in pairs:
-        yield from walk(value, f"{key}#{name}" if key else str(name))
+    left = [(key, node)]
+    while left:
+        key, node = left.pop()
+        yield key, node
+        pairs = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+        left += [(f"{key}#{name}" if key else str(name), value) for name, value in pairs][::-1]
 
 
 def texts(node: Any) -> Iterator[tuple[str, Text]]:

@@ -15,7 +15,7 @@ from smart_nets.zoo.lint.bundle import lint
 from smart_nets.zoo.lint.fault import Fault
 
 BUNDLES = Path(__file__).parents[3] / "bundles"
-NAMES = ("smart_lidc_classify", "smart_pretrain", "smart_zeroshot_seg")
+NAMES = ("smart_lidc_classify", "smart_organ_cluster", "smart_pretrain", "smart_zeroshot_seg")
 PLAIN = "smart_zeroshot_seg"
 
 
@@ -24,7 +24,7 @@ def test_clean(name):
     assert [str(fault) for fault in lint(BUNDLES / name)] == []
 
 
-def test_three_bundles_in_less_than_two_seconds_without_torch():
+def test_all_bundles_in_less_than_two_seconds_without_torch():
     """Seconds of the processor in a process of its own, from its start: other work on the machine does not count."""
     code = (
         "import sys, time; from smart_nets.zoo.lint.bundle import lint; "
@@ -238,3 +238,27 @@ def test_no_bundle(make, tmp_path):
         (folder / make).write_text("")
     with pytest.raises(InputError, match="holds no bundle"):
         lint(folder)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"_row_": "$import canary", "seed": 1},
+        {"_row_": "%/etc/passwd.json#x", "seed": 1},
+        {"_target_": "os.system", "seed": 1},
+        {"_note_": "$__import__('os').system('id')", "seed": 1},
+        {"seed": "$import canary"},
+        {"output_dir": "elsewhere/../.."},
+    ],
+)
+def test_a_row_of_methods_hides_nothing(row, copy, tmp_path):
+    """Rows of numbers are not laid over train.json; whatever else stands in a row is looked at."""
+    folder = copy("smart_pretrain")
+    (folder / "configs" / "methods" / "row.json").write_text(json.dumps(row))
+    assert any("methods" in str(fault.file) for fault in lint(folder)), row
+
+
+def test_rows_have_names_of_their_own(copy):
+    folder = copy("smart_pretrain")
+    (folder / "configs" / "methods" / "train.json").write_text('{"seed": 1}')
+    assert any("has a name of configs" in str(fault) for fault in lint(folder))
