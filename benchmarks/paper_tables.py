@@ -38,7 +38,7 @@ from smart_nets.settings import FROM_1
 from smart_nets.tables.figures import sections
 from smart_nets.tables.page import tables_html
 from smart_nets.tables.plan import Job, jobs_of, known_seconds, read_result, same_plan, seconds_of, told_plan
-from smart_nets.tables.rows import TABLES
+from smart_nets.tables.rows import SMART, TABLES
 from smart_nets.tables.run import Yardstick, judge_run, train_run
 from smart_nets.tables.verdicts import table_summary
 from smart_nets.training.run_record import hardware, versions
@@ -174,7 +174,9 @@ def collected(jobs: list[Job], args: argparse.Namespace, fields: Fields) -> dict
             if job.folder in known:
                 results[job.row.name][job.seed] = known[job.folder]
         tables[name] = table_summary(TABLES[name], results)
-    done = next(job for job in jobs if job.done)
+    done = sorted((job for job in jobs if job.done), key=lambda job: job.row.name != SMART)[
+        0
+    ]  # whose fresh weights are a floor
     card = read_card(done.folder / "models" / "model.pt")
     judged = FieldJudge(cut(fields, 32), (float(card["hu_window"][0]), float(card["hu_window"][1])), 3)
     floors = {**judged.plain_floors(), **judged.random_floors(card["architecture"])}

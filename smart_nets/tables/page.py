@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from smart_nets.organs.page import words_of
 from smart_nets.pages import page
 from smart_nets.pages.curves import empty_chart, inline_svg
 from smart_nets.pages.style import PALETTE
+from smart_nets.pages.words import count
 from smart_nets.tables.verdicts import REPRODUCED, REVERSED, UNDECIDED
 
 SHORT = {"ratio": "between / within", "umap_ratio": "the same in UMAP planes", "knn": "3-NN", "auc": "AUC"}
@@ -59,13 +61,12 @@ def _table(table: Mapping[str, Any]) -> str:
     if not measures:
         return page.paragraph("No run of this table has ended.", "quiet")
     shown = _main(table)
-    chart = page.chart(
-        _dots(table, shown), SHORT[shown], "mean and 95% interval over seeds; dots: single published numbers, scaled"
-    )
+    remark = "dots: mean and 95% interval over seeds; diamonds: published, scaled to our range for their order"
+    chart = page.chart(_dots(table, shown), SHORT[shown], remark)
     head = ["row", *(f"{SHORT[one]}, ours" for one in measures), "published"]
     rows: list[list[str | tuple[str, str]]] = []
     for row in table["rows"].values():
-        seeds = f"{len(row['seeds'])} seeds" if row["seeds"] else "not run"
+        seeds = count(len(row["seeds"]), "seed") if row["seeds"] else "not run"
         cells: list[str | tuple[str, str]] = [(row["words"], seeds)]
         cells += [_interval(row["ours"].get(one)) for one in measures]
         rows.append([*cells, _published(row["published"])])
@@ -119,11 +120,12 @@ def _dots(table: Mapping[str, Any], measure: str) -> str:
             axes.plot(place, -i, "D", color=PALETTE["orange"][0], markersize=5, markerfacecolor="none")
     axes.set(yticks=[-i for i in range(len(rows))], yticklabels=[row["words"] for row in rows])
     axes.set_ylim(-len(rows) + 0.4, 0.6)
+    axes.margins(x=0.08)
     return inline_svg(figure, f"dots-{measure}-{len(table['title'])}", f"{table['title']}: {SHORT[measure]}")
 
 
 def _floors(floors: Mapping[str, Mapping[str, float]]) -> str:
-    rows = [[name, f"{one['knn']:.3f}", f"{one['logistic']:.3f}"] for name, one in floors.items()]
+    rows = [[words_of(name), f"{one['knn']:.3f}", f"{one['logistic']:.3f}"] for name, one in floors.items()]
     return page.paragraph("The same crops and neighbours, no training.") + page.grid(
         ("floor", "3-NN", "logistic regression"), rows
     )
