@@ -65,12 +65,12 @@ CARD = {"architecture": {"name": "SmartEncoder", **SAVED}, **FEED}
 
 @pytest.fixture(scope="session")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Copies of the three bundles with small weights, not to be changed."""
+    """Copies of the bundles with small weights, not to be changed."""
     folder = tmp_path_factory.mktemp("real") / "bundles"
     shutil.copytree(BUNDLES, folder, ignore=shutil.ignore_patterns("cache", "eval", "models"))
     torch.manual_seed(0)
     encoder = SmartEncoder(**SAVED)  # type: ignore[arg-type]
-    for name in ("smart_pretrain", "smart_zeroshot_seg"):
+    for name in ("smart_organ_cluster", "smart_pretrain", "smart_zeroshot_seg"):
         save_weights(encoder, folder / name / "models" / "model.pt", CARD)
     classes = {"feature": "cls", "classes": ["benign", "malignant"]}
     save_weights(
@@ -81,7 +81,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def release(bundles: Path, keys: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `package` wrote of these three, signed, not to be changed."""
+    """What `package` wrote of these, signed, not to be changed."""
     folder = tmp_path_factory.mktemp("release")
     package(folder, bundles, base_url="https://zoo.hospital.example/smart/", key=keys[0])
     return folder

@@ -27,6 +27,7 @@ NAMES = {
     "smart_lidc_classification": "smart_lidc_classify",
     "smart_zeroshot_seg": "smart_zeroshot_seg",
     "smart_zeroshot_segmentation": "smart_zeroshot_seg",
+    "smart_organ_cluster": "smart_organ_cluster",
 }
 PLAIN = "smart_pretrain"
 METADATA = Path(__file__).parents[2] / "bundles" / PLAIN / "configs" / "metadata.json"
@@ -212,11 +213,13 @@ def test_monai_itself_downloads_and_reads_it(name, release, tmp_path):
     assert {*network.state_dict()} <= {*state}
 
 
-@pytest.mark.parametrize("name", ["smart_pretrain", "smart_zeroshot_seg", "smart_zeroshot_segmentation"])
+@pytest.mark.parametrize(
+    "name", ["smart_organ_cluster", "smart_pretrain", "smart_zeroshot_seg", "smart_zeroshot_segmentation"]
+)
 def test_a_bundle_without_own_weights_carries_the_shipped_encoder(name, tmp_path):
     """As in a fresh checkout; the archive's own model lies where all look for one, and it is verified as any other."""
     bundles = tmp_path / "bundles"
-    for bundle in ("smart_pretrain", "smart_zeroshot_seg"):
+    for bundle in ("smart_organ_cluster", "smart_pretrain", "smart_zeroshot_seg"):
         shutil.copytree(
             METADATA.parents[2] / bundle, bundles / bundle, ignore=shutil.ignore_patterns("cache", "eval", "models")
         )

@@ -143,6 +143,7 @@ def test_what_was_packed_is_sound(release, keys, bundles):
     assert [line.split("_v")[0] for line in told] == [
         "smart_lidc_classification",
         "smart_lidc_classify",
+        "smart_organ_cluster",
         "smart_pretrain",
         "smart_zeroshot_seg",
         "smart_zeroshot_segmentation",
@@ -150,7 +151,7 @@ def test_what_was_packed_is_sound(release, keys, bundles):
     digest = hashlib.sha256((bundles / NAME / "models" / "model.pt").read_bytes()).hexdigest()
     exports = json.loads((bundles / NAME / "configs" / "metadata.json").read_text(encoding="utf-8"))["exports"]
     forms = "; ".join(f"{form} {words}" for form, words in exports.items())
-    assert told[2].endswith(f".zip: sound, weights {digest[:12]}; exports: {forms}")
+    assert told[3].endswith(f".zip: sound, weights {digest[:12]}; exports: {forms}")
 
 
 def test_an_archive_without_weights(offer):
