@@ -28,8 +28,10 @@ from smart_nets.errors import ConfigError, InputError, SmartError, show_one_sent
 from smart_nets.files import check_output, write_json
 from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.manifest import datalist
+from smart_nets.organs.clustering import cluster_organs
 from smart_nets.organs.fields import Fields, cut, phantom_fields, read_fields
 from smart_nets.organs.judge import FieldJudge
+from smart_nets.organs.probe import OrganCrops
 from smart_nets.pages.page import duration, save
 from smart_nets.phantom import make_dataset
 from smart_nets.pretrain.report.snapshots import probe_crops
@@ -42,6 +44,7 @@ from smart_nets.tables.rows import SMART, TABLES
 from smart_nets.tables.run import Yardstick, judge_run, train_run
 from smart_nets.tables.verdicts import table_summary
 from smart_nets.training.run_record import hardware, versions
+from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 
 ROOT = Path(__file__).parents[1]
@@ -180,6 +183,10 @@ def collected(jobs: list[Job], args: argparse.Namespace, fields: Fields) -> dict
     card = read_card(done.folder / "models" / "model.pt")
     judged = FieldJudge(cut(fields, 32), (float(card["hu_window"][0]), float(card["hu_window"][1])), 3)
     floors = {**judged.plain_floors(), **judged.random_floors(card["architecture"])}
+    samples = OrganCrops(judged.images, judged.crops.organs.tolist(), judged.crops.scans.tolist())
+    encoder = load_encoder(done.folder / "models" / "model.pt")
+    ratios = cluster_organs(encoder, card, samples, args.work / "floors.json", seeds=0)["floors"]
+    size = read_result(done.result).get("auc_of_size")
     words = [told(word) for word in sys.argv[1:]]
     return {
         "command": shlex.join(["python", "benchmarks/paper_tables.py", *words]), "date": str(date.today()),
@@ -188,7 +195,8 @@ def collected(jobs: list[Job], args: argparse.Namespace, fields: Fields) -> dict
                      "scans": Path(args.data).name if args.data else "phantoms",
                      "judged on": args.fields.name if args.fields else f"{args.patients} phantoms",
                      "lesions": args.lesions.name if args.lesions else "none", "runs": len(known)},
-        "floors": {name: {kind: float(right[kind].mean()) for kind in right} for name, right in floors.items()},
+        "floors": {name: {kind: float(right[kind].mean()) for kind in right} | {"ratio": ratios.get(name, {}).get("ratio")}
+                   for name, right in floors.items()} | ({} if size is None else {"lesion size": {"auc": size}}),
         "tables": tables,
     }  # fmt: skip
 

@@ -42,7 +42,7 @@ Table = dict[str, Any]
 def cluster_features(
     files: Sequence[str] | str, path: str | Path, seeds: int = SEEDS, settings: Mapping[str, Any] | None = None
 ) -> Table:
-    """Clustering of files that `extract_organ_features` made; without floors, which need the crops."""
+    """Clustering of files that `FeatureWriter` made; without floors, which need the crops."""
     paths = [files] if isinstance(files, str) else list(files)
     given = read_organ_features(paths)
     check_organs(given.organs, given.scans, ", ".join(paths))
@@ -74,18 +74,14 @@ def cluster_organs(
     organs, scans = np.array(crops.organs), np.array(crops.patients)
     check_organs(organs, scans)
     check_size(crops.crops.shape[2:], encoder.stride)
-    sets = {name: [value] for name, value in _features(encoder, crops).items()}
+    sets = {name: [value] for name, value in extract_features(encoder, crops.crops).items()}
     raw = F.adaptive_avg_pool3d(crops.crops, RAW_GRID).flatten(1).numpy()  # (n, 1, 12, 12, 12) -> (n, 1728)
     device = next(encoder.parameters()).device
     fresh = [fresh_encoder(card["architecture"], seed).to(device) for seed in range(encoders)]
-    random = [_features(one, crops) for one in bar(fresh, "random encoders")]
+    random = [extract_features(one, crops.crops) for one in bar(fresh, "random encoders")]
     floors = {RAW: [raw], **{f"{RANDOM} {name}": [one[name] for one in random] for name in sets if random}}
     about = {**(settings or {}), "encoder": card.get("sha256")}
     return _clustered(sets, floors, organs, scans, path, seeds, about)
-
-
-def _features(encoder: Encoder, crops: OrganCrops) -> dict[str, NDArray[np.float32]]:
-    return extract_features(encoder, crops.crops)
 
 
 def _clustered(
@@ -150,7 +146,9 @@ def _differences(pairs: Sequence[tuple[str, str]], each: Mapping[str, Any], scan
 
 
 def _last_name(value: Any) -> Any:
-    """A path without its folders, which are the user's own."""
+    """A path, or each of a list, without its folders, which are the user's own."""
+    if isinstance(value, (list, tuple)):
+        return [_last_name(one) for one in value]
     return value.rstrip("/").rsplit("/", 1)[-1] if isinstance(value, str) else value
 
 

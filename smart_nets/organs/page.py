@@ -76,9 +76,14 @@ def _command(found: Mapping[str, Any]) -> str:
     told = {name: value for name, value in found.get("settings", {}).items() if value is not None and name != "encoder"}
     places = ("dataset_dir", "features", "model_path")
     words = [
-        f"--{name} {shlex.quote('/path/to/' + value if name in places else str(value))}" for name, value in told.items()
+        f"--{name} {shlex.quote(_placed(value) if name in places else str(value))}" for name, value in told.items()
     ]
     return " ".join([COMMAND, *words])
+
+
+def _placed(value: Any) -> str:
+    """The last name of a path, or of several, behind a folder that stands for the user's."""
+    return str([_placed(one) for one in value]) if isinstance(value, list) else f"/path/to/{value}"
 
 
 def _first(found: Mapping[str, Any]) -> str:

@@ -124,11 +124,17 @@ def _dots(table: Mapping[str, Any], measure: str) -> str:
     return inline_svg(figure, f"dots-{measure}-{len(table['title'])}", f"{table['title']}: {SHORT[measure]}")
 
 
-def _floors(floors: Mapping[str, Mapping[str, float]]) -> str:
-    rows = [[words_of(name), f"{one['knn']:.3f}", f"{one['logistic']:.3f}"] for name, one in floors.items()]
-    return page.paragraph("The same crops and neighbours, no training.") + page.grid(
-        ("floor", "3-NN", "logistic regression"), rows
+def _floors(floors: Mapping[str, Mapping[str, float | None]]) -> str:
+    columns = {"knn": "3-NN", "logistic": "logistic regression", "ratio": SHORT["ratio"], "auc": "AUC, malignancy"}
+    rows = [[words_of(name), *(_shown(one.get(key)) for key in columns)] for name, one in floors.items()]
+    intro = (
+        "The same crops, neighbours and lesions, no training: what a row must be above before it has learnt anything."
     )
+    return page.paragraph(intro) + page.grid(("floor", *columns.values()), rows)
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _facts(found: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from smart_nets.tables.rows import TABLES, TableRow
 
 UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 RESULT, PLAN = "result.json", "plan.json"
+KEYS = {"row", "seed", "seconds", "feature", "knn", "clusters", "auc", "curve"}  # of every result
 
 
 @dataclass(frozen=True)
@@ -119,9 +120,9 @@ def known_seconds(jobs: Sequence[Job]) -> Iterator[float]:
     """Seconds that finished runs took."""
     for job in jobs:
         if job.done:
-            seconds = read_result(job.result).get("seconds")
-            if not isinstance(seconds, (int, float)):
-                raise InputError(
-                    "is no result", where=job.result, expected="seconds", found=seconds, remedy="delete it"
-                )
+            found = read_result(job.result)
+            seconds = found.get("seconds")
+            if not isinstance(seconds, (int, float)) or not found.keys() >= KEYS:
+                expected, names = ", ".join(sorted(KEYS)), ", ".join(found) or "nothing"
+                raise InputError("is no result", where=job.result, expected=expected, found=names, remedy="delete it")
             yield float(seconds)

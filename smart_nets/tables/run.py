@@ -22,7 +22,7 @@ from smart_nets.organs.fields import Fields, cut
 from smart_nets.organs.judge import FieldJudge
 from smart_nets.organs.probe import OrganCrops
 from smart_nets.statistics.features import save_features
-from smart_nets.tables.plan import Job
+from smart_nets.tables.plan import Job, read_result
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card
 
@@ -46,7 +46,7 @@ def train_run(job: Job, configs: Path, settings: Mapping[str, Any], threads: int
     """
     done = job.folder / TRAINED
     if done.is_file():
-        return float(json.loads(done.read_text(encoding="utf-8"))["seconds"])
+        return float(read_result(done)["seconds"])
     job.folder.mkdir(parents=True, exist_ok=True)
     files = [configs / "train.json"] + ([configs / "methods" / job.row.overlay] if job.row.overlay else [])
     given = {**settings, **job.options, "seed": job.seed, "output_dir": str(job.folder)}
@@ -79,21 +79,22 @@ def judge_run(job: Job, yardstick: Yardstick, seconds: float) -> dict[str, Any]:
         "crop_size": card["crop_size"], "parameters": sum(p.numel() for p in encoder.parameters()),
         "knn": {name: float(right["knn"].mean()) for name, right in rights.items()},
         "logistic": {name: float(right["logistic"].mean()) for name, right in rights.items()},
-        "clusters": clusters["features"], "auc": _probe(job, yardstick.lesions, feature), "curve": _curve(job.folder),
+        "clusters": clusters["features"], **_probe(job, yardstick.lesions, feature), "curve": _curve(job.folder),
     }  # fmt: skip
     write_json(job.result, found)
     return found
 
 
-def _probe(job: Job, lesions: Path | None, feature: str) -> float | None:
-    """AUC of a linear probe of malignancy, folds by patient."""
+def _probe(job: Job, lesions: Path | None, feature: str) -> dict[str, float | None]:
+    """AUC of a linear probe of malignancy, folds by patient, and of the lesions' diameter alone, which needs no network."""
     if lesions is None:
-        return None
+        return {"auc": None, "auc_of_size": None}
     table = features_of(lesions, job.folder / "models" / "model.pt", job.folder.parents[1] / "lesions")
     path = job.folder / "features.npz"
     save_features(path, table)
-    value = probe_features(path, job.folder / "probe", feature=feature)["metrics"]["auc"]["value"]
-    return None if value is None else float(value)
+    found = probe_features(path, job.folder / "probe", feature=feature)
+    size = found["size_only"]["auc"]["value"] if found["size_only"] else None
+    return {"auc": found["metrics"]["auc"]["value"], "auc_of_size": size}
 
 
 def _curve(folder: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import write_json
-from smart_nets.tables.plan import jobs_of, known_seconds, same_plan, seconds_of, told_plan
+from smart_nets.tables.plan import KEYS, jobs_of, known_seconds, same_plan, seconds_of, told_plan
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_table_with_crops_of_its_own_has_folders_of_its_own(tmp_path):
 
 def test_the_plan_in_words(tmp_path):
     jobs = jobs_of(["4a"], 3, tmp_path)
-    write_json(jobs[0].result, {"seconds": 600})
+    write_json(jobs[0].result, dict.fromkeys(KEYS, 0) | {"seconds": 600})
     assert list(known_seconds(jobs)) == [600.0]
     lines = told_plan(jobs, 600, 2, 3600)
     assert lines[0] == "12 runs, 1 of them done; about 10 min a run, 2 at once"
