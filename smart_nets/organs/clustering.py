@@ -29,6 +29,7 @@ from smart_nets.organs.clusters import (
 from smart_nets.organs.features_file import read_organ_features
 from smart_nets.organs.judge import ROUNDS, fresh_encoder, mean_over_scans
 from smart_nets.organs.probe import OrganCrops
+from smart_nets.settings import FROM_0
 from smart_nets.statistics.features import IN_WORDS
 from smart_nets.statistics.knn import extract_features
 from smart_nets.training.run_record import versions
@@ -43,6 +44,7 @@ def cluster_features(
     files: Sequence[str] | str, path: str | Path, seeds: int = SEEDS, settings: Mapping[str, Any] | None = None
 ) -> Table:
     """Clustering of files that `FeatureWriter` made; without floors, which need the crops."""
+    FROM_0.check("umap_seeds", seeds)
     paths = [files] if isinstance(files, str) else list(files)
     given = read_organ_features(paths)
     check_organs(given.organs, given.scans, ", ".join(paths))
@@ -69,8 +71,11 @@ def cluster_organs(
         settings: of the run, for the command on the page; of paths the last names are kept.
 
     Raises:
-        InputError: fewer than two organs or scans, one crop only of an organ, or features that are no numbers.
+        InputError: fewer than two organs or scans, an organ in one scan only, or features that are no numbers.
+        ConfigError: a setting that is no count.
     """
+    FROM_0.check("random_encoders", encoders)
+    FROM_0.check("umap_seeds", seeds)
     organs, scans = np.array(crops.organs), np.array(crops.patients)
     check_organs(organs, scans)
     check_size(crops.crops.shape[2:], encoder.stride)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from fixtures.small import SAVED
 
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 from smart_nets.organs.clustering import cluster_features, cluster_organs, clusters_in_words
 from smart_nets.organs.features_file import OrganFeatures, save_organ_features
 from smart_nets.organs.page import write_cluster_report
@@ -83,6 +83,12 @@ def test_the_same_figures_from_a_file_without_floors(result, tmp_path):
     for name, row in found["features"].items():
         assert row["ratio"] == pytest.approx(result[1]["features"][name]["ratio"])
     write_cluster_report(tmp_path / "clusters.json")
+
+
+@pytest.mark.parametrize("setting", [{"seeds": "two"}, {"seeds": -1}, {"encoders": 1.5}])
+def test_settings_that_are_no_counts(setting, tmp_path):
+    with pytest.raises(ConfigError, match="is no count"):
+        cluster_organs(build_encoder(ARCHITECTURE), CARD, crops(), tmp_path / "clusters.json", **setting)
 
 
 def test_rows_nobody_named_are_refused(tmp_path):
