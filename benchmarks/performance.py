@@ -41,7 +41,9 @@ def main() -> None:
     axes.set_xlabel("times faster than MONAI in the same run (median; lines: lowest and highest turn)")
     shown = [way for way in WAYS if way in {way for _, way, _ in bars()}]
     handles = [plt.Rectangle((0, 0), 1, 1, color=WAYS[way]) for way in shown]
-    axes.legend(handles, [way or "GPU" for way in shown], loc="lower right", fontsize=8)
+    figure.legend(
+        handles, [way or "GPU" for way in shown], loc="outside upper right", ncols=len(shown), fontsize=8, frameon=False
+    )
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(PICTURE, dpi=120)
 
