@@ -23,6 +23,7 @@ from typing import Any
 import torch
 
 from smart_nets.files import write_json
+from smart_nets.lists.outlines.tumours import tumour_list
 from smart_nets.lists.scan_names import with_names
 from smart_nets.localize.marking import Marking
 from smart_nets.localize.phantom_tumours import phantom_tumours
@@ -30,7 +31,6 @@ from smart_nets.localize.report.outputs import OverlayWriter
 from smart_nets.localize.report.page import write_localize_report
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.scans import LocalizeScans
-from smart_nets.localize.tumours import tumour_list
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.scans.read import read_checked
 from smart_nets.training.run_record import hardware, versions

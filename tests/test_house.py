@@ -9,7 +9,7 @@ FLOORS = (  # from the top; a room may import what lies below it, and itself
     ("__main__",),
     ("cli",),
     ("tables",),
-    ("pretrain", "classify", "localize"),
+    ("pretrain", "classify", "localize", "segment"),
     ("organs",),
     ("pages",),
     ("statistics",),

@@ -24,7 +24,7 @@ VERBS = {  # verb: module and function; only the verb that is asked for is impor
     "overlap": ("lists", "overlap"),
     "features": ("classify", "features"),
     "probe": ("classify", "probe"),
-    "compare": ("classify", "compare_runs"),
+    "compare": ("compare", "compare_runs"),
     "attend": ("look", "attend"),
     "heads": ("look", "heads"),
     "doctor": ("doctor", "doctor"),

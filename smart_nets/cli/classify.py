@@ -1,18 +1,16 @@
-"""The verbs `features`, `probe` and `compare`."""
+"""The verbs `features` and `probe`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from smart_nets.classify.compare import compare
 from smart_nets.classify.probe.extract import features_of
 from smart_nets.classify.probe.run import probe_features
-from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.classify.report.page import write_classify_report
 from smart_nets.classify.results import results_in_words
 from smart_nets.errors import InputError
-from smart_nets.files import check_output, write_json
+from smart_nets.files import check_output
 from smart_nets.settings import check_settings
 from smart_nets.statistics.features import IN_WORDS, save_features
 from smart_nets.weights.default_model import shipped_model
@@ -87,17 +85,3 @@ def probe(
     found = probe_features(features, output_dir, kind, feature, folds, seed, None if test is None else str(test))
     print(f"{kind} probe of {IN_WORDS[found['feature']]}: {results_in_words(found)}")
     print(f"report: {write_classify_report(output_dir)}")
-
-
-def compare_runs(*runs: str, output_dir: str) -> None:
-    """Compare finished classification runs: compare.json and compare.html with the few-shot curve.
-
-    Args:
-        runs: output folders of training runs; those of the same name are joined over folds.
-        output_dir: where to write.
-    """
-    output_dir = str(output_dir)
-    check_output(output_dir)
-    target = Path(output_dir) / "compare.json"
-    write_json(target, compare([str(run) for run in runs]))
-    print(f"report: {write_compare_report(target)}")

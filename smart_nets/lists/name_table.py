@@ -16,7 +16,12 @@ from smart_nets.lists.scan_names import key_of, source_of
 
 TABLE = "names.csv"
 COLUMNS = ("name", "source", "series")
-MAPS = ("attention", "mask", "occlusion")  # what is written of a scan as an image of its own: NAME_attention.nii.gz
+MAPS = (
+    "attention",
+    "mask",
+    "occlusion",
+    "probability",
+)  # what is written of a scan as an image of its own: NAME_attention.nii.gz
 Row = tuple[str, str, str]
 
 

@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_output
 from smart_nets.lists.name_table import check_names, claim_names
+from smart_nets.lists.outlines.tumours import read_tumours
 from smart_nets.lists.scan_names import with_names
-from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, measure
+from smart_nets.localize.figures import LEAST_INSIDE, inside_share, measure
 from smart_nets.localize.floors import random_attention
 from smart_nets.localize.marking import Marking
 from smart_nets.localize.report.map_files import write_map
 from smart_nets.localize.report.outputs import earlier_scans, save_picture, save_record, save_seg
 from smart_nets.localize.report.picture import Shown
 from smart_nets.localize.scan_attention import ScanAttention
-from smart_nets.localize.tumours import read_tumours
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.inputs import check_size
 from smart_nets.scans.mask_regions import choose_region, pair_regions
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
+from smart_nets.statistics.overlap import consensus
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import FED, read_card
 

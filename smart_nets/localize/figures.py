@@ -24,50 +24,21 @@ The figures that `measure` gives:
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from monai.metrics import compute_hausdorff_distance
-from monai.transforms.utils import generate_spatial_bounding_box
 from numpy.typing import NDArray
 
 from smart_nets.errors import InputError
 from smart_nets.optional import needed
 from smart_nets.statistics.metrics import Floats, Ranking, roc_auc
+from smart_nets.statistics.overlap import Mask, box_around, check_masks, consensus, dice, hd95, voxel_count
 
-Mask = NDArray[np.bool_]
 RING_MM = (4.0, 20.0)  # nearer, readers disagree on the border and a coarse map blurs; farther, it is another organ
 LEAST_OVERLAP = 0.5  # share of a tumour; marking a tenth of everything reaches a tenth by chance
 LEAST_INSIDE = 0.5  # share of a tumour in the region; of one that lies elsewhere no map of the region can tell
 MOST_PEAKS = 100_000  # tied peaks whose distance is measured, drawn at random: a flat map has millions
-
-
-def dice(a: Mask, b: Mask) -> float:
-    """Dice coefficient of two masks (X, Y, Z), NaN if both are empty.
-
-    Raises:
-        InputError: they are no masks of one shape.
-    """
-    _check_masks({"first mask": a, "second mask": b}, np.shape(a))
-    total = _count(a) + _count(b)
-    return 2 * _count(a & b) / total if total else np.nan
-
-
-def consensus(readers: Sequence[Mask]) -> Mask:
-    """Voxels (X, Y, Z) that more than half of the readers marked: 3 of 5, both of two.
-
-    Raises:
-        InputError: there are no readers, or their masks differ in shape.
-    """
-    if not len(readers):
-        raise InputError("there are no readers", where="readers", expected="one mask or more", found=0)
-    _check_masks({f"reader {number}": mask for number, mask in enumerate(readers, 1)}, np.shape(readers[0]))
-    votes = np.zeros(readers[0].shape, np.uint16)
-    for mask in readers:
-        votes += mask
-    return 2 * votes > len(readers)
 
 
 def oracle_dice(tumour_voxels_in_region: float, tumour_voxels: float, marked_voxels: float) -> float:
@@ -89,8 +60,8 @@ def oracle_dice(tumour_voxels_in_region: float, tumour_voxels: float, marked_vox
 
 def inside_share(tumour: Mask, region: Mask) -> float:
     """Share of a tumour (X, Y, Z) that lies in the region, NaN if it is empty."""
-    voxels = _count(tumour)
-    return _count(tumour & region) / voxels if voxels else np.nan
+    voxels = voxel_count(tumour)
+    return voxel_count(tumour & region) / voxels if voxels else np.nan
 
 
 def measure(
@@ -127,11 +98,11 @@ def measure(
     tumour = consensus(readers)
     elsewhere = np.zeros_like(tumour) if others is None else others
     nearby = region if around is None else around
-    _check_masks({"marked": marked, "region": region, "others": elsewhere, "around": nearby}, tumour.shape)
+    check_masks({"marked": marked, "region": region, "others": elsewhere, "around": nearby}, tumour.shape)
     size = np.asarray(spacing, dtype=np.float64)
     _check_content(score, marked, tumour, region, size)
-    voxels, inside, chosen = map(_count, (tumour, tumour & region, marked))
-    recall = _count(tumour & marked) / voxels
+    voxels, inside, chosen = map(voxel_count, (tumour, tumour & region, marked))
+    recall = voxel_count(tumour & marked) / voxels
     voxel_ml = float(size.prod()) / 1000
     return {
         "dice": dice(marked, tumour),
@@ -141,21 +112,17 @@ def measure(
         **_contrast(score, tumour, nearby & ~elsewhere, size),
         "recall": recall,
         "found": float(recall >= LEAST_OVERLAP),
-        "hd95": _hd95(marked, tumour, size) if chosen else np.nan,
+        "hd95": hd95(marked, tumour, size) if chosen else np.nan,
         "tumour_ml": voxels * voxel_ml,
         "marked_ml": chosen * voxel_ml,
-        "tumour_share": inside / _count(region),
+        "tumour_share": inside / voxel_count(region),
         "tumour_inside": inside / voxels,
     }
 
 
-def _count(mask: Mask) -> int:
-    return int(np.count_nonzero(mask))  # far faster than the sum of a mask
-
-
 def _pointing(score: NDArray[Any], region: Mask, tumours: Mask, spacing: Floats) -> dict[str, float]:
     peaks = region & (score == score[region].max())
-    hits = _count(peaks & tumours) / _count(peaks)
+    hits = voxel_count(peaks & tumours) / voxel_count(peaks)
     at = np.flatnonzero(peaks)
     if len(at) > MOST_PEAKS:
         at = at[np.random.default_rng(0).integers(len(at), size=MOST_PEAKS)]
@@ -168,7 +135,7 @@ def _pointing(score: NDArray[Any], region: Mask, tumours: Mask, spacing: Floats)
 
 def _contrast(score: NDArray[Any], tumour: Mask, allowed: Mask, spacing: Floats) -> dict[str, float]:
     """Tumour against its ring, which is cut from `allowed`."""
-    box = _box(tumour, margin=np.ceil(RING_MM[1] / spacing).astype(int).tolist())
+    box = box_around(tumour, margin=np.ceil(RING_MM[1] / spacing).astype(int).tolist())
     distance = needed("scipy.ndimage", "localisation").distance_transform_edt(~tumour[box], sampling=spacing)  # mm
     ring = allowed[box] & (distance >= RING_MM[0]) & (distance <= RING_MM[1])
     within, around = (score[box][mask].astype(np.float64) for mask in (tumour[box], ring))  # (n,), (m,)
@@ -176,28 +143,6 @@ def _contrast(score: NDArray[Any], tumour: Mask, allowed: Mask, spacing: Floats)
     auc = roc_auc(*ranking.counts(np.ones((1, len(within) + len(around))))).item()
     comparable = score.min() >= 0 and (around > 0).any()
     return {"contrast": auc, "contrast_ratio": float(within.mean() / around.mean()) if comparable else np.nan}
-
-
-def _hd95(a: Mask, b: Mask, spacing: Floats) -> float:
-    box = _box(a | b)
-    x, y = (mask[box][None, None] for mask in (a, b))  # (X, Y, Z) -> (1, 1, X', Y', Z')
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*always_return_as_numpy", FutureWarning)  # MONAI tells itself, at each call
-        return compute_hausdorff_distance(x, y, include_background=True, percentile=95, spacing=spacing.tolist()).item()
-
-
-def _box(mask: Mask, margin: Sequence[int] | int = 0) -> tuple[slice, ...]:
-    """The smallest box that holds the mask and a margin of voxels, as far as the array goes."""
-    starts, ends = generate_spatial_bounding_box(mask[None], margin=margin, allow_smaller=True)
-    return tuple(map(slice, starts, ends))
-
-
-def _check_masks(masks: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> None:
-    for name, mask in masks.items():
-        if not isinstance(mask, np.ndarray) or mask.dtype != bool or mask.shape != shape:
-            found = f"{getattr(mask, 'dtype', type(mask).__name__)} {np.shape(mask)}"
-            remedy = "resample it to the scan, or compare labels with 0"
-            raise InputError("is no mask of the scan", where=name, expected=f"bool {shape}", found=found, remedy=remedy)
 
 
 def _check_content(score: NDArray[Any], marked: Mask, tumour: Mask, region: Mask, spacing: Floats) -> None:
@@ -212,6 +157,6 @@ def _check_content(score: NDArray[Any], marked: Mask, tumour: Mask, region: Mask
         raise InputError("holds NaN or Inf", where="score", expected="finite numbers")
     if not region.any():
         raise InputError("is empty", where="region", expected="voxels that may be marked")
-    if outside := _count(marked & ~region):
+    if outside := voxel_count(marked & ~region):
         found = f"{outside:,} others"
         raise InputError("goes beyond the region", where="marked", expected="its voxels", found=found, remedy="cut it")

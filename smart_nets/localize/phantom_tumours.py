@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from smart_nets.localize.tumours import tumour_list
+from smart_nets.lists.outlines.tumours import tumour_list
 from smart_nets.phantom import ORGANS, make_dataset
 from smart_nets.phantom.write import write_image
 from smart_nets.scans.read import read_stored

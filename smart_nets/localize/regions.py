@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_nets.localize.body_lungs import STEP_MM, find_body, find_lungs, ndimage_for_regions
-from smart_nets.localize.figures import consensus
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.grid import network_grid, onto_grid
 from smart_nets.scans.volume import Volume
 from smart_nets.settings import one_of
+from smart_nets.statistics.overlap import consensus
 
 Region = Literal["image", "body", "lungs"]
 Mask = NDArray[np.bool_]

@@ -15,17 +15,18 @@ from numpy.typing import NDArray
 
 from smart_nets.errors import ConfigError, GeometryError, InputError
 from smart_nets.files import write_json
-from smart_nets.localize.figures import LEAST_INSIDE, consensus, inside_share, measure
+from smart_nets.lists.outlines.tumours import read_tumours
+from smart_nets.localize.figures import LEAST_INSIDE, inside_share, measure
 from smart_nets.localize.floors import dense_in_lungs, random_attention
 from smart_nets.localize.marking import Marked, Marking
 from smart_nets.localize.regions import around_tumours
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.summary import paired_difference, summarise
-from smart_nets.localize.tumours import read_tumours
 from smart_nets.optional import bar
 from smart_nets.scans.labels import with_target
 from smart_nets.scans.read import read_checked, read_options
 from smart_nets.scans.volume import Volume
+from smart_nets.statistics.overlap import consensus
 from smart_nets.training.run_record import versions
 
 logger = logging.getLogger(__name__)

@@ -62,17 +62,26 @@ class SeededSampler(Sampler[Draw]):
         data: what is sampled, for its length.
         seed: of the run.
         rank, ranks: this process among those that share an epoch; what is missing at its end is taken from its start.
+        length: samples of an epoch over all ranks, each item as often as the others, but for one; default each item once.
     """
 
-    def __init__(self, data: Sequence[Any] | Dataset[Any], seed: int, rank: int = 0, ranks: int = 1) -> None:
+    def __init__(
+        self,
+        data: Sequence[Any] | Dataset[Any],
+        seed: int,
+        rank: int = 0,
+        ranks: int = 1,
+        length: int | None = None,
+    ) -> None:
         self.size, self.seed, self.rank, self.ranks = len(data), seed, rank, ranks  # type: ignore[arg-type]
+        self.length = self.size if length is None else length
         between("seed", seed, 0)
         if not 0 <= rank < ranks:
             raise ConfigError("is no rank", where="rank", expected=f"0 to {ranks - 1}", found=rank)
         self.epoch, self.skipped = 1, 0
 
     def __len__(self) -> int:
-        return -(-self.size // self.ranks)
+        return -(-self.length // self.ranks)
 
     def go_to(self, epoch: int, skipped: int = 0) -> None:
         """Draw the order of this epoch from now on; `skipped` of this rank's samples are done already, once."""

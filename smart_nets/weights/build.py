@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,11 +12,13 @@ from smart_nets.networks import BACKBONES
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.segmenter import Segmenter
 from smart_nets.weights.card import check_architecture, check_card
 from smart_nets.weights.io import card_path, kind_of, load_weights, match_tensors, read_card
 
 logger = logging.getLogger(__name__)
 ATTENTION = "semantic_attention."
+COARSE = ("coarse.",)  # of a segmenter: answers of deep supervision, which training alone needs
 
 
 def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
@@ -32,12 +34,12 @@ def build_encoder(architecture: Mapping[str, Any]) -> Encoder:
 
 
 def load_encoder(weights: str | Path) -> Encoder:
-    """The encoder that a weights file and its card describe, pretrained or of a classifier, in evaluation mode."""
+    """The encoder that a weights file and its card describe, of a classifier or segmenter, too, in evaluation mode."""
     card = read_card(weights)
-    if kind_of(card) == "classifier":
-        classifier = build_classifier(card)
-        load_weights(classifier, weights)
-        return cast(Encoder, classifier.encoder.eval())
+    if kind_of(card) in TASKS:
+        network = TASKS[kind_of(card)](card)
+        load_weights(network, weights, left_out=COARSE)
+        return cast(Encoder, network.encoder.eval())
     if "architecture" not in card:
         found, remedy = ", ".join(card) or "nothing", "copy the card of these weights"
         what, expected = "tells of no architecture", "a card of smart_pretrain"
@@ -172,3 +174,24 @@ def build_classifier(card: Mapping[str, Any]) -> Classifier:
         raise CheckpointError("is no classifier", where="card", expected=expected, found=found, remedy=remedy)
     check_card(card)
     return Classifier(build_encoder(card["architecture"]), card["feature"], len(card["classes"]))
+
+
+def build_segmenter(card: Mapping[str, Any]) -> Segmenter:
+    """The segmenter that a card describes, with fresh weights: its "architecture" and "labels".
+
+    Raises:
+        CheckpointError: the card is of another kind of network, or does not tell how to feed it.
+    """
+    needed = ("architecture", "labels", "crop_size", "spacing", "hu_window")
+    if not set(needed) <= card.keys():
+        expected, found = ", ".join(needed), ", ".join(card) or "nothing"
+        remedy = "train one with smart_segment"
+        raise CheckpointError("is no segmenter", where="card", expected=expected, found=found, remedy=remedy)
+    check_card(card)
+    return Segmenter(build_encoder(card["architecture"]), 1 + len(card["labels"]))
+
+
+TASKS: Mapping[str, Callable[[Mapping[str, Any]], Classifier | Segmenter]] = {
+    "classifier": build_classifier,
+    "segmenter": build_segmenter,
+}

@@ -38,6 +38,7 @@ VARIANTS = (
     Variant("smart_zeroshot_seg", "smart_zeroshot_seg"),
     Variant("smart_zeroshot_seg", "smart_zeroshot_segmentation"),
     Variant("smart_organ_cluster", "smart_organ_cluster"),
+    Variant("smart_segment", "smart_segment"),
 )
 PACKAGED = (".py", ".html", ".css", ".json")  # of smart_nets: code, templates, the schema
 
@@ -64,8 +65,7 @@ def contents(bundles: Path, variant: Variant, without_weights: bool = False) -> 
     files.pop(f"configs/{OVERLAY}", None)
     if not without_weights:
         files |= weights(bundle)
-        if variant.for_label:
-            files["configs/metadata.json"] = _named_classes(files)
+        files |= _named_classes(files, variant)
     files |= package_files()
     return {f"{variant.name}/{name}": content for name, content in files.items()}
 
@@ -87,14 +87,26 @@ def _for_label(files: Mapping[str, bytes], variant: Variant) -> dict[str, bytes]
     return {name: content for name, content in files.items() if not name.startswith("configs/")} | changed
 
 
-def _named_classes(files: Mapping[str, bytes]) -> bytes:
-    """The metadata with the class names of the model's card, which MONAI Label shows."""
+def _named_classes(files: Mapping[str, bytes], variant: Variant) -> dict[str, bytes]:
+    """What names the answers of this very model: metadata, which MONAI Label shows, and of a segmenter what it trains on."""
+    card = json.loads(files[card_path(MODEL).as_posix()])
+    labels = card.get("labels")
+    classes = ["background", *labels] if labels else card.get("classes") if variant.for_label else None
+    if not classes:
+        return {}
     metadata = json.loads(files["configs/metadata.json"])
-    classes = json.loads(files[card_path(MODEL).as_posix()]).get("classes")
-    if classes:
-        shown = {str(number): str(name) for number, name in enumerate(classes)}
-        metadata["network_data_format"]["outputs"]["pred"]["channel_def"] = shown
-    return (json.dumps(metadata, indent=4) + "\n").encode()
+    pred = metadata["network_data_format"]["outputs"]["pred"]
+    pred |= {
+        "num_channels": len(classes),
+        "channel_def": {str(number): str(name) for number, name in enumerate(classes)},
+    }
+    changed = {"configs/metadata.json": metadata}
+    if labels:  # MONAI Label gives label maps with the channels' numbers
+        train = json.loads(files["configs/train.json"])
+        changed["configs/train.json"] = train | {
+            "labels": {name: number for number, name in enumerate(labels, start=1)}
+        }
+    return {name: (json.dumps(content, indent=4) + "\n").encode() for name, content in changed.items()}
 
 
 def weights(bundle: Path) -> dict[str, bytes]:

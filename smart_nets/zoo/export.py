@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError, ConfigError, InputError
 from smart_nets.networks.attention_net import AttentionNet
-from smart_nets.weights.build import build_classifier, load_encoder
+from smart_nets.weights.build import build_classifier, build_segmenter, load_encoder
 from smart_nets.weights.io import FED, kind_of, load_weights, read_card
 
 TOLERANCE = 1e-3  # of the largest output, by which an exported network may differ before it is refused
@@ -79,6 +79,10 @@ def export(model: str | Path, output_dir: str | Path, formats: tuple[str, ...] =
 def _network(model: str | Path, card: dict[str, Any]) -> nn.Module:
     if kind_of(card) == "encoder":
         return AttentionNet(load_encoder(model)).eval()
+    if kind_of(card) == "segmenter":
+        segmenter = build_segmenter(card)
+        load_weights(segmenter, model, left_out=("coarse.",))
+        return segmenter.eval()
     classifier = build_classifier(card)
     load_weights(classifier, model)
     return classifier.eval()

@@ -6,29 +6,23 @@ real server.
 
 from __future__ import annotations
 
-import copy
 import csv
 import json
 import shutil
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import nibabel as nib
 import numpy as np
 import pytest
-import torch
-from monai.bundle import ConfigParser, run
-from monai.transforms import LoadImaged, SaveImaged
+from fixtures.monai_label import infer, kind
+from monai.bundle import run
 
 from smart_nets.zoo.package import package
 
 BUNDLES = Path(__file__).parents[2] / "bundles"
 SEGMENTATION, CLASSIFICATION = "smart_zeroshot_segmentation", "smart_lidc_classification"
 WEIGHTS = {"smart_zeroshot_seg": {}, "smart_lidc_classify": {"feature": "cls", "classes": ["benign", "malignant"]}}
-
-Infer = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
@@ -42,55 +36,6 @@ def models(uneven, tmp_path_factory) -> Path:
         with zipfile.ZipFile(archive) as file:
             file.extractall(models)
     return models
-
-
-def kind(folder: Path) -> str:
-    """What MONAI Label takes a bundle for: the first of these words in its folder's name."""
-    words = ("deepedit", "deepgrow", "detection", "segmentation", "classification")
-    return next((word for word in words if word in folder.name), "segmentation")
-
-
-def load(folder: Path) -> tuple[ConfigParser, torch.nn.Module]:
-    """Start of the server: the configuration without metadata, its network, and then the weights."""
-    parser = ConfigParser()
-    parser.read_config(folder / "configs" / "inference.json")
-    parser.config |= {"bundle_root": str(folder), "use_click": False}
-    network = parser.get_parsed_content("network_def", instantiate=True)
-    (weights,) = (folder / "models").glob("*.pt")  # of several it would take the one with the shortest name
-    network.load_state_dict(torch.load(weights, map_location="cpu"), strict=True)  # it would take others without a word
-    return parser, network.eval()
-
-
-def before(parser: ConfigParser, data: dict[str, Any]) -> dict[str, Any]:
-    """Preprocessing; its `LoadImaged` is made to keep the file's metadata in the item, too."""
-    for transform in parser.get_parsed_content("preprocessing").transforms:
-        if isinstance(transform, LoadImaged):
-            transform._loader.image_only = False
-        data = transform(data)
-    return data
-
-
-def after(parser: ConfigParser, data: dict[str, Any]) -> dict[str, Any]:
-    """Postprocessing without `SaveImaged`, then `Restored`: "pred" is resized to the file's shape, and loses its channel."""
-    for transform in parser.get_parsed_content("postprocessing").transforms:
-        data = data if isinstance(transform, SaveImaged) else transform(data)
-    pred, image = data["pred"], data["image"]
-    meta = image.meta if hasattr(image, "meta") else data.get("image_meta_dict", {})
-    shape = list(meta.get("spatial_shape", pred.shape[1:]))[-len(pred.shape[1:]) or None :]
-    assert list(pred.shape[1:]) == shape, "the server would stretch the result to fit the scan"
-    return data | {"pred": pred[0] if pred.ndim == 4 else pred}
-
-
-def infer(folder: Path, image: Path, **params: Any) -> dict[str, Any]:
-    """One request."""
-    parser, network = load(folder)
-    parser.config["device"] = "cpu"
-    data: dict[str, Any] = {"device": "cpu", "model_filename": ["model.pt"], "model": folder.name, "image": str(image),
-                            "image_path": str(image), **params}  # fmt: skip
-    data = before(parser, copy.deepcopy(data))
-    with torch.no_grad():
-        data["pred"] = parser.get_parsed_content("inferer")(data["image"][None], network)[0]
-    return after(parser, data)
 
 
 def test_a_mask_is_that_of_monais_run(models, chest_file, tmp_path):

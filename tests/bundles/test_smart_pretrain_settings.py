@@ -12,7 +12,7 @@ from monai.bundle import ConfigParser, run
 
 from smart_nets.errors import ConfigError, cause
 from smart_nets.phantom import make_dataset
-from smart_nets.pretrain import budget
+from smart_nets.training import presets
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card
 
@@ -76,7 +76,7 @@ def test_paper_json_changes_what_base_decided_otherwise(scans):
 
 @pytest.mark.parametrize(("minutes", "epochs"), [(1, 10), (0.01, 1)])
 def test_minutes_become_epochs_and_schedules_stretch(scans, monkeypatch, minutes, epochs):
-    monkeypatch.setattr(budget, "seconds_per_step", lambda *_: 2.0 / budget.SPARE)
+    monkeypatch.setattr(presets, "seconds_of_step", lambda *_: 2.0 / presets.SPARE)
     parser = configured(preset="tiny", dataset_dir=str(scans), visits_per_epoch=3, batch_size=2, minutes=minutes)
     assert parser.get_parsed_content("steps_per_epoch") == 3  # 6 s
     assert parser.get_parsed_content("max_epochs") == epochs

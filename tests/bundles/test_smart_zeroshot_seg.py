@@ -16,13 +16,13 @@ import pytest
 from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
 
 from smart_nets.errors import cause
-from smart_nets.localize.figures import dice
 from smart_nets.localize.marking import Marked, Marking
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.phantom import make_dataset, write_dicom
 from smart_nets.scans.dicom.masks import read_masks
 from smart_nets.scans.read import read_checked
+from smart_nets.statistics.overlap import dice
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card

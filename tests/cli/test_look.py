@@ -17,7 +17,7 @@ import torch
 from fixtures.small import SAVED
 
 from smart_nets import cli
-from smart_nets.localize.figures import dice, measure
+from smart_nets.localize.figures import measure
 from smart_nets.localize.floors import random_attention
 from smart_nets.localize.marking import Marked, Marking
 from smart_nets.localize.scan_attention import ScanAttention
@@ -28,6 +28,7 @@ from smart_nets.phantom.write import write_image
 from smart_nets.scans.dicom.masks import read_masks
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
+from smart_nets.statistics.overlap import dice
 from smart_nets.weights.build import build_classifier, load_encoder
 from smart_nets.weights.default_model import shipped_model
 from smart_nets.weights.io import read_card, save_weights

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from smart_nets.errors import InputError
-from smart_nets.localize.figures import consensus, dice, measure, oracle_dice
+from smart_nets.localize.figures import measure, oracle_dice
+from smart_nets.statistics.overlap import consensus, dice
 
 pytestmark = pytest.mark.filterwarnings("error")
 LINE = (31, 1, 1)

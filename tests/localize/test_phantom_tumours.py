@@ -12,9 +12,9 @@ from sklearn.metrics import roc_auc_score
 
 from smart_nets.classify.lesions.phantoms import SEEDS
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.outlines.tumours import read_tumours
 from smart_nets.localize import phantom_tumours as module
 from smart_nets.localize.phantom_tumours import SEED, find_tumours, phantom_tumours
-from smart_nets.localize.tumours import read_tumours
 from smart_nets.phantom import ORGANS, TASKS, Lesion, make_phantom
 from smart_nets.phantom.body.tumours import CLEARANCE_MM, DIAMETERS_MM, draw_tumour, paint_tumour
 from smart_nets.phantom.canvas import Canvas

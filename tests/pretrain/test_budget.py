@@ -8,9 +8,9 @@ from fixtures.small import HEADS, SAVED
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.pretrain import budget
 from smart_nets.pretrain.budget import epochs_within, seconds_per_step
 from smart_nets.pretrain.co_distillation import CoDistillation
+from smart_nets.training import presets
 
 
 def network() -> CoDistillation:
@@ -22,7 +22,7 @@ def network() -> CoDistillation:
     [(1, 5, 6), (10, 5, 60), (0.001, 5, 1)],  # 2 s a step, 10 s an epoch; never less than one epoch
 )
 def test_epochs_that_fit(monkeypatch, minutes, steps, epochs):
-    monkeypatch.setattr(budget, "seconds_per_step", lambda *_: 2.0 / budget.SPARE)
+    monkeypatch.setattr(presets, "seconds_of_step", lambda *_: 2.0 / presets.SPARE)
     assert epochs_within(minutes, network(), (32, 32, 32), 2, steps) == epochs
 
 

@@ -17,6 +17,7 @@ from fixtures.small import SAVED
 
 from smart_nets.networks.classifier import Classifier
 from smart_nets.networks.encoder import SmartEncoder
+from smart_nets.networks.segmenter import Segmenter
 from smart_nets.weights.io import save_weights, sha256_of
 from smart_nets.zoo.package import package
 from smart_nets.zoo.sums import write_sums
@@ -76,6 +77,8 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_weights(
         Classifier(encoder, "cls"), folder / "smart_lidc_classify" / "models" / "model.pt", {**CARD, **classes}
     )
+    labels = {"kind": "segmenter", "labels": {"liver": [1], "tumour": [2]}}
+    save_weights(Segmenter(encoder, 3), folder / "smart_segment" / "models" / "model.pt", {**CARD, **labels})
     return folder
 
 

@@ -28,6 +28,7 @@ NAMES = {
     "smart_zeroshot_seg": "smart_zeroshot_seg",
     "smart_zeroshot_segmentation": "smart_zeroshot_seg",
     "smart_organ_cluster": "smart_organ_cluster",
+    "smart_segment": "smart_segment",
 }
 PLAIN = "smart_pretrain"
 METADATA = Path(__file__).parents[2] / "bundles" / PLAIN / "configs" / "metadata.json"

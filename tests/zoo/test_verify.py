@@ -145,6 +145,7 @@ def test_what_was_packed_is_sound(release, keys, bundles):
         "smart_lidc_classify",
         "smart_organ_cluster",
         "smart_pretrain",
+        "smart_segment",
         "smart_zeroshot_seg",
         "smart_zeroshot_segmentation",
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -11,18 +13,35 @@ import numpy as np
 
 from smart_nets import __version__
 from smart_nets.errors import GeometryError, InputError
-from smart_nets.files import check_output, whole
+from smart_nets.files import whole
 from smart_nets.scans.dicom.folder import BROKEN
+from smart_nets.scans.dicom.seg_checks import check_mask, check_paths, check_slices, check_texts
 from smart_nets.scans.dicom.series import read_slices
 from smart_nets.scans.read import read_checked
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-PURPOSE = "attention, research only, not for diagnostic use"
-LONGEST = 64  # characters of a name in DICOM (value representation LO)
+PURPOSE = "{}, research only, not for diagnostic use"
+TUMOUR = re.compile(r"(?i)tumou?r|gtv|nodule|lesion|mass|metasta")
+CODED = (
+    "Liver",
+    "Spleen",
+    "Heart",
+    "Kidney",
+    "Pancreas",
+    "Stomach",
+    "Gallbladder",
+    "UrinaryBladder",
+    "Lung",
+    "Aorta",
+    "Prostate",
+    "Esophagus",
+    "Trachea",
+    "Femur",
+    "Duodenum",
+)  # names that SNOMED CT and a user share
 SERIES_NUMBER = 9000  # far behind the scanner's own
-NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID")
 MAY_BE_EMPTY = ("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName", "PatientID")
 PATIENT = ("PatientName", "PatientBirthDate", "PatientSex")
 
@@ -56,19 +75,62 @@ def write_seg(
             that cannot be written, or a series that cannot be read or lost the identifiers a SEG refers to.
         GeometryError: the mask has another shape than the series, or the series has no grid that can be trusted.
     """
+    check_mask(mask)
+    check_texts({"label": label, "model": model, "version": version})
+    return _write(mask.astype(np.uint8), folder, target, series, [label], "attention", model, version)
+
+
+def write_outlines(
+    channels: np.ndarray,
+    folder: str | Path,
+    target: str | Path,
+    series: str | None = None,
+    *,
+    names: Sequence[str],
+    model: str,
+    version: str,
+) -> Path:
+    """Write outlines as a binary SEG, a segment for each name of which there is a voxel; otherwise as `write_seg`.
+
+    Segments are coded as the organ of their name where SNOMED CT has it, as "Mass" where the name is one of tumours, and
+    else as "Tissue", which claims nothing.
+
+    Args:
+        channels: whole numbers (X, Y, Z) on the grid of the series: 0 nothing, 1 the first of `names`.
+
+    Raises:
+        InputError, GeometryError: as `write_seg`; and channels that no name stands for.
+    """
+    if channels.ndim != 3 or channels.dtype.kind not in "iu" or channels.min() < 0 or channels.max() > len(names):
+        found = f"{channels.dtype} {channels.shape}, up to {channels.max()}"
+        raise InputError("are no outlines", where="channels", expected=f"0 to {len(names)}, (X, Y, Z)", found=found)
+    check_texts(
+        {**{f"label {number}": name for number, name in enumerate(names, 1)}, "model": model, "version": version}
+    )
+    present = [int(one) for one in np.unique(channels) if one]
+    numbers = np.zeros(len(names) + 1, np.uint8)
+    numbers[present] = np.arange(1, len(present) + 1)  # a segment without a frame is not valid
+    if not present:
+        check_mask(channels > 0)
+    shown = [names[one - 1] for one in present]
+    return _write(numbers[channels], folder, target, series, shown, "outlines", model, version)
+
+
+def _write(
+    channels: np.ndarray, folder: str | Path, target: str | Path, series: str | None, names: Sequence[str],
+    what: str, model: str, version: str,
+) -> Path:  # fmt: skip
     highdicom = _highdicom()
     folder, target = Path(folder), Path(target).expanduser()
-    _check_mask(mask)
-    _check_names({"label": label, "model": model, "version": version})
-    _check_paths(folder, target)
+    check_paths(folder, target)
     scan = read_checked(folder, series=series)
-    if mask.shape != scan.array.shape:
-        what, shape = "mask has another shape than the series", scan.array.shape
-        raise GeometryError(what, where=scan.where, expected=shape, found=mask.shape, remedy="keep the file's own grid")
+    if channels.shape != scan.array.shape:
+        told, shape, found = "mask has another shape than the series", scan.array.shape, channels.shape
+        raise GeometryError(told, where=scan.where, expected=shape, found=found, remedy="keep the file's own grid")
     slices = read_slices(folder, series)
-    _check_slices(slices, scan.where, target)
-    segment = _segment(highdicom, label, model, version)
-    segmentation = _segmentation(highdicom, slices, mask, segment, scan.where)
+    check_slices(slices, scan.where, target)
+    segments = [_segment(highdicom, number, name, what, model, version) for number, name in enumerate(names, start=1)]
+    segmentation = _segmentation(highdicom, slices, channels, segments, what, scan.where)
     with whole(target) as draft:
         segmentation.save_as(draft)
     return target
@@ -83,15 +145,23 @@ def _highdicom() -> ModuleType:
     return highdicom
 
 
-def _segment(highdicom: ModuleType, label: str, model: str, version: str) -> Dataset:
-    """What the mask shows and what drew it, in codes."""
+def _segment(highdicom: ModuleType, number: int, name: str, what: str, model: str, version: str) -> Dataset:
+    """What a segment shows and what drew it, in codes."""
     from pydicom.sr.codedict import codes
 
+    category, kind = codes.SCT.Tissue, codes.SCT.Tissue
+    organ = next((one for one in CODED if name.replace("_", " ").lower().startswith(_words(one))), None)
+    if what == "attention":
+        category, kind = codes.SCT.SpatialAndRelationalConcept, codes.DCM.Saliency
+    elif TUMOUR.search(name):
+        category, kind = codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Mass
+    elif organ is not None:
+        category, kind = codes.SCT.Organ, getattr(codes.SCT, organ)
     return highdicom.seg.SegmentDescription(
-        segment_number=1,
-        segment_label=label,
-        segmented_property_category=codes.SCT.SpatialAndRelationalConcept,
-        segmented_property_type=codes.DCM.Saliency,
+        segment_number=number,
+        segment_label=name,
+        segmented_property_category=category,
+        segmented_property_type=kind,
         algorithm_type=highdicom.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=highdicom.AlgorithmIdentificationSequence(
             name=model, family=codes.DCM.ArtificialIntelligence, version=version
@@ -99,8 +169,13 @@ def _segment(highdicom: ModuleType, label: str, model: str, version: str) -> Dat
     )
 
 
+def _words(name: str) -> str:
+    """UrinaryBladder -> urinary bladder"""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
 def _segmentation(
-    highdicom: ModuleType, slices: list[Dataset], mask: np.ndarray, segment: Dataset, where: str
+    highdicom: ModuleType, slices: list[Dataset], channels: np.ndarray, segments: list[Dataset], what: str, where: str
 ) -> Dataset:
     """The SEG in memory; highdicom takes patient, study and places from the slices."""
     first = slices[0]
@@ -113,20 +188,20 @@ def _segmentation(
     try:
         result = highdicom.seg.Segmentation(
             source_images=slices,
-            pixel_array=np.ascontiguousarray(mask.T),  # (X, Y, Z) -> (Z, rows, columns)
+            pixel_array=np.ascontiguousarray(channels.T),  # (X, Y, Z) -> (Z, rows, columns)
             segmentation_type=highdicom.seg.SegmentationTypeValues.BINARY,
-            segment_descriptions=[segment],
+            segment_descriptions=segments,
             series_instance_uid=highdicom.UID(),
             series_number=SERIES_NUMBER,
             sop_instance_uid=highdicom.UID(),
             instance_number=1,
             manufacturer="smart-nets",
-            manufacturer_model_name=segment.SegmentAlgorithmName,
+            manufacturer_model_name=segments[0].SegmentAlgorithmName,
             software_versions=f"smart-nets {__version__}",
             device_serial_number="0",  # software has none, but the tag must not be empty
-            content_label="ATTENTION",
-            content_description=PURPOSE,
-            series_description=PURPOSE,
+            content_label=what.upper(),
+            content_description=PURPOSE.format(what),
+            series_description=PURPOSE.format(what),
             specific_character_set=None,  # set below: some that scanners use, as in Japan, highdicom refuses
             omit_empty_frames=True,  # viewers take a slice without a frame for empty, and the file stays small
         )
@@ -139,59 +214,3 @@ def _segmentation(
     for tag, value in patient.items():
         result[tag].value = value
     return result
-
-
-def _check_mask(mask: np.ndarray) -> None:
-    if mask.dtype != bool or mask.ndim != 3:
-        remedy = "compare it with a threshold first"
-        raise InputError(
-            "is no mask", where="mask", expected="bool (X, Y, Z)", found=f"{mask.dtype} {mask.shape}", remedy=remedy
-        )
-    if not mask.any():
-        expected = "at least one voxel"
-        raise InputError(
-            "mask is empty", where="mask", remedy="write no SEG: one without frames is not valid", expected=expected
-        )
-
-
-def _check_names(names: dict[str, str]) -> None:
-    """Raise InputError for text that the character set of some series could not hold."""
-    for name, text in names.items():
-        if not (text.strip() and len(text) <= LONGEST and text.isascii() and text.isprintable() and "\\" not in text):
-            expected = f"1 to {LONGEST} ASCII characters without backslash"
-            raise InputError("cannot stand in a DICOM file", where=name, expected=expected, found=repr(text))
-
-
-def _check_paths(folder: Path, target: Path) -> None:
-    if folder.is_file():
-        expected = "the folder of a series"
-        raise InputError(
-            "is no DICOM series",
-            where=folder,
-            found="a file",
-            remedy="write a NIfTI mask, or give the folder",
-            expected=expected,
-        )
-    if target.suffix.lower() != ".dcm" or target.is_dir():
-        found = "a folder" if target.is_dir() else target.suffix or "no ending"
-        remedy = "give another target"
-        raise InputError(
-            "is no name for a DICOM file", where=target, expected="a file ending in .dcm", found=found, remedy=remedy
-        )
-    check_output(target.parent)
-
-
-def _check_slices(slices: list[Dataset], where: str, target: Path) -> None:
-    """Raise InputError unless each slice can be referred to, and none would be overwritten."""
-    missing = [tag for tag in NEEDED if any(not header.get(tag) for header in slices)]
-    if missing:
-        what, remedy = "lost the identifiers that a SEG refers to", "export the series again with them"
-        expected, found = ", ".join(NEEDED), f"no {', '.join(missing)}"
-        raise InputError(what, where=where, expected=expected, found=found, remedy=remedy)
-    if len({str(header.SOPInstanceUID) for header in slices}) < len(slices):
-        expected = "one each"
-        raise InputError(
-            "slices share a SOPInstanceUID", where=where, remedy="export the series again", expected=expected
-        )
-    if target.resolve() in {Path(str(header.filename)).resolve() for header in slices}:
-        raise InputError("is a slice of the series", where=target, remedy="give another target")

@@ -136,7 +136,7 @@ def test_what_the_segmentation_says_of_itself(series, mask, tmp_path: Path):
     slice_one = pydicom.dcmread(series / "0001.dcm")
     assert (seg.Modality, seg.SOPClassUID) == ("SEG", "1.2.840.10008.5.1.4.1.1.66.4")
     assert (seg.SegmentationType, seg.LossyImageCompression, seg.BitsAllocated) == ("BINARY", "00", 1)
-    assert seg.SeriesDescription == seg.ContentDescription == PURPOSE
+    assert seg.SeriesDescription == seg.ContentDescription == PURPOSE.format("attention")
     assert "research only" in PURPOSE and "not for diagnostic use" in PURPOSE
     for tag in ("StudyInstanceUID", "FrameOfReferenceUID", "PatientID", "PatientName", "StudyDate"):
         assert seg[tag].value == slice_one[tag].value

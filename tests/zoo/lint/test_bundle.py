@@ -15,7 +15,7 @@ from smart_nets.zoo.lint.bundle import lint
 from smart_nets.zoo.lint.fault import Fault
 
 BUNDLES = Path(__file__).parents[3] / "bundles"
-NAMES = ("smart_lidc_classify", "smart_organ_cluster", "smart_pretrain", "smart_zeroshot_seg")
+NAMES = ("smart_lidc_classify", "smart_organ_cluster", "smart_pretrain", "smart_segment", "smart_zeroshot_seg")
 PLAIN = "smart_zeroshot_seg"
 
 

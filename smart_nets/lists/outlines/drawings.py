@@ -10,7 +10,7 @@ from typing import Any
 
 from smart_nets.errors import InputError
 from smart_nets.lists.find import Candidate
-from smart_nets.localize.interobserver import REGION, frame_of, read_interobserver, scan_of, series_headers
+from smart_nets.lists.outlines.interobserver import REGION, frame_of, read_interobserver, scan_of, series_headers
 from smart_nets.scans.dicom.masks import region_names
 from smart_nets.scans.mask_regions import choose_region
 

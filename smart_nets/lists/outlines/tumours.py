@@ -13,7 +13,7 @@ import numpy as np
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import existing
 from smart_nets.lists.find import Candidate, find
-from smart_nets.localize.drawings import read_drawings
+from smart_nets.lists.outlines.drawings import read_drawings
 from smart_nets.scans.mask_regions import choose_region, pair_regions, read_regions
 from smart_nets.scans.read import FILES
 from smart_nets.scans.volume import Volume

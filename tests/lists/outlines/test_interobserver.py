@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 
 from smart_nets.errors import ConfigError, GeometryError, InputError
 from smart_nets.lists.find import find
+from smart_nets.lists.outlines.interobserver import read_interobserver
 from smart_nets.lists.pseudonym import pseudonym
-from smart_nets.localize.interobserver import read_interobserver
 from smart_nets.phantom import Phantom, write_dicom
 from smart_nets.scans.read import read_volume
 

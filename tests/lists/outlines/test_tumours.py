@@ -14,7 +14,7 @@ import pydicom
 import pytest
 
 from smart_nets.errors import ConfigError, GeometryError, InputError
-from smart_nets.localize.tumours import read_tumours, tumour_list
+from smart_nets.lists.outlines.tumours import read_tumours, tumour_list
 from smart_nets.phantom import Phantom, write_dicom, write_nifti
 from smart_nets.scans.dicom.seg import write_seg
 from smart_nets.scans.read import read_checked, read_volume

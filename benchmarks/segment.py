@@ -1,0 +1,116 @@
+"""Tumours and organs outlined by networks that had the same cases, the same folds and the same minutes.
+
+    python benchmarks/segment.py [DATA] --work WORK [--labels "{'tumour': 1}"] [--minutes 6] [--fractions 1.0 0.25]
+        [--folds 4] [--methods ours scratch frozen swin_unetr dynunet] [--set "--phantoms 24"] [--output FILE]
+
+DATA is what smart_segment takes as dataset_dir; without it, phantoms. A run that has ended is never done again: the
+same command goes on. Each run is the bundle's own train.json; MONAI's networks are overlays in benchmarks/segment_networks.
+Prints a table, writes it with intervals over patients and paired differences to benchmarks/results/segment.json, and a page to
+WORK.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from smart_nets.errors import InputError, show_one_sentence
+from smart_nets.files import write_json
+from smart_nets.pages.measures import measure_of
+from smart_nets.pages.record import read_json
+from smart_nets.segment.compare import compare_segmentations
+from smart_nets.segment.report.compare_page import write_segment_comparison
+from smart_nets.training.run_record import hardware, versions
+
+ROOT = Path(__file__).parents[1]
+CONFIGS, NETWORKS = ROOT / "bundles" / "smart_segment" / "configs", ROOT / "benchmarks" / "segment_networks"
+OVERLAYS = {
+    "ours": [],
+    "scratch": [CONFIGS / "from_scratch.json"],
+    "frozen": [CONFIGS / "frozen.json"],
+    "swin_unetr": [NETWORKS / "swin_unetr.json"],
+    "dynunet": [NETWORKS / "dynunet.json"],
+}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", nargs="?")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--labels", help="names and values, as smart_segment takes them")
+    parser.add_argument("--minutes", type=float, default=6.0, help="of training, each")
+    parser.add_argument("--fractions", type=float, nargs="+", default=[1.0])
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--only_folds", type=int, nargs="+", help="some of them")
+    parser.add_argument("--methods", nargs="+", default=["ours", "scratch", "dynunet"], choices=[*OVERLAYS])
+    parser.add_argument("--set", default="", help="further settings of every run")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "segment.json")
+    return parser.parse_args()
+
+
+def train(args: argparse.Namespace, method: str, fraction: float, fold: int) -> Path:
+    """One run by its bundle, unless it has ended; returns its folder. InputError: it failed; its log tells why."""
+    folder = args.work / f"{method}_{fraction:g}" / f"fold_{fold}"
+    done = folder / "eval" / "metrics.json"
+    if done.is_file():
+        return Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [CONFIGS / "train.json", *OVERLAYS[method]]
+    options = {
+        "fold": fold, "folds": args.folds, "train_fraction": fraction, "minutes": args.minutes, "output_dir": folder,
+        "cache_dir": args.work / "cache", "resume": "false",
+        **({"dataset_dir": args.data} if args.data else {}), **({"labels": args.labels} if args.labels else {}),
+    }  # fmt: skip
+    flags = [part for name, value in options.items() for part in (f"--{name}", str(value))] + shlex.split(args.set)
+    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str([str(one) for one in files]), *flags]
+    log, start = folder / "log.txt", time.perf_counter()
+    with log.open("w") as file:
+        environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+        code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, env=environment, check=False).returncode
+    if code or not done.is_file():
+        last = [line for line in log.read_text(errors="replace").splitlines() if line.strip()][-1:]
+        raise InputError("run failed", where=log, found=" ".join(last) or f"exit code {code}", remedy="read the log")
+    dice = measure_of(read_json(done)["mean_dice"]).number()
+    print(
+        f"{method}, {fraction:.0%}, fold {fold}: {time.perf_counter() - start:.0f} s in all, mean Dice {dice}",
+        flush=True,
+    )
+    return Path(folder)
+
+
+def table_of(args: argparse.Namespace, fraction: float) -> dict[str, Any]:
+    """All methods at one share of the training patients: their summaries, and differences from the first."""
+    folds = args.only_folds or list(range(args.folds))
+    runs = [train(args, method, fraction, fold) for fold in folds for method in args.methods]
+    found = compare_segmentations(runs)
+    for name, one in found["models"].items():
+        each = ", ".join(f"{label} {measure_of(told['dice']).number()}" for label, told in one["classes"].items())
+        print(f"{fraction:.0%} | {name} | {measure_of(one['mean_dice']).text()} | {each}", flush=True)
+    path = args.work / f"compare_{fraction:g}.json"
+    write_json(path, found)
+    print(f"page: {write_segment_comparison(path)}")
+    return found
+
+
+def main() -> None:
+    show_one_sentence()
+    args = arguments()
+    args.work = args.work.resolve()
+    tables = {f"{fraction:g}": table_of(args, fraction) for fraction in args.fractions}
+    words = [re.sub(r"[^=\s]*/", "", word) for word in sys.argv[1:]]  # folders are the user's own
+    write_json(args.output, {
+        "command": shlex.join(["python", "benchmarks/segment.py", *words]), "date": str(date.today()),
+        "hardware": hardware(), "versions": versions(), "minutes": args.minutes, "folds": args.folds, "tables": tables,
+    })  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Which scans have which outlines, and the voxels of both."""

@@ -1,0 +1,174 @@
+"""Segmentation runs side by side, on the same cases: paired differences, patient by patient."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_nets.errors import ConfigError, InputError
+from smart_nets.optional import needed
+from smart_nets.pages.record import read_json
+from smart_nets.segment.report.run import read_rows
+from smart_nets.segment.scores import means_of_cases
+from smart_nets.statistics.bootstrap import bootstrap_interval
+
+Row = dict[str, Any]
+LEAST = 6  # patients: with fewer, even if all agree, a signed-rank test does not reach two-sided p < 0.05
+BESIDE = ("spacing", "crop_size", "hu_window", "max_epochs", "steps_per_epoch", "batch_size", "train_fraction", "architecture",
+          "labels")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SegmentedRun:
+    """A finished run: its name, what it said of each case, and the settings it ran with."""
+
+    folder: Path
+    name: str
+    rows: list[Row]
+    settings: Mapping[str, Any]
+
+
+def is_segmentation(folder: str | Path) -> bool:
+    """Whether a finished run is one of segmentation."""
+    path = _inside(folder) / "run.json"
+    return path.is_file() and isinstance(read_json(path), dict) and "segment" in read_json(path)
+
+
+def read_segmented(folder: str | Path) -> SegmentedRun:
+    """A run folder, or the folder eval inside it. InputError: a file is missing or damaged."""
+    inside = _inside(folder)
+    about, rows = read_json(inside / "run.json"), read_rows(inside / "cases.csv")
+    told = about.get("segment") if isinstance(about, dict) else None
+    if not isinstance(told, dict) or not isinstance(told.get("name"), str) or not rows:
+        remedy = "give the folder of a finished run of smart_segment"
+        raise InputError("is no finished segmentation", where=inside, expected="run.json and cases.csv", remedy=remedy)
+    share = told.get("train_fraction", 1.0)
+    name = told["name"] if share == 1.0 else f"{told['name']}, {share:.0%} of the patients"
+    return SegmentedRun(Path(folder), name, rows, about.get("settings") or {})
+
+
+def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
+    """Evaluate and compare finished runs; runs of one name are the folds of one model.
+
+    Returns:
+        {"models": {name: `summary`}, "differences": [{"a", "b", "class" ("mean" of all), "value", "low", "high", "p",
+        "patients", "better"}], "beside": ["spacing: 2 in a, 1.5 in b", ...]: what differs beside the weights}.
+
+    Raises:
+        ConfigError: no runs, one occurs twice, or two did not see the same cases with the same names.
+    """
+    if not folders:
+        raise ConfigError("there are no runs to compare", where="runs", expected="run folders")
+    groups: dict[str, list[SegmentedRun]] = {}
+    for run in map(read_segmented, folders):
+        groups.setdefault(run.name, []).append(run)
+    joined = {name: _joined(runs) for name, runs in groups.items()}
+    names = _names(joined)
+    for name, rows in joined.items():
+        if _keys(rows) != _keys(next(iter(joined.values()))):
+            first = next(iter(joined))
+            what, remedy = f"was not judged on the cases of “{first}”", "train both on the same folds of the same data"
+            raise ConfigError(
+                what, where=name, expected=f"{len(_keys(joined[first]))} rows", found=len(_keys(rows)), remedy=remedy
+            )
+    models = {name: means_of_cases(*_numbered(rows, names)) for name, rows in joined.items()}
+    differences = [
+        one for a, b in itertools.combinations(joined, 2) for one in _differences(a, joined[a], b, joined[b], names)
+    ]
+    return {
+        "models": models,
+        "differences": differences,
+        "beside": _beside({name: runs[0] for name, runs in groups.items()}),
+    }
+
+
+def _inside(folder: str | Path) -> Path:
+    given = Path(folder)
+    return given / "eval" if (given / "eval").is_dir() else given
+
+
+def _joined(runs: Sequence[SegmentedRun]) -> list[Row]:
+    rows = [row for run in runs for row in run.rows]
+    if len(_keys(rows)) < len(rows):
+        remedy = "give each run once, and each model its own --name"
+        raise ConfigError("holds a case twice", where=runs[-1].folder, expected="each case in one fold", remedy=remedy)
+    return rows
+
+
+def _keys(rows: Sequence[Row]) -> set[tuple[str, int, int, str]]:
+    return {(row["patient"], int(row["fold"]), int(row["case"]), row["class"]) for row in rows}
+
+
+def _names(joined: Mapping[str, Sequence[Row]]) -> list[str]:
+    return list(dict.fromkeys(row["class"] for row in next(iter(joined.values()))))
+
+
+def _numbered(rows: Sequence[Row], names: Sequence[str]) -> tuple[list[Row], list[str], list[str]]:
+    """Rows with one number per case over all folds, names, and the patient of each case."""
+    cases = {key: number for number, key in enumerate(sorted({(int(r["fold"]), int(r["case"])) for r in rows}))}
+    numbered = [{**row, "case": cases[int(row["fold"]), int(row["case"])]} for row in rows]
+    patients = {row["case"]: row["patient"] for row in numbered}
+    return numbered, list(names), [patients[number] for number in range(len(cases))]
+
+
+def _differences(
+    a: str, ours: Sequence[Row], b: str, theirs: Sequence[Row], names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Dice of a less that of b, of each name and of the mean over names; patients count once, with the mean of their cases."""
+    return [
+        {"a": a, "b": b, "class": name, **_paired(_by_patient(ours, chosen), _by_patient(theirs, chosen))}
+        for name, chosen in [("mean", set(names)), *((one, {one}) for one in names if len(names) > 1)]
+    ]
+
+
+def _by_patient(rows: Sequence[Row], names: set[str]) -> dict[str, float]:
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        if row["class"] in names and math.isfinite(row["dice"]):
+            found.setdefault(row["patient"], []).append(row["dice"])
+    return {patient: sum(values) / len(values) for patient, values in found.items()}
+
+
+def _paired(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict[str, Any]:
+    patients = sorted(ours.keys() & theirs.keys())
+    gaps = np.array([ours[one] - theirs[one] for one in patients])
+    if len(gaps) < 2:
+        return {
+            "value": float(gaps[0]) if len(gaps) else None,
+            "low": None,
+            "high": None,
+            "p": None,
+            "patients": len(gaps),
+            "better": 0,
+        }
+
+    def mean(rows: NDArray[np.intp]) -> float:
+        return float(gaps[rows].mean())
+
+    low, high = bootstrap_interval(mean, patients)
+    p = float(needed("scipy.stats", "comparing").wilcoxon(gaps).pvalue) if len(gaps) >= LEAST and gaps.any() else None
+    return {
+        "value": float(gaps.mean()),
+        "low": low,
+        "high": high,
+        "p": p,
+        "patients": len(gaps),
+        "better": int((gaps > 0).sum()),
+    }
+
+
+def _beside(runs: Mapping[str, SegmentedRun]) -> list[str]:
+    """What differs between runs beside weights and name, so that nobody takes another spacing for another encoder."""
+    told = []
+    for setting in BESIDE:
+        values = {name: run.settings.get(setting) for name, run in runs.items()}
+        if any(value != next(iter(values.values())) for value in values.values()):
+            told.append(f"{setting}: " + ", ".join(f"{value} in “{name}”" for name, value in values.items()))
+    return told

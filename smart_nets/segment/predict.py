@@ -1,0 +1,129 @@
+"""A whole scan's outlines on the scan's own grid: resample, window, slide the network over it, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.inferers import SlidingWindowInferer
+from monai.networks.utils import eval_mode
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from smart_nets.errors import ConfigError
+from smart_nets.networks.segmenter import Segmenter
+from smart_nets.scans.grid import check_scan_size, network_grid, onto_grid
+from smart_nets.scans.transforms import on_grid_of, volume_of
+from smart_nets.scans.volume import Volume
+from smart_nets.scans.window import window_hu
+
+
+class SegmentInferer(SlidingWindowInferer):
+    """Slides a `Segmenter` over a scan; overlapping windows are blended with Gaussian weights, what lacks is air.
+
+    Args:
+        roi_size: voxels of a window; sides that the encoder's stride divides.
+        overlap: share of a window that neighbours share, 0 to below 1.
+        sw_batch_size: windows at once.
+        attention: give {"scores", "attention"}, the encoder's semantic attention beside its answer.
+
+    Raises:
+        ConfigError: an overlap out of range.
+    """
+
+    def __init__(
+        self, roi_size: Sequence[int], overlap: float = 0.5, sw_batch_size: int = 1, attention: bool = False
+    ) -> None:
+        if not (isinstance(overlap, (int, float)) and 0 <= overlap < 1):
+            raise ConfigError("is no share", where="overlap", expected="0 to below 1", found=overlap)
+        super().__init__(roi_size, sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0)
+        self.attention = attention
+
+    def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
+        """(1, 1, X, Y, Z) in [0, 1] -> scores (1, C, X, Y, Z), or these and attention (1, 1, X, Y, Z)."""
+        if not self.attention:
+            return super().__call__(inputs, network, *args, **kwargs)
+        inner = getattr(network, "module", network)
+        scores, attention = super().__call__(inputs, inner.look, *args, **kwargs)
+        return {"scores": scores, "attention": attention}
+
+
+def onto_scan(shares: NDArray[np.float32], grid: Volume, scan: Volume) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Channels of the largest share and the share of all foreground, (X, Y, Z) both, on the scan's grid.
+
+    Args:
+        shares: (C, x, y, z) of each voxel, the background first, summing to 1; on `grid`.
+        scan: on any grid.
+    """
+    shape = scan.array.shape
+    best, rest = np.zeros(shape, np.float32), np.ones(shape, np.float32)
+    chosen = np.zeros(shape, np.uint8)
+    for channel in range(1, len(shares)):
+        share = onto_grid(replace(grid, array=shares[channel]), scan.affine, shape)
+        rest -= share
+        better = share > best
+        chosen[better], best[better] = channel, share[better]
+    chosen[best < rest] = 0
+    return chosen, np.clip(1 - rest, 0, 1, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class ScanSegmenter:
+    """Outlines of whole scans.
+
+    Args:
+        network: (B, 1, D, H, W) -> scores (B, C, D, H, W).
+        crop_size: voxels of a window.
+        spacing: mm of a voxel as the network sees it.
+        hu_window: HU that become 0 and 1.
+        overlap: of neighbouring windows.
+    """
+
+    network: Segmenter | nn.Module
+    crop_size: Sequence[int]
+    spacing: Sequence[float]
+    hu_window: Sequence[float]
+    overlap: float = 0.5
+
+    @torch.no_grad()
+    def __call__(self, scan: Volume) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Channels and the share of all foreground (X, Y, Z) of a scan in HU on any grid, on that grid.
+
+        Raises:
+            ConfigError: a setting out of range. InputError: the scan is shorter than half a window.
+        """
+        grid = network_grid(scan, self.spacing)
+        check_scan_size(grid, self.crop_size, self.spacing)
+        low, high = self.hu_window
+        image = window_hu(np.ascontiguousarray(grid.array), low, high)[None, None]  # (x, y, z) -> (1, 1, x, y, z)
+        device = next((weight.device for weight in self.network.parameters()), image.device)
+        with eval_mode(self.network):
+            scores = SegmentInferer(self.crop_size, self.overlap)(image.to(device), self.network)
+        shares = scores[0].float().softmax(0).cpu().numpy()  # (1, C, x, y, z) -> (C, x, y, z)
+        return onto_scan(shares, grid, scan)
+
+
+class OutlineScand:
+    """Scores on the network's grid -> "pred", channels (1, X, Y, Z) uint8 on the scan's, and "probability" of any of them.
+
+    The batch's "image" has the network's grid and "scan" is the scan as it was loaded (`ToNetworkGridd`).
+    """
+
+    def __init__(self, keys: str = "pred", image: str = "image", scan: str = "scan") -> None:
+        self.key, self.image, self.scan = keys, image, scan
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        item = dict(data)
+        scan: MetaTensor = item[self.scan]
+        target = volume_of(scan)
+        shares = torch.as_tensor(item[self.key]).float().softmax(0).cpu().numpy()  # (C, x, y, z)
+        grid = Volume(shares[0], np.asarray(item[self.image].affine), target.where)
+        chosen, probability = onto_scan(shares, grid, target)
+        name = item.get("name")
+        item[self.key] = on_grid_of(chosen, scan, name)
+        item["probability"] = on_grid_of(probability, scan, name)
+        return item

@@ -1,0 +1,1 @@
+"""What a segmentation run shows."""

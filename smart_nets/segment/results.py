@@ -1,0 +1,121 @@
+"""What a segmenter makes of held-out cases, on disk: cases.csv, metrics.json, and slices to look at."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ignite.engine import Engine, Events
+
+from smart_nets.files import whole, write_json, write_text
+from smart_nets.lists.pseudonym import pseudonym
+from smart_nets.optional import absent, bar
+from smart_nets.pages.measures import measure_of
+from smart_nets.scans.read import read_options, read_volume
+from smart_nets.segment.cases.names import Values
+from smart_nets.segment.cases.target import read_target
+from smart_nets.segment.predict import ScanSegmenter
+from smart_nets.segment.report.slices import example_of
+from smart_nets.segment.scores import COUNTS, MEANS, Row, case_scores, means_of_cases
+from smart_nets.training.run_record import update_record
+
+logger = logging.getLogger(__name__)
+Items = Sequence[Mapping[str, Any]]
+VOLUMES = ("reference_ml", "predicted_ml")
+COLUMNS = ("case", "patient", "fold", "class", *MEANS, *VOLUMES, *COUNTS)
+TABLE, METRICS, EXAMPLES = "cases.csv", "metrics.json", "examples.npz"
+SHOWN = 12  # cases whose slices are kept
+
+
+class SegmentResults:
+    """Judges a segmenter on whole scans, each on its own grid; a handler of training, or called by an evaluation.
+
+    Args:
+        items: cases as `find_cases` gives them.
+        segment: the network with how it is fed.
+        values: names and values of what is outlined.
+        folder: of the results.
+        fold: told in cases.csv.
+        rank: of this process; rank 0 judges.
+    """
+
+    def __init__(
+        self, items: Items, segment: ScanSegmenter, values: Values, folder: str | Path, fold: int = 0, rank: int = 0
+    ) -> None:
+        self.items, self.segment, self.values = list(items), segment, dict(values)
+        self.folder, self.fold, self.rank = Path(folder), fold, rank
+
+    def attach(self, engine: Engine) -> None:
+        if self.rank == 0 and not absent("the results of held-out cases", "scipy"):
+            engine.add_event_handler(Events.COMPLETED, lambda _: self.write())
+
+    def write(self) -> dict[str, Any]:
+        """Judge all cases and write cases.csv, metrics.json and examples.npz; returns the metrics.
+
+        Raises:
+            InputError, GeometryError: a case cannot be used.
+        """
+        if not self.items:
+            logger.warning("no case is held out: nothing is told of how good this network is")
+        else:
+            logger.info("judging %d cases on their own grids", len(self.items))
+        rows: list[Row] = []
+        examples: list[dict[str, Any]] = []
+        names = [*self.values]
+        for number, item in enumerate(bar(self.items, "judging cases")):
+            scan = read_volume(item["image"], **read_options(item)).to_ras()
+            target = read_target(item, scan, self.values)
+            answer, _ = self.segment(scan)
+            scored = case_scores(answer, target, scan.spacing, names)
+            patient = patient_of(item)
+            rows += [{"case": number, "patient": patient, "fold": self.fold, **one} for one in scored]
+            if len(examples) < SHOWN:
+                examples.append(example_of(scan, answer, target, number))
+        patients = [patient_of(item) for item in self.items]
+        found = means_of_cases(rows, names, patients)
+        write_text(self.folder / TABLE, table_of(rows))
+        with whole(self.folder / EXAMPLES) as draft, draft.open("wb") as file:
+            np.savez_compressed(file, **joined(examples))
+        write_json(self.folder / METRICS, found)
+        update_record(self.folder / "run.json", mean_dice=found["mean_dice"])
+        logger.info("held-out cases: %s", dice_in_words(found))
+        return found
+
+
+def patient_of(item: Mapping[str, Any]) -> str:
+    """The pseudonym of a case's patient; MONAI Label tells none, so that there every scan is one."""
+    return pseudonym(str(item.get("patient_id", item["image"])))
+
+
+def joined(examples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One table of arrays of all examples: "hu_0", "answer_0" ...; cases differ in size."""
+    return {f"{key}_{number}": value for number, one in enumerate(examples) for key, value in one.items()}
+
+
+def table_of(rows: Sequence[Row]) -> str:
+    """Rows as CSV; what is not defined stays empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in COLUMNS])
+    return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else f"{value:.6g}"
+    return value
+
+
+def dice_in_words(found: Mapping[str, Any]) -> str:
+    """One line: how many, the mean Dice with its interval, and each name's."""
+    each = ", ".join(f"{name} {measure_of(one['dice']).number()}" for name, one in found["classes"].items())
+    mean = measure_of(found["mean_dice"])
+    return f"{found['cases']} cases of {found['patients']} patients, mean Dice {mean.text()}: {each}"
