@@ -20,6 +20,7 @@ from smart_nets.scans.grid import check_scan_size, network_grid, onto_grid
 from smart_nets.scans.transforms import on_grid_of, volume_of
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import window_hu
+from smart_nets.segment.cases.volumes import LEAST
 
 
 class SegmentInferer(SlidingWindowInferer):
@@ -94,10 +95,10 @@ class ScanSegmenter:
         """Channels and the share of all foreground (X, Y, Z) of a scan in HU on any grid, on that grid.
 
         Raises:
-            ConfigError: a setting out of range. InputError: the scan is shorter than half a window.
+            ConfigError: a setting out of range. InputError: the scan is shorter than half of `LEAST` voxels.
         """
         grid = network_grid(scan, self.spacing)
-        check_scan_size(grid, self.crop_size, self.spacing)
+        check_scan_size(grid, LEAST, self.spacing)
         low, high = self.hu_window
         image = window_hu(np.ascontiguousarray(grid.array), low, high)[None, None]  # (x, y, z) -> (1, 1, x, y, z)
         device = next((weight.device for weight in self.network.parameters()), image.device)
@@ -110,7 +111,8 @@ class ScanSegmenter:
 class OutlineScand:
     """Scores on the network's grid -> "pred", channels (1, X, Y, Z) uint8 on the scan's, and "probability" of any of them.
 
-    The batch's "image" has the network's grid and "scan" is the scan as it was loaded (`ToNetworkGridd`).
+    The batch's "image" has the network's grid and "scan" is the scan as it was loaded (`ToNetworkGridd`). Where the inferer
+    gives attention beside the scores, "attention" is on the scan's grid, too; 1 is an even share.
     """
 
     def __init__(self, keys: str = "pred", image: str = "image", scan: str = "scan") -> None:
@@ -120,10 +122,14 @@ class OutlineScand:
         item = dict(data)
         scan: MetaTensor = item[self.scan]
         target = volume_of(scan)
-        shares = torch.as_tensor(item[self.key]).float().softmax(0).cpu().numpy()  # (C, x, y, z)
+        told = item[self.key] if isinstance(item[self.key], Mapping) else {"scores": item[self.key]}
+        shares = torch.as_tensor(told["scores"]).float().softmax(0).cpu().numpy()  # (C, x, y, z)
         grid = Volume(shares[0], np.asarray(item[self.image].affine), target.where)
         chosen, probability = onto_scan(shares, grid, target)
         name = item.get("name")
+        if "attention" in told:
+            seen = replace(grid, array=torch.as_tensor(told["attention"])[0].float().cpu().numpy())
+            item["attention"] = on_grid_of(onto_grid(seen, target.affine, target.array.shape), scan, name)
         item[self.key] = on_grid_of(chosen, scan, name)
         item["probability"] = on_grid_of(probability, scan, name)
         return item

@@ -125,16 +125,19 @@ def test_evaluation_finds_the_same_numbers_again(trained, quick, tmp_path):
     assert first == second and (tmp_path / "report.html").is_file()
 
 
-def test_inference_outlines_a_file_and_a_series_on_their_own_grid(trained, outlined, tmp_path):
-    for name, source in (("file", outlined / "imagesTr" / "p0_0000.nii.gz"),):
-        run(config_file=str(CONFIGS / "inference.json"), model_path=str(trained / "models" / "model.pt"),
-            dataset_dir=str(source), output_dir=str(tmp_path / name))  # fmt: skip
-        scan, mask = nib.load(source), nib.load(tmp_path / name / "p0_0000_mask.nii.gz")
-        assert mask.shape == scan.shape and np.allclose(mask.affine, scan.affine)
-        assert np.asarray(mask.dataobj).max() <= len(NAMES) and (tmp_path / name / "p0_0000.png").is_file()
-        probability = np.asarray(nib.load(tmp_path / name / "p0_0000_probability.nii.gz").dataobj)
-        assert probability.min() >= 0 and probability.max() <= 1
-        assert (tmp_path / name / "volumes.csv").read_text().startswith("name,tumour_ml,liver_ml")
+def test_inference_outlines_a_scan_on_its_own_grid_with_attention_beside(trained, outlined, tmp_path):
+    source = outlined / "imagesTr" / "p0_0000.nii.gz"
+    run(config_file=str(CONFIGS / "inference.json"), model_path=str(trained / "models" / "model.pt"),
+        dataset_dir=str(source), output_dir=str(tmp_path), attention=True)  # fmt: skip
+    scan, mask = nib.load(source), nib.load(tmp_path / "p0_0000_mask.nii.gz")
+    assert mask.shape == scan.shape and np.allclose(mask.affine, scan.affine)
+    assert np.asarray(mask.dataobj).max() <= len(NAMES) and (tmp_path / "p0_0000.png").is_file()
+    probability, attention = (
+        np.asarray(nib.load(tmp_path / f"p0_0000_{kind}.nii.gz").dataobj) for kind in ("probability", "attention")
+    )
+    assert probability.min() >= 0 and probability.max() <= 1
+    assert attention.shape == scan.shape and attention.std() > 0 and abs(attention.mean() - 1) < 0.2
+    assert (tmp_path / "volumes.csv").read_text().startswith("name,tumour_ml,liver_ml")
 
 
 def test_a_dicom_series_gets_a_seg_that_reads_back_equal(trained, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from fixtures.small import UNEVEN
 from server import clean_environment
 
 from smart_nets.networks.encoder import SmartEncoder
-from smart_nets.weights.build import build_classifier
+from smart_nets.weights.build import build_classifier, build_segmenter
 from smart_nets.weights.io import save_weights
 
 ROOT = Path(__file__).parents[2]
@@ -25,19 +26,26 @@ CARD = {
     "hu_window": [-1000, 400],
 }
 CLASSES = {"feature": "cls", "classes": ["benign", "malignant"]}
+OUTLINES = {"kind": "segmenter", "labels": {"liver": [1], "heart": [2]}, "crop_size": [64, 32, 32]}
+QUICK = {"steps_per_epoch": 8, "batch_size": 1, "crop_size": [64, 32, 32], "decoder_learning_rate": 0.01}  # of training
 
 
 def copy_bundles(folder: Path) -> Path:
-    """The two bundles with stand-in weights: fresh ones, doubled, so that neither maps nor scores are even."""
+    """The bundles with stand-in weights: fresh ones, doubled, so that neither maps nor scores are even."""
     torch.manual_seed(0)
-    for name, card in (("smart_zeroshot_seg", CARD), ("smart_lidc_classify", CARD | CLASSES)):
+    cards = {"smart_zeroshot_seg": CARD, "smart_lidc_classify": CARD | CLASSES, "smart_segment": CARD | OUTLINES}
+    for name, card in cards.items():
         shutil.copytree(
             ROOT / "bundles" / name, folder / name, ignore=shutil.ignore_patterns("models", "eval", "cache")
         )
         network = build_classifier(card) if "classes" in card else SmartEncoder(**UNEVEN)
+        if "labels" in card:
+            network = build_segmenter(card)
         for weight in network.parameters():
             weight.data *= 2
         save_weights(network, folder / name / "models" / "model.pt", card)
+    train = folder / "smart_segment" / "configs" / "train.json"
+    train.write_text(json.dumps(json.loads(train.read_text()) | QUICK))
     return folder
 
 

@@ -16,6 +16,7 @@ from server import Server
 from smart_nets.weights.io import sha256_of
 
 SEGMENTATION, CLASSIFICATION, PLAIN = "smart_zeroshot_segmentation", "smart_lidc_classification", "smart_lidc_classify"
+SEGMENTER = "smart_segment"
 
 
 @dataclass
@@ -53,12 +54,13 @@ class Bench:
         return {key.removeprefix(begin): float(value) for key, value in row.items() if key.startswith(begin)}
 
 
-def lists_both_models(bench: Bench) -> None:
-    """/info/ lists both models with their types and labels"""
+def lists_all_models(bench: Bench) -> None:
+    """/info/ lists all models with their types and labels"""
     found = {name: (model["type"], model["labels"]) for name, model in bench.server.info()["models"].items()}
     classes = json.loads((bench.models / CLASSIFICATION / "models" / "model.json").read_text())["classes"]
     expected = {
         SEGMENTATION: ("segmentation", {"attention": 1}),
+        SEGMENTER: ("segmentation", {"liver": 1, "heart": 2}),
         CLASSIFICATION: ("classification", {name.lower(): number for number, name in enumerate(classes)}),
     }
     assert found == expected, found
@@ -126,14 +128,43 @@ def infers_a_batch(bench: Bench) -> None:
 
 
 def trains_nothing(bench: Bench) -> None:
-    """training is not offered, asking for it is refused, and the weights stay as they were"""
+    """a classifier is not offered for training, asking for it is refused, and its weights stay as they were"""
     path = bench.models / CLASSIFICATION / "models" / "model.pt"
     before, offered = sha256_of(path), bench.server.info()["trainers"]
-    assert not offered, f"offered: {', '.join(offered)}"
+    assert list(offered) == [SEGMENTER], f"offered: {', '.join(offered)}"
     answer = bench.server.post(f"train/{CLASSIFICATION}", {"max_epochs": 1, "device": "cpu", "multi_gpu": False})
     assert answer.status_code == 500, f"status {answer.status_code}"
     assert bench.server.logs("Train Task is not Initialized"), "the log does not say why"
     assert sha256_of(path) == before
+
+
+def learns_from_labels(bench: Bench) -> None:
+    """the segmenter learns from label maps that clinicians save: the Dice of a phantom rises"""
+    before = drawn_dice(bench)
+    for name in ("phantom", "other"):
+        answer = bench.server.save_label(name, bench.work / "drawn" / f"{name}.nii.gz")
+        assert answer.status_code == 200, f"status {answer.status_code}"
+    request = {"max_epochs": 8, "val_split": 0.5, "device": "cpu", "multi_gpu": False}
+    answer = bench.server.post(f"train/{SEGMENTER}", request)
+    assert answer.status_code == 200, f"status {answer.status_code}"
+    after = drawn_dice(bench)
+    assert after > max(0.5, before + 0.2), f"Dice of the liver {before:.2f} before, {after:.2f} after"
+    assert (bench.models / SEGMENTER / "eval" / "report.html").is_file(), "no report"
+
+
+def drawn_dice(bench: Bench) -> float:
+    """Mean Dice of the liver of both phantoms, as the server outlines it now."""
+    found = []
+    for name in ("phantom", "other"):
+        answer = bench.server.infer(SEGMENTER, name, "image")
+        assert answer.status_code == 200, f"status {answer.status_code}"
+        path = bench.work / f"{name}_outlined.nii.gz"
+        path.write_bytes(answer.content)
+        marked, drawn = (
+            np.asarray(nib.load(one).dataobj) == 1 for one in (path, bench.work / "drawn" / f"{name}.nii.gz")
+        )
+        found.append(2 * (marked & drawn).sum() / (marked.sum() + drawn.sum()))
+    return float(np.mean(found))
 
 
 def refused(bench: Bench, bundles: Path, says: str) -> None:
@@ -163,6 +194,6 @@ def refuses_wrong_weights(bench: Bench) -> None:
 
 
 CHECKS = (
-    refuses_no_weights, refuses_wrong_weights, lists_both_models, segments_a_phantom, classifies_a_lesion,
+    refuses_no_weights, refuses_wrong_weights, lists_all_models, segments_a_phantom, classifies_a_lesion,
     classifies_the_middle, tells_a_wrong_place, trains_nothing,
 )  # fmt: skip

@@ -18,10 +18,20 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))  # for tests/fixtures
 from archives import LIMIT, copy_bundles, package, unpack
-from checks import CHECKS, CLASSIFICATION, PLAIN, SEGMENTATION, Bench, infers_a_batch, segments_a_real_chest
+from checks import (
+    CHECKS,
+    CLASSIFICATION,
+    PLAIN,
+    SEGMENTATION,
+    SEGMENTER,
+    Bench,
+    infers_a_batch,
+    learns_from_labels,
+    segments_a_real_chest,
+)
 from server import BIN, Server, clean_environment
 
-from smart_nets.phantom import make_phantom
+from smart_nets.phantom import ORGANS, make_phantom
 from smart_nets.phantom.write import write_image
 
 REAL = Path("chest_2mm") / "c3n00247.nii.gz"
@@ -47,31 +57,37 @@ def main() -> int:
 def check(work: Path, bundles: Path) -> tuple[int, int]:
     """Package, serve, and run all checks; how many failed and passed."""
     app, studies = work / "app" / "monaibundle", work / "studies"
-    done = package(bundles, work / "zips", SEGMENTATION, CLASSIFICATION, PLAIN)
+    done = package(bundles, work / "zips", SEGMENTATION, CLASSIFICATION, SEGMENTER, PLAIN)
     if done.returncode:
         raise SystemExit(f"the bundles cannot be packaged: {done.stderr}")
     subprocess.run([BIN / "monailabel", "apps", "--download", "--name", "monaibundle", "--output", app.parent],
                    env=clean_environment(), check=True, capture_output=True, timeout=LIMIT)  # fmt: skip
-    for name in (SEGMENTATION, CLASSIFICATION):
+    for name in (SEGMENTATION, CLASSIFICATION, SEGMENTER):
         unpack(work / "zips", name, app / "model")
     unpack(work / "zips", PLAIN, work / "plain")
-    centres = write_studies(studies)
+    centres = write_studies(studies, work / "drawn")
     checks = list(CHECKS)
     if (studies / "real.nii.gz").is_file():
         checks.append(segments_a_real_chest)
     else:
         print("left out: a real chest (SMART_REAL_DATA is not set)")
-    with Server(app, studies, [SEGMENTATION, CLASSIFICATION], work / "server.log") as server:
+    with Server(app, studies, [SEGMENTATION, CLASSIFICATION, SEGMENTER], work / "server.log") as server:
         bench = Bench(server, work, bundles, app / "model", work / "plain", studies, centres)
-        passed = sum(holds(one, bench) for one in (*checks, infers_a_batch))
-    return len(checks) + 1 - passed, passed
+        passed = sum(holds(one, bench) for one in (*checks, infers_a_batch, learns_from_labels))
+    return len(checks) + 2 - passed, passed
 
 
-def write_studies(folder: Path) -> list[list[float]]:
-    """A phantom with two nodules, and a real chest if there is one; the nodules' centres in RAS mm."""
+def write_studies(folder: Path, drawn: Path) -> list[list[float]]:
+    """Two phantoms, the first with two nodules, and a real chest if there is one; the nodules' centres in RAS mm.
+
+    What a clinician would draw on the phantoms goes to `drawn`: the liver is 1, the heart 2.
+    """
     folder.mkdir()
-    phantom = make_phantom(0, SPACING, 2, "chest")
-    write_image(phantom.image, phantom.affine, folder / "phantom.nii.gz")
+    phantom, other = make_phantom(0, SPACING, 2, "chest"), make_phantom(1, SPACING, 0, "chest")
+    for name, one in (("phantom", phantom), ("other", other)):
+        write_image(one.image, one.affine, folder / f"{name}.nii.gz")
+        organs = 1 * (one.labels == ORGANS["liver"]) + 2 * (one.labels == ORGANS["heart"])
+        write_image(organs.astype("uint8"), one.affine, drawn / f"{name}.nii.gz")
     real = Path(os.environ.get("SMART_REAL_DATA", "")) / REAL
     if os.environ.get("SMART_REAL_DATA"):
         shutil.copy(real, folder / "real.nii.gz")

@@ -121,6 +121,12 @@ class Server:
         query, form = {"image": image, "output": output}, {"params": json.dumps({"device": "cpu", **params})}
         return self.session.post(f"{self.url}/infer/{model}", params=query, data=form, timeout=ANSWER)
 
+    def save_label(self, image: str, path: Path) -> requests.Response:
+        """A finished label map of an image, as a client saves it."""
+        query = {"image": image, "tag": "final"}
+        with path.open("rb") as file:
+            return self.session.put(f"{self.url}/datastore/label", params=query, files={"label": file}, timeout=ANSWER)
+
     def post(self, path: str, body: dict[str, Any]) -> requests.Response:
         """Ask for a long task, and wait for it."""
         return self.session.post(f"{self.url}/{path}", params={"run_sync": "true"}, json=body, timeout=ANSWER)

@@ -53,6 +53,6 @@ def test_the_largest_share_wins_and_the_background_where_it_is_larger():
 def test_what_cannot_be_outlined():
     with pytest.raises(ConfigError, match="overlap"):
         SegmentInferer((32, 32, 32), overlap=1.0)
-    short = Volume(np.zeros((40, 36, 3), np.int16), np.diag([1.5, 1.5, 2.0, 1.0]), "short scan")
+    short = Volume(np.zeros((40, 36, 7), np.int16), np.diag([1.5, 1.5, 2.0, 1.0]), "short scan")
     with pytest.raises(InputError, match="too small"):
         ScanSegmenter(Bright(), (32, 32, 32), (2.0, 2.0, 2.0), (-1000, 200))(short)

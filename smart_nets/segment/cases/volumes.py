@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.store import EntryStore, file_identity
 from smart_nets.optional import bar
-from smart_nets.scans.grid import network_grid
+from smart_nets.scans.grid import check_scan_size, network_grid
 from smart_nets.scans.read import read_options, read_volume
 from smart_nets.scans.volume import AIR, Volume
 from smart_nets.segment.cases.names import Values
@@ -25,6 +25,7 @@ from smart_nets.segment.cases.target import read_target, target_on
 logger = logging.getLogger(__name__)
 VERSION = 1  # raise when the preparation changes what it writes
 HIGHEST = 3071  # HU, the highest value a scanner's 12 bits hold
+LEAST = (32, 32, 32)  # voxels, of which a scan must fill half along each axis; air stands for the rest of a patch
 Item = Mapping[str, Any]
 
 
@@ -94,7 +95,9 @@ class _Case:
         """The scan in RAS, and on the network's grid."""
         if self._read is None:
             scan = read_volume(self.item["image"], **read_options(self.item)).to_ras()
-            self._read = scan, network_grid(scan, self.volumes.spacing)
+            grid = network_grid(scan, self.volumes.spacing)
+            check_scan_size(grid, LEAST, self.volumes.spacing)
+            self._read = scan, grid
         return self._read
 
     @property

@@ -12,6 +12,16 @@ from smart_nets.segment.cases.volumes import CaseVolumes
 VALUES = {"tumour": [1]}
 
 
+SHAPE = (20, 18, 16)
+
+
+@pytest.fixture
+def hu() -> np.ndarray:
+    image = np.full(SHAPE, -1000, np.int16)
+    image[3:17, 3:15, 2:14] = np.arange(14 * 12 * 12).reshape(14, 12, 12) % 180 - 90
+    return image
+
+
 @pytest.fixture
 def items(save, hu, affine) -> list[dict]:
     found = []
@@ -42,17 +52,17 @@ def test_an_entry_is_built_once_and_again_when_its_label_changes(items, save, af
 
 def test_names_that_no_case_shows_and_masks_of_another_scan(items, save, affine, tmp_path):
     with pytest.raises(ConfigError, match=r"no voxel of kidney in 2 cases"):
-        CaseVolumes(tmp_path / "cache", (2, 2, 2), {"tumour": [1], "kidney": [2]}).prepare(items)
+        CaseVolumes(tmp_path / "cache", (2, 1.5, 3), {"tumour": [1], "kidney": [2]}).prepare(items)
     save(np.zeros((3, 4, 5), np.uint8), affine, "0__label.nii.gz")
     with pytest.raises(GeometryError, match="another grid than its scan"):
-        CaseVolumes(tmp_path / "cache", (2, 2, 2), VALUES).prepare(items)
+        CaseVolumes(tmp_path / "cache", (2, 1.5, 3), VALUES).prepare(items)
 
 
 def test_a_case_as_a_monai_item(items, tmp_path):
     load = LoadCased(CaseVolumes(tmp_path / "cache", (2, 1.5, 3), VALUES), channels=2)
     item = load(items[1])
-    assert item["image"].shape == item["label"].shape == (1, 14, 12, 10) and item["image"].dtype == item["label"].dtype
-    inside = np.unravel_index(item["places"][1], (14, 12, 10))
+    assert item["image"].shape == item["label"].shape == (1, *SHAPE) and item["image"].dtype == item["label"].dtype
+    inside = np.unravel_index(item["places"][1], SHAPE)
     assert all(item["label"][0][place] == 1 for place in zip(*inside, strict=True)) and len(item["places"][1]) == 64
 
 
