@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from smart_nets.classify.lesions.csv_list import read_lesions
-from smart_nets.classify.lesions.lidc import group_readings, label_nodules
-from smart_nets.classify.lesions.lidc_xml import read_lidc_xml
 from smart_nets.errors import SmartError
 from smart_nets.lists.check import check_data
+from smart_nets.lists.lidc.annotation_xml import read_lidc_xml
+from smart_nets.lists.lidc.readings import group_readings, label_nodules
 from smart_nets.lists.splits import check_no_overlap, k_folds, split_by_patient
 from smart_nets.scans.labels import read_labels, with_target
 from smart_nets.scans.read import read_volume
@@ -44,7 +44,7 @@ def test_row_46_empty_tumour_mask(made, tmp_path):
 
 
 def test_row_47_lidc_ratings(made, tmp_path):
-    builder = made.load(Path(__file__).parents[1] / "classify/lesions/test_lidc.py")
+    builder = made.load(Path(__file__).parents[1] / "lists/lidc/test_readings.py")
     tie, missing, few = (
         [builder.nodule("n", 100 * place, 100, -50, rating) for rating in ratings]
         for place, ratings in ((1, "3344"), (3, [None] * 4), (5, "55"))

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from smart_nets.classify.lesions.csv_list import read_lesions
-from smart_nets.classify.lesions.lidc import RULES
-from smart_nets.classify.lesions.lidc_idri import read_lidc_idri
 from smart_nets.classify.lesions.lidc_vois import is_lidc_vois, read_lidc_vois
 from smart_nets.classify.lesions.place import COORDINATES, MIDDLE_SOURCE, place_source, places_told, to_ras_mm
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.lidc.collection import read_lidc_idri
+from smart_nets.lists.lidc.readings import RULES
 from smart_nets.lists.pseudonym import spelling_key
 from smart_nets.settings import FROM_1, one_of
 

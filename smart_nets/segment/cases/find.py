@@ -11,6 +11,7 @@ from typing import Any
 from smart_nets.errors import InputError
 from smart_nets.files import check_exists, existing
 from smart_nets.lists.find import find
+from smart_nets.lists.lidc.outlined import is_lidc, lidc_cases
 from smart_nets.lists.outlines.tumours import PATTERN, tumour_list
 from smart_nets.lists.tables.table import read_table
 from smart_nets.scans.mask_regions import is_structure
@@ -23,7 +24,7 @@ logger = logging.getLogger(__name__)
 Items = Sequence[Mapping[str, Any]]
 FORMS = (
     "a folder in nnU-Net's raw format, folders images and labels, scans with masks beside them (scan__tumour.nii.gz), DICOM "
-    "with structure sets or SEG, a table (image, label, patient_id), or a JSON datalist"
+    "with structure sets or SEG, LIDC-IDRI with its XML, a table (image, label, patient_id), or a JSON datalist"
 )
 TABLES = (".csv", ".tsv", ".txt")
 
@@ -73,6 +74,8 @@ def _of(path: Path, values: Values, pattern: str, readers: str) -> list[dict[str
             return raw_cases(folder)
         if is_paired(folder):
             return paired_cases(folder)
+        if len(values) == 1 and is_lidc(folder):
+            return lidc_cases(folder)
         return _drawn(path, values, pattern, readers)
     if path.suffix.lower() in TABLES:
         return _of_table(path)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_nets.lists.lidc.outlined import nodule_mask
 from smart_nets.lists.outlines.tumours import read_tumours
 from smart_nets.scans.labels import read_labels
 from smart_nets.scans.resample import sample_on
@@ -33,6 +34,8 @@ def read_target(item: Mapping[str, Any], scan: Volume, values: Values) -> NDArra
         for channel, some in enumerate(values.values(), start=1):
             table[some] = channel
         return table[numbers]
+    if "lidc" in item:
+        return nodule_mask(dict(item), scan).astype(np.int16)
     target = np.zeros(scan.array.shape, np.int16)
     for channel, name in enumerate(values, start=1):
         if name in item["drawn"]:

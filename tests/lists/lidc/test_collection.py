@@ -12,9 +12,9 @@ import numpy as np
 import pydicom
 import pytest
 
-from smart_nets.classify.lesions.lidc_idri import read_lidc_idri
-from smart_nets.classify.lesions.lidc_place import annotation_affine
 from smart_nets.errors import ConfigError, GeometryError, InputError
+from smart_nets.lists.lidc.collection import read_lidc_idri
+from smart_nets.lists.lidc.place import annotation_affine
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.phantom import Phantom, write_dicom
 from smart_nets.scans.read import read_scan

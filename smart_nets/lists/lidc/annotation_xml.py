@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from smart_nets.classify.lesions.lidc import Reading, reading_of
 from smart_nets.errors import InputError
+from smart_nets.lists.lidc.readings import Reading, reading_of
 
 
 def read_lidc_xml(path: str | Path, to_ras: np.ndarray) -> list[Reading]:
@@ -33,16 +33,19 @@ def read_lidc_xml(path: str | Path, to_ras: np.ndarray) -> list[Reading]:
     readings = []
     for reader, session in enumerate(sessions, start=1):
         for nodule in session.findall("{*}unblindedReadNodule"):
-            points = [
-                (edge.findtext("{*}xCoord"), edge.findtext("{*}yCoord"), roi.findtext("{*}imageZposition"))
-                for roi in nodule.findall("{*}roi")
-                for edge in roi.findall("{*}edgeMap")
-            ]
-            if len(points) > 1:
+            rois = [(_points(roi), roi.findtext("{*}inclusion", "TRUE").strip().upper() != "FALSE")
+                    for roi in nodule.findall("{*}roi")]  # fmt: skip
+            if sum(len(points) for points, _ in rois) > 1:
                 name = nodule.findtext("{*}noduleID", "?")
                 rating = (nodule.findtext("{*}characteristics/{*}malignancy") or "").strip()
-                readings.append(reading_of(reader, name, rating, points, to_ras, f"{path}, nodule {name}"))
+                readings.append(reading_of(reader, name, rating, rois, to_ras, f"{path}, nodule {name}"))
     return readings
+
+
+def _points(roi: ElementTree.Element) -> list[tuple[str | None, str | None, str | None]]:
+    """Column, row and z in mm of each corner."""
+    z = roi.findtext("{*}imageZposition")
+    return [(edge.findtext("{*}xCoord"), edge.findtext("{*}yCoord"), z) for edge in roi.findall("{*}edgeMap")]
 
 
 def xml_series(path: Path) -> str | None:

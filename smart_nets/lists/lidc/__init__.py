@@ -1,0 +1,1 @@
+"""LIDC-IDRI as it is downloaded: what up to four readers drew and rated on each scan."""
