@@ -51,21 +51,28 @@ INSIDE_0_1 = Rule("is no share", "a number between 0 and 1", lambda value: _numb
 BELOW_1 = Rule("is no share", "a number in [0, 1)", lambda value: _number(value) and 0 <= value < 1)
 UP_TO_1 = Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1)
 
+
+def _lengths(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and len(value) == 3 and all(map(ABOVE_0.good, value))
+
+
 NAME = Rule("is no name", "a text", lambda value: isinstance(value, str) and bool(value.strip()))
 
 RULES = {
     # how many: where they are used
     **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),
     **dict.fromkeys(("margin", "num_workers"), FROM_0),
-    **dict.fromkeys(("batch_size", "places"), FROM_1),
+    **dict.fromkeys(("batch_size", "places", "steps_per_epoch"), FROM_1),
     **dict.fromkeys(("seed", "subset_seed"), SEED),
-    **dict.fromkeys(("learning_rate", "head_learning_rate"), ABOVE_0),
+    **dict.fromkeys(("learning_rate", "head_learning_rate", "decoder_learning_rate"), ABOVE_0),
     **dict.fromkeys(("weight_decay", "clip_gradient"), NOT_BELOW_0),
     **dict.fromkeys(("hu_gain", "hu_offset", "hu_noise", "tissue", "mask_share", "guided_from", "min_lr"), NOT_BELOW_0),
     "zoom": Rule("is no range", "[low, high] above 0", lambda value: _pair(value, ABOVE_0.good)),
     "betas": Rule("are no betas", "two numbers in [0, 1)", lambda value: _pair(value, BELOW_1.good)),
     "warmup": Rule("is no share", "0 to 1", lambda value: _number(value) and 0 <= value <= 1),
-    "train_fraction": UP_TO_1,
+    **dict.fromkeys(("train_fraction", "foreground"), UP_TO_1),
+    "overlap": BELOW_1,
+    "spacing": Rule("is no voxel size", "three lengths in mm, such as [2, 2, 2]", _lengths),
     "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
     "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),
     "name": NAME,

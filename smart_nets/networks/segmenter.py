@@ -73,11 +73,6 @@ class Segmenter(nn.Module):
             self.encoder.eval()
         return self
 
-    @property
-    def decoder(self) -> list[nn.Parameter]:
-        """All that is not the encoder, and starts fresh."""
-        return [value for name, value in self.named_parameters() if not name.startswith("encoder.")]
-
     def forward(self, image: Tensor) -> Tensor | list[Tensor]:
         """(B, 1, D, H, W) in [0, 1] -> scores (B, classes, D, H, W) before the softmax.
 

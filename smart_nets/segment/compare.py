@@ -21,8 +21,7 @@ from smart_nets.statistics.bootstrap import bootstrap_interval
 
 Row = dict[str, Any]
 LEAST = 6  # patients: with fewer, even if all agree, a signed-rank test does not reach two-sided p < 0.05
-BESIDE = ("spacing", "crop_size", "hu_window", "max_epochs", "steps_per_epoch", "batch_size", "train_fraction", "architecture",
-          "labels")  # fmt: skip
+NAMED = ("fold", "train_fraction", "subset_seed", "seed")  # settings that a name or a fold tells of
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,8 @@ def _paired(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict[str,
 def _beside(runs: Mapping[str, SegmentedRun]) -> list[str]:
     """What differs between runs beside weights and name, so that nobody takes another spacing for another encoder."""
     told = []
-    for setting in BESIDE:
+    settings = dict.fromkeys(key for run in runs.values() for key in run.settings if key not in NAMED)
+    for setting in settings:
         values = {name: run.settings.get(setting) for name, run in runs.items()}
         if any(value != next(iter(values.values())) for value in values.values()):
             told.append(f"{setting}: " + ", ".join(f"{value} in “{name}”" for name, value in values.items()))

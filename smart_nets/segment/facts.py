@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from smart_nets.files import write_json
-from smart_nets.segment.split import Parts
 from smart_nets.training.run_record import data_facts, hardware, versions
 
 Items = Sequence[Mapping[str, Any]]
+PHANTOM = re.compile(r"phantom-\d+(\.nii\.gz)?$")
 
 
 def case_facts(parts: Mapping[str, Items]) -> dict[str, dict[str, Any]]:
@@ -17,18 +21,39 @@ def case_facts(parts: Mapping[str, Items]) -> dict[str, dict[str, Any]]:
     return {name: _facts(items) for name, items in parts.items()}
 
 
-def parts_of(training: Items, validation: Items) -> Parts:
-    """Both parts as they are, whoever chose them: MONAI Label gives its own."""
-    return {"training": [dict(item) for item in training], "validation": [dict(item) for item in validation]}
+def cases_told(items: Items) -> str:
+    """A hash of which cases are learned from and of what is outlined in them; a resumed run must have the same."""
+    told = [
+        [
+            str(item["image"]),
+            str(item.get("series", "")),
+            str(item.get("label", "")),
+            item.get("drawn"),
+            item.get("voxels"),
+        ]
+        for item in items
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def evaluation_facts(path: str, card: Mapping[str, Any], items: Items, source: str | None) -> None:
+def source_told(items: Items, source: str | None) -> str | None:
+    """What run.json calls the source: as given; None for phantoms; for cases that a server gave, so."""
+    if source or all(PHANTOM.match(Path(item["image"]).name) for item in items):
+        return source
+    return "label maps of a server"
+
+
+def evaluation_facts(
+    path: str, card: Mapping[str, Any], items: Items, source: str | None, part: str, name: str
+) -> None:
     """Write run.json of an evaluation: the model as its card tells, and the data it is judged on."""
-    model = ("sha256", "spacing", "crop_size", "hu_window", "epochs", "parameters")
+    model = ("sha256", "epochs", "parameters")
+    how = ("spacing", "crop_size", "hu_window", "architecture", "labels")
     facts = {
-        "title": "Evaluation of a segmenter", "segment": {"name": str(card.get("name", "model"))},
-        "model": {name: card.get(name) for name in model}, "data": data_facts(items, source),
-        "cases": case_facts({"judged": items}), "versions": versions(), "hardware": hardware(),
+        "title": "Evaluation of a segmenter", "segment": {"name": name, "part": part},
+        "model": {key: card.get(key) for key in model}, "settings": {key: card.get(key) for key in how},
+        "data": data_facts(items, source), "cases": case_facts({"judged": items}),
+        "versions": versions(), "hardware": hardware(),
     }  # fmt: skip
     write_json(path, facts)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
-import logging
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +14,14 @@ from ignite.engine import Engine, Events
 from numpy.typing import NDArray
 
 import smart_nets
-from smart_nets.errors import InputError
 from smart_nets.files import one_name, write_text
 from smart_nets.optional import absent
-from smart_nets.scans.dicom.seg import write_outlines
+from smart_nets.scans.dicom.beside import seg_beside
+from smart_nets.scans.dicom.seg_checks import LONGEST
 from smart_nets.scans.transforms import volume_of
 from smart_nets.segment.cases.target import volumes_ml
 from smart_nets.segment.report.sheet import outline_sheet
 
-logger = logging.getLogger(__name__)
 TABLE = "volumes.csv"
 
 
@@ -66,16 +64,14 @@ class OutlineWriter:
         engine.logger.info("%d scans; volumes are in %s", len(self.rows), TABLE)
 
     def _save_seg(self, name: str, channels: NDArray[np.uint8], source: Path, series: str | None) -> None:
-        """It is told when there can be none: no highdicom, nothing outlined, identifiers removed."""
-        if not source.is_dir():
-            return
-        if importlib.util.find_spec("highdicom") is None:
-            logger.warning("no DICOM SEG is written: pip install 'smart-nets[dicom]' for it")
-        elif not channels.any():
-            logger.warning("no DICOM SEG is written: nothing is outlined")
-        else:
-            target, version = self.folder / f"{one_name(name)}_seg.dcm", smart_nets.__version__
-            try:
-                write_outlines(channels, source, target, series, names=self.names, model=self.model, version=version)
-            except InputError as error:  # its place may name the patient
-                logger.warning("no DICOM SEG is written: the series %s; %s", error.what, error.remedy)
+        target, names = self.folder / f"{one_name(name)}_seg.dcm", [ascii_name(one) for one in self.names]
+        how = {"names": names, "model": self.model, "version": smart_nets.__version__}
+        seg_beside(
+            source, bool(channels.any()), lambda seg: seg.write_outlines(channels, source, target, series, **how)
+        )
+
+
+def ascii_name(name: str) -> str:
+    """A label's name as every DICOM file can hold it: Läsion is Lasion."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "".join(letter for letter in plain if letter.isprintable() and letter != "\\")[:LONGEST].strip() or "label"

@@ -20,6 +20,7 @@ from smart_nets.scans.grid import check_scan_size, network_grid, onto_grid
 from smart_nets.scans.transforms import on_grid_of, volume_of
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import window_hu
+from smart_nets.segment.cases.target import largest_share
 from smart_nets.segment.cases.volumes import LEAST
 
 
@@ -41,7 +42,9 @@ class SegmentInferer(SlidingWindowInferer):
     ) -> None:
         if not (isinstance(overlap, (int, float)) and 0 <= overlap < 1):
             raise ConfigError("is no share", where="overlap", expected="0 to below 1", found=overlap)
-        super().__init__(roi_size, sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0)
+        super().__init__(
+            roi_size, sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0, device="cpu"
+        )  # the scores of a whole scan do not fit every GPU
         self.attention = attention
 
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
@@ -53,6 +56,15 @@ class SegmentInferer(SlidingWindowInferer):
         return {"scores": scores, "attention": attention}
 
 
+def shares_of(scores: Tensor) -> NDArray[np.float32]:
+    """Softmax over the channels of scores (C, x, y, z), in the memory of one copy."""
+    found = scores.detach().float().cpu().as_subclass(Tensor).clone()
+    found -= found.amax(0, keepdim=True)
+    found.exp_()
+    found /= found.sum(0, keepdim=True)
+    return found.numpy()
+
+
 def onto_scan(shares: NDArray[np.float32], grid: Volume, scan: Volume) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Channels of the largest share and the share of all foreground, (X, Y, Z) both, on the scan's grid.
 
@@ -61,15 +73,12 @@ def onto_scan(shares: NDArray[np.float32], grid: Volume, scan: Volume) -> tuple[
         scan: on any grid.
     """
     shape = scan.array.shape
-    best, rest = np.zeros(shape, np.float32), np.ones(shape, np.float32)
-    chosen = np.zeros(shape, np.uint8)
-    for channel in range(1, len(shares)):
-        share = onto_grid(replace(grid, array=shares[channel]), scan.affine, shape)
-        rest -= share
-        better = share > best
-        chosen[better], best[better] = channel, share[better]
-    chosen[best < rest] = 0
-    return chosen, np.clip(1 - rest, 0, 1, dtype=np.float32)
+    each = (
+        (channel, onto_grid(replace(grid, array=shares[channel]), scan.affine, shape))
+        for channel in range(1, len(shares))
+    )
+    chosen, rest = largest_share(each, shape)
+    return chosen.astype(np.uint8), np.clip(1 - rest, 0, 1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class ScanSegmenter:
         device = next((weight.device for weight in self.network.parameters()), image.device)
         with eval_mode(self.network):
             scores = SegmentInferer(self.crop_size, self.overlap)(image.to(device), self.network)
-        shares = scores[0].float().softmax(0).cpu().numpy()  # (1, C, x, y, z) -> (C, x, y, z)
+        shares = shares_of(scores[0])  # (1, C, x, y, z) -> (C, x, y, z)
         return onto_scan(shares, grid, scan)
 
 
@@ -123,7 +132,7 @@ class OutlineScand:
         scan: MetaTensor = item[self.scan]
         target = volume_of(scan)
         told = item[self.key] if isinstance(item[self.key], Mapping) else {"scores": item[self.key]}
-        shares = torch.as_tensor(told["scores"]).float().softmax(0).cpu().numpy()  # (C, x, y, z)
+        shares = shares_of(torch.as_tensor(told["scores"]))
         grid = Volume(shares[0], np.asarray(item[self.image].affine), target.where)
         chosen, probability = onto_scan(shares, grid, target)
         name = item.get("name")

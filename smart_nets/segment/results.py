@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from ignite.engine import Engine, Events
 
+from smart_nets.errors import SmartError
 from smart_nets.files import whole, write_json, write_text
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.optional import absent, bar
 from smart_nets.pages.measures import measure_of
 from smart_nets.scans.read import read_options, read_volume
 from smart_nets.segment.cases.names import Values
-from smart_nets.segment.cases.target import read_target
+from smart_nets.segment.cases.target import Others, read_target
 from smart_nets.segment.predict import ScanSegmenter
 from smart_nets.segment.report.slices import example_of
 from smart_nets.segment.scores import COUNTS, MEANS, Row, case_scores, means_of_cases
@@ -39,16 +40,23 @@ class SegmentResults:
     Args:
         items: cases as `find_cases` gives them.
         segment: the network with how it is fed.
-        values: names and values of what is outlined.
+        values: names and values of what is outlined. others: of label maps, see `read_target`.
         folder: of the results.
         fold: told in cases.csv.
         rank: of this process; rank 0 judges.
     """
 
     def __init__(
-        self, items: Items, segment: ScanSegmenter, values: Values, folder: str | Path, fold: int = 0, rank: int = 0
+        self,
+        items: Items,
+        segment: ScanSegmenter,
+        values: Values,
+        folder: str | Path,
+        fold: int = 0,
+        rank: int = 0,
+        others: Others = "refuse",
     ) -> None:
-        self.items, self.segment, self.values = list(items), segment, dict(values)
+        self.items, self.segment, self.values, self.others = list(items), segment, dict(values), others
         self.folder, self.fold, self.rank = Path(folder), fold, rank
 
     def attach(self, engine: Engine) -> None:
@@ -58,34 +66,61 @@ class SegmentResults:
     def write(self) -> dict[str, Any]:
         """Judge all cases and write cases.csv, metrics.json and examples.npz; returns the metrics.
 
+        A case that cannot be used is left out and counted; the log says which and why.
+
         Raises:
-            InputError, GeometryError: a case cannot be used.
+            InputError, GeometryError: no case can be used.
         """
         if not self.items:
             logger.warning("no case is held out: nothing is told of how good this network is")
         else:
             logger.info("judging %d cases on their own grids", len(self.items))
-        rows: list[Row] = []
-        examples: list[dict[str, Any]] = []
-        names = [*self.values]
-        for number, item in enumerate(bar(self.items, "judging cases")):
-            scan = read_volume(item["image"], **read_options(item)).to_ras()
-            target = read_target(item, scan, self.values)
-            answer, _ = self.segment(scan)
-            scored = case_scores(answer, target, scan.spacing, names)
-            patient = patient_of(item)
-            rows += [{"case": number, "patient": patient, "fold": self.fold, **one} for one in scored]
-            if len(examples) < SHOWN:
-                examples.append(example_of(scan, answer, target, number))
-        patients = [patient_of(item) for item in self.items]
-        found = means_of_cases(rows, names, patients)
+        rows, examples, patients, faults = self._judged()
+        if faults and not patients:
+            raise faults[0]
+        found = means_of_cases(rows, [*self.values], patients)
+        found["left_out"] = [fault.what for fault in faults]
         write_text(self.folder / TABLE, table_of(rows))
         with whole(self.folder / EXAMPLES) as draft, draft.open("wb") as file:
-            np.savez_compressed(file, **joined(examples))
+            np.savez_compressed(file, **joined(chosen_examples(examples, rows)))
         write_json(self.folder / METRICS, found)
         update_record(self.folder / "run.json", mean_dice=found["mean_dice"])
         logger.info("held-out cases: %s", dice_in_words(found))
         return found
+
+    def _judged(self) -> tuple[list[Row], list[dict[str, Any]], list[str], list[SmartError]]:
+        """Rows, slices and patients of the cases that can be used, and what is wrong with the others."""
+        rows: list[Row] = []
+        examples: list[dict[str, Any]] = []
+        patients: list[str] = []
+        faults: list[SmartError] = []
+        for item in bar(self.items, "judging cases"):
+            try:
+                scan = read_volume(item["image"], **read_options(item)).to_ras()
+                target = read_target(item, scan, self.values, self.others)
+                answer, _ = self.segment(scan)
+            except SmartError as fault:
+                logger.warning("left out: %s", fault)
+                faults.append(fault)
+                continue
+            number = len(patients)
+            patients.append(patient_of(item))
+            place = {"case": number, "patient": patients[-1], "fold": self.fold}
+            rows += [place | one for one in case_scores(answer, target, scan.spacing, [*self.values])]
+            examples.append(example_of(scan, answer, target, number))
+        return rows, examples, patients, faults
+
+
+def chosen_examples(examples: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """At most `SHOWN` of them, from the best mean Dice to the worst; those in which nothing is drawn come last."""
+    found: dict[int, list[float]] = {}
+    for row in rows:
+        if not math.isnan(row["dice"]):
+            found.setdefault(row["case"], []).append(row["dice"])
+    order = sorted(examples, key=lambda one: -np.mean(found.get(int(one["case"]), [-1.0])))
+    if len(order) <= SHOWN:
+        return order
+    return [order[at] for at in np.linspace(0, len(order) - 1, SHOWN).round().astype(int)]
 
 
 def patient_of(item: Mapping[str, Any]) -> str:

@@ -119,7 +119,7 @@ def means_of_cases(
     }
     for name in names:
         of = {key: columns[name, key] for key in (*MEANS, *COUNTS)}
-        told: dict[str, Any] = {key: _mean_of(of[key], bootstrap) for key in MEANS}
+        told: dict[str, Any] = {key: _mean_of(of[key], bootstrap, key != "hd95") for key in MEANS}
         told["lesions"] = _lesion_summary(of, bootstrap)
         told["volume"] = volume_agreement(table[name])
         told["without"] = int(np.isnan(of["dice"]).sum())
@@ -132,24 +132,32 @@ def means_of_cases(
     return found
 
 
-def _mean_of(values: NDArray[np.float64], bootstrap: PatientBootstrap | None) -> dict[str, Any]:
-    return _ratio(np.nan_to_num(values), (~np.isnan(values)).astype(float), bootstrap)
+def _mean_of(values: NDArray[np.float64], bootstrap: PatientBootstrap | None, share: bool = True) -> dict[str, Any]:
+    return _ratio(np.nan_to_num(values), (~np.isnan(values)).astype(float), bootstrap, share)
 
 
 def _ratio(
-    above: NDArray[np.float64], below: NDArray[np.float64], bootstrap: PatientBootstrap | None
+    above: NDArray[np.float64], below: NDArray[np.float64], bootstrap: PatientBootstrap | None, share: bool = True
 ) -> dict[str, Any]:
-    """Sum of one over the sum of the other, with its interval over patients."""
-    value = above.sum() / below.sum() if below.sum() else np.nan
-    if bootstrap is None or np.isnan(value):
+    """Sum of one over the sum of the other, with its interval over the patients that have any of it.
+
+    Args:
+        share: it lies in [0, 1]; a distance or a count per scan does not, and if all draws agree on one, nothing is told of
+            how far it might be off.
+    """
+    value = float(above.sum() / below.sum()) if below.sum() else np.nan
+    behind = 0 if bootstrap is None else len(np.unique(bootstrap.owner[below > 0]))
+    if bootstrap is None or behind < 2 or np.isnan(value):
         why = "not defined in any case" if np.isnan(value) else "one patient alone"
-        return Interval(float(value), np.nan, np.nan, why).as_dict()
+        return Interval(value, np.nan, np.nan, why).as_dict()
+    if not share and np.unique(above[below > 0] / below[below > 0]).size == 1:
+        return Interval(value, np.nan, np.nan, "the same in every case").as_dict()
 
     def statistic(weights: NDArray[np.float64]) -> Mapping[str, NDArray[np.float64]]:
         total = weights @ below
         return {"it": np.divide(weights @ above, total, out=np.full(len(weights), np.nan), where=total > 0)}
 
-    return intervals(statistic, bootstrap)["it"].as_dict()
+    return intervals(statistic, bootstrap, {"it": behind})["it"].as_dict()
 
 
 def _lesion_summary(of: Mapping[str, NDArray[np.float64]], bootstrap: PatientBootstrap | None) -> dict[str, Any]:
@@ -157,7 +165,7 @@ def _lesion_summary(of: Mapping[str, NDArray[np.float64]], bootstrap: PatientBoo
     return {
         "count": int(of["lesions"].sum()),
         "recall": _ratio(of["found"], of["lesions"], bootstrap),
-        "false_positives": _ratio(of["false_positives"], ones, bootstrap),
+        "false_positives": _ratio(of["false_positives"], ones, bootstrap, share=False),
         "small": {"count": int(of["small"].sum()), "recall": _ratio(of["small_found"], of["small"], bootstrap)},
     }
 

@@ -37,7 +37,7 @@ def segmenter_groups(network: nn.Module, learning_rate: float, decoder_learning_
         for name, rate, inside in (("encoder", learning_rate, True), ("decoder", decoder_learning_rate, False)):
             own = [parameter for parameter in parameters if (id(parameter) in encoder) == inside]
             if own:
-                groups.append({**group, "params": own, "name": name, "lr": rate, "full_lr": rate})
+                groups.append({**group, "params": own, "name": name, "lr": rate})
     return groups
 
 
@@ -53,7 +53,8 @@ class SegmentUpdate:
     """One iteration, as the `iteration_update` of MONAI's `SupervisedTrainer`: rates, loss, clipping, health, log.
 
     Args:
-        steps: of the whole training, for the learning rate; nothing else is remembered from step to step.
+        steps: of the whole training, for the learning rate; nothing is remembered from step to step.
+        rates: full learning rate of each group of parameters, by its name.
         warmup: share of them in which it rises.
         clip: largest norm of the whole gradient; 0 switches clipping off.
         autocast: "bf16" computes convolutions and matrices in bfloat16, "off" in fp32.
@@ -63,8 +64,11 @@ class SegmentUpdate:
         TrainingHealthError: the loss is not finite.
     """
 
-    def __init__(self, steps: int, warmup: float = 0.05, clip: float = 12.0, autocast: str = "off") -> None:
+    def __init__(
+        self, steps: int, rates: Mapping[str, float], warmup: float = 0.05, clip: float = 12.0, autocast: str = "off"
+    ) -> None:
         one_of("autocast", autocast, ("bf16", "off"))
+        self.rates = dict(rates)
         self.steps, self.warmup, self.clip, self.autocast = steps, warmup, clip, autocast
         self.loss = segment_loss()
 
@@ -73,7 +77,7 @@ class SegmentUpdate:
         image, label = batch["image"].to(device, non_blocking=True), batch["label"].to(device, torch.float32)
         share = rate_share(step - 1, self.steps, self.warmup)
         for group in optimizer.param_groups:
-            group["lr"] = group["full_lr"] * share
+            group["lr"] = self.rates[group["name"]] * share
         engine.network.train()
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
             answer = engine.network(image)

@@ -88,7 +88,10 @@ def _for_label(files: Mapping[str, bytes], variant: Variant) -> dict[str, bytes]
 
 
 def _named_classes(files: Mapping[str, bytes], variant: Variant) -> dict[str, bytes]:
-    """What names the answers of this very model: metadata, which MONAI Label shows, and of a segmenter what it trains on."""
+    """What names the answers of this very model: metadata, which MONAI Label shows, and of a segmenter what it trains on.
+
+    A server's labels change from one training to the next, so that none goes on with the state of another.
+    """
     card = json.loads(files[card_path(MODEL).as_posix()])
     labels = card.get("labels")
     classes = ["background", *labels] if labels else card.get("classes") if variant.for_label else None
@@ -103,9 +106,8 @@ def _named_classes(files: Mapping[str, bytes], variant: Variant) -> dict[str, by
     changed = {"configs/metadata.json": metadata}
     if labels:  # MONAI Label gives label maps with the channels' numbers
         train = json.loads(files["configs/train.json"])
-        changed["configs/train.json"] = train | {
-            "labels": {name: number for number, name in enumerate(labels, start=1)}
-        }
+        numbered = {name: number for number, name in enumerate(labels, start=1)}
+        changed["configs/train.json"] = train | {"unsourced_labels": numbered, "resume": False}
     return {name: (json.dumps(content, indent=4) + "\n").encode() for name, content in changed.items()}
 
 

@@ -95,7 +95,7 @@ def test_the_archive_names_its_own_labels(model):
     )
     answer = metadata["network_data_format"]["outputs"]["pred"]
     assert answer["channel_def"] == {"0": "background", "1": "liver", "2": "heart"} and answer["num_channels"] == 3
-    assert training["labels"] == {"liver": 1, "heart": 2}
+    assert training["unsourced_labels"] == {"liver": 1, "heart": 2} and training["resume"] is False
 
 
 def test_a_mask_is_that_of_monais_run(model, pairs, tmp_path):

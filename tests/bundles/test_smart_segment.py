@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.phantom import make_phantom, write_dicom
 from smart_nets.phantom.write import write_image
 from smart_nets.segment.cases.names import PHANTOM_LABELS, PHANTOM_VALUES
+from smart_nets.segment.update import SegmentUpdate
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import read_card, save_weights
 
@@ -109,11 +111,28 @@ def test_few_shot_with_a_frozen_encoder(quick, pretrained, tmp_path):
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_same_seed_gives_the_same_network_and_a_stopped_run_goes_on(quick, tmp_path):
-    whole = train(quick, tmp_path / "whole", max_epochs=2)
-    again = train(quick, tmp_path / "again", max_epochs=2)
-    states = [torch.load(one / "models" / "model.pt", weights_only=True) for one in (whole, again)]
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+def test_the_seed_decides_and_a_stopped_run_goes_on(quick, tmp_path, monkeypatch):
+    def weights(output: Path, **options: Any) -> dict[str, torch.Tensor]:
+        torch.manual_seed(len(output.name))  # whatever was drawn before
+        train(quick, output, max_epochs=2, save_minutes=0, **options)
+        return torch.load(output / "models" / "model.pt", weights_only=True)
+
+    whole, other = weights(tmp_path / "whole"), weights(tmp_path / "another seed", seed=124)
+    assert not all(torch.equal(whole[name], other[name]) for name in whole if name.startswith("decoder"))
+    step = SegmentUpdate.__call__
+
+    def until_the_third(update: SegmentUpdate, engine: Any, batch: Any) -> Any:
+        if engine.state.iteration == 3:
+            raise KeyboardInterrupt
+        return step(update, engine, batch)
+
+    monkeypatch.setattr(SegmentUpdate, "__call__", until_the_third)
+    with pytest.raises((RuntimeError, KeyboardInterrupt)):  # MONAI may wrap it
+        weights(tmp_path / "stopped")
+    monkeypatch.undo()
+    (tmp_path / "stopped" / "eval" / ".running").unlink(missing_ok=True)
+    again = weights(tmp_path / "stopped")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
 def test_evaluation_finds_the_same_numbers_again(trained, quick, tmp_path):
@@ -123,6 +142,24 @@ def test_evaluation_finds_the_same_numbers_again(trained, quick, tmp_path):
     )  # fmt: skip
     first, second = (json.loads((one / "metrics.json").read_text()) for one in (trained / "eval", tmp_path))
     assert first == second and (tmp_path / "report.html").is_file()
+
+
+def test_a_case_that_cannot_be_judged_does_not_cost_the_others(trained, outlined, tmp_path, page_of):
+    folder = Path(shutil.copytree(outlined, tmp_path / "others"))
+    broken = nib.load(folder / "labelsTr" / "p1.nii.gz")
+    nib.save(nib.Nifti1Image(np.full(broken.shape, 77, np.uint8), broken.affine), folder / "labelsTr" / "p1.nii.gz")
+    (folder / "imagesTr" / "p0_0000.nii.gz").rename(
+        folder / "imagesTr" / "q0_0000.nii.gz"
+    )  # other cases than those of training
+    (folder / "labelsTr" / "p0.nii.gz").rename(folder / "labelsTr" / "q0.nii.gz")
+    run(
+        config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"),
+        output_dir=str(tmp_path / "out"), dataset_dir=str(folder), part="all",
+    )  # fmt: skip
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert found["cases"] == 3 and found["left_out"] == ["label map holds unknown values"]
+    text = page_of(tmp_path / "out" / "report.html").text
+    assert "1 case that cannot be used" in text and "taken for new ones" in text
 
 
 def test_inference_outlines_a_scan_on_its_own_grid_with_attention_beside(trained, outlined, tmp_path):
@@ -169,6 +206,11 @@ def test_a_dicom_series_gets_a_seg_that_reads_back_equal(trained, tmp_path):
         ({"folds": 9}, "cannot make that many folds"),
         ({"crop_size": [48, 48, 48]}, "crop sides do not fit"),
         ({"train_fraction": 0}, "train_fraction"),
+        ({"decoder_learning_rate": -1}, "decoder_learning_rate"),
+        ({"foreground": 67}, "foreground"),
+        ({"spacing": 2}, "spacing: is no voxel size"),
+        ({"steps_per_epoch": 0}, "steps_per_epoch"),
+        ({"seed": -1}, "seed"),
         ({"dataset_dir": "/no/such/folder"}, "does not exist"),
         ({"phantom": 3}, "perhaps --phantoms is meant"),
     ],

@@ -58,7 +58,7 @@ def test_two_processes_train_through_torchrun(pairs, tmp_path):
     overlay = f"['{CONFIGS / 'train.json'}','{CONFIGS / 'multi_gpu_train.json'}']"
     options = {
         "dataset_dir": pairs, "labels": "{'liver': 1}", "folds": 2, "preset": "tiny", "spacing": "[8,8,8]", "batch_size": 1,
-        "crop_size": "[64,32,32]", "max_epochs": 1, "steps_per_epoch": 2, "output_dir": tmp_path / "out",
+        "crop_size": "[64,32,32]", "presets#tiny#max_epochs": 1, "steps_per_epoch": 2, "output_dir": tmp_path / "out",
         "cache_dir": tmp_path / "cache", "pretrained": "none",
     }  # fmt: skip
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]

@@ -91,3 +91,14 @@ def test_bias_and_limits_of_agreement_by_hand():
 def test_shapes_must_agree():
     with pytest.raises(InputError, match="differ in shape"):
         case_scores(np.zeros((2, 2, 2)), np.zeros((2, 2, 3)), SPACING, ["a"])
+
+
+def test_intervals_that_do_not_exist_are_not_told():
+    """The same distance everywhere, a name in one patient alone, as many false pieces in each scan."""
+    rows = rows_of([0.6, np.nan, np.nan, np.nan])
+    for row in rows:
+        row["hd95"] = 1.0
+    found = means_of_cases(rows, ["liver"], ["a", "b", "c", "d"], rounds=200)["classes"]["liver"]
+    assert found["dice"] == {"value": 0.6, "low": None, "high": None, "why": "one patient alone"}
+    assert found["hd95"]["value"] == 1.0 and found["hd95"]["why"] == "the same in every case"
+    assert found["lesions"]["false_positives"]["low"] is None

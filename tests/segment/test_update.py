@@ -49,6 +49,9 @@ def test_groups_hold_every_parameter_once_at_its_own_rate():
     assert {group["name"] for group in frozen} == {"decoder"}
 
 
+RATES = {"encoder": 1e-3, "decoder": 1e-2}
+
+
 def engine_of(network, steps: int):
     optimizer = torch.optim.AdamW(segmenter_groups(network, 1e-3, 1e-2), weight_decay=0.0)
     return SimpleNamespace(
@@ -59,7 +62,7 @@ def engine_of(network, steps: int):
 def test_one_patch_is_learned_by_heart():
     network = Segmenter(SmartEncoder(**SMALL), deep_supervision=True)
     engine, steps = engine_of(network, 30)
-    update = SegmentUpdate(steps, warmup=0.1)
+    update = SegmentUpdate(steps, RATES, warmup=0.1)
     image = torch.rand(1, 1, 64, 32, 32)
     batch = {"image": image, "label": (image > 0.5).to(torch.int16)}
     logs = []
@@ -82,10 +85,10 @@ def test_dice_of_a_patch_leaves_out_what_it_does_not_show():
 
 def test_what_a_step_refuses():
     with pytest.raises(ConfigError, match="autocast"):
-        SegmentUpdate(10, autocast="fp16")
+        SegmentUpdate(10, RATES, autocast="fp16")
     network = Segmenter(SmartEncoder(**SMALL))
     engine, steps = engine_of(network, 2)
     engine.state.iteration = 1
     batch = {"image": torch.full((1, 1, 64, 32, 32), float("nan")), "label": torch.zeros(1, 1, 64, 32, 32)}
     with pytest.raises(TrainingHealthError, match="not finite"):
-        SegmentUpdate(steps)(engine, batch)
+        SegmentUpdate(steps, RATES)(engine, batch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from smart_nets.localize.scans import Maps
 from smart_nets.optional import absent
 from smart_nets.pages.planes import png
 from smart_nets.pages.record import read_json
+from smart_nets.scans.dicom.beside import seg_beside
 from smart_nets.scans.transforms import volume_of
 from smart_nets.scans.volume import Volume
 from smart_nets.training.run_record import versions
@@ -71,22 +71,12 @@ def save_picture(
 
 
 def save_seg(folder: Path, stem: str, mask: NDArray[np.bool_], source: Path, series: str | None) -> None:
-    """DICOM SEG of a DICOM series; it is told when there can be none: no highdicom, nothing marked, identifiers removed."""
-    if not source.is_dir():
-        return
-    if importlib.util.find_spec("highdicom") is None:
-        logger.warning("no DICOM SEG is written: pip install 'smart-nets[dicom]' for it")
-    elif not mask.any():
-        logger.warning("no DICOM SEG is written: nothing is marked")
-    else:
-        from smart_nets.scans.dicom.seg import write_seg
-
-        target = folder / f"{one_name(stem)}_seg.dcm"
-        version = smart_nets.__version__
-        try:
-            write_seg(mask, source, target, series, label=LABEL, model="SMART", version=version)
-        except InputError as error:  # its place may name the patient
-            logger.warning("no DICOM SEG is written: the series %s; %s", error.what, error.remedy)
+    """DICOM SEG of a DICOM series; it is told when there can be none."""
+    target, how = (
+        folder / f"{one_name(stem)}_seg.dcm",
+        {"label": LABEL, "model": "SMART", "version": smart_nets.__version__},
+    )
+    seg_beside(source, bool(mask.any()), lambda seg: seg.write_seg(mask, source, target, series, **how))
 
 
 class OverlayWriter:

@@ -23,24 +23,14 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 PURPOSE = "{}, research only, not for diagnostic use"
-TUMOUR = re.compile(r"(?i)tumou?r|gtv|nodule|lesion|mass|metasta")
-CODED = (
-    "Liver",
-    "Spleen",
-    "Heart",
-    "Kidney",
-    "Pancreas",
-    "Stomach",
-    "Gallbladder",
-    "UrinaryBladder",
-    "Lung",
-    "Aorta",
-    "Prostate",
-    "Esophagus",
-    "Trachea",
-    "Femur",
-    "Duodenum",
-)  # names that SNOMED CT and a user share
+TUMOUR = re.compile(r"(?i)(?<![a-z])(tumou?rs?|gtv|nodules?|lesions?|mass(es)?|metastas[ei]s)(?![a-z])")
+SIDE = re.compile(r"(?i)(?<![a-z])(left|right|l|r)(?![a-z])")
+CODED = {  # names of organs, and SNOMED CT's keyword for each
+    "liver": "Liver", "spleen": "Spleen", "heart": "Heart", "kidney": "Kidney", "pancreas": "Pancreas",
+    "stomach": "Stomach", "gallbladder": "Gallbladder", "urinary bladder": "Bladder", "bladder": "Bladder", "lung": "Lung",
+    "aorta": "Aorta", "prostate": "Prostate", "esophagus": "Esophagus", "trachea": "Trachea", "femur": "Femur",
+    "duodenum": "Duodenum",
+}  # fmt: skip
 SERIES_NUMBER = 9000  # far behind the scanner's own
 MAY_BE_EMPTY = ("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "ReferringPhysicianName", "PatientID")
 PATIENT = ("PatientName", "PatientBirthDate", "PatientSex")
@@ -150,7 +140,7 @@ def _segment(highdicom: ModuleType, number: int, name: str, what: str, model: st
     from pydicom.sr.codedict import codes
 
     category, kind = codes.SCT.Tissue, codes.SCT.Tissue
-    organ = next((one for one in CODED if name.replace("_", " ").lower().startswith(_words(one))), None)
+    organ = CODED.get(" ".join(SIDE.sub(" ", name.replace("_", " ")).lower().split()))
     if what == "attention":
         category, kind = codes.SCT.SpatialAndRelationalConcept, codes.DCM.Saliency
     elif TUMOUR.search(name):
@@ -167,11 +157,6 @@ def _segment(highdicom: ModuleType, number: int, name: str, what: str, model: st
             name=model, family=codes.DCM.ArtificialIntelligence, version=version
         ),
     )
-
-
-def _words(name: str) -> str:
-    """UrinaryBladder -> urinary bladder"""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _segmentation(

@@ -18,6 +18,7 @@ from smart_nets.scans.mask_regions import is_structure
 from smart_nets.segment.cases.names import PLAN, TUMOUR, Values, read_json_object
 from smart_nets.segment.cases.nnunet import is_raw_folder, raw_cases
 from smart_nets.segment.cases.pairs import is_paired, paired_cases
+from smart_nets.segment.cases.patients import with_patients
 from smart_nets.segment.cases.phantoms import phantom_cases
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def find_cases(
     phantoms: int = 16,
     tumour_pattern: str = PATTERN,
     readers: str = "vis",
+    patient_pattern: str = "",
 ) -> list[dict[str, Any]]:
     """Items {"image", "patient_id", "series" (of DICOM)} with either "label", a label map, or "drawn", what people drew.
 
@@ -45,6 +47,8 @@ def find_cases(
         tumour_pattern: finds the regions that are outlined where there is one label; with several, a region's name is that
             of its label.
         readers: of NSCLC-Radiomics-Interobserver1, "vis" or "auto".
+        patient_pattern: regular expression that finds the patient in a scan's path below the source, for sources that do not
+            tell it.
 
     Raises:
         InputError: nothing is outlined, a file is missing, or the same case is given twice.
@@ -54,17 +58,21 @@ def find_cases(
         return phantom_cases(phantom_dir, phantoms)
     path = Path(source).expanduser()
     check_exists(path)
-    items = _of(path, values, tumour_pattern, readers)
-    seen: dict[tuple[Any, ...], int] = {}
-    for number, item in enumerate(items, start=1):
-        first = seen.setdefault((item["image"], item.get("series")), number)
-        if first != number:
-            place = f"{path}, cases {first} and {number}"
-            raise InputError(
-                "scan is given twice", where=place, expected="once", found=item["image"], remedy="remove one"
-            )
+    items = with_patients(_of(path, values, tumour_pattern, readers), path, patient_pattern)
+    for what, key in (("scan", ("image", "series")), ("label", ("label",))):
+        _check_once(items, what, key, path)
     logger.info("%d cases of %d patients", len(items), len({item["patient_id"] for item in items}))
     return items
+
+
+def _check_once(items: Items, what: str, keys: Sequence[str], path: Path) -> None:
+    seen: dict[tuple[Any, ...], int] = {}
+    for number, item in enumerate(items, start=1):
+        if keys[0] in item and (first := seen.setdefault(tuple(item.get(key) for key in keys), number)) != number:
+            place = f"{path}, cases {first} and {number}"
+            raise InputError(
+                f"{what} is given twice", where=place, expected="once", found=item[keys[0]], remedy="remove one"
+            )
 
 
 def _of(path: Path, values: Values, pattern: str, readers: str) -> list[dict[str, Any]]:
@@ -93,19 +101,25 @@ def _of_table(path: Path) -> list[dict[str, Any]]:
     items = []
     for row in rows:
         item = {"image": row.file("image"), "label": row.file("label")}
-        item["patient_id"] = row.cells["patient_id"] if row.has("patient_id") else Path(item["image"]).name
-        items.append(item | {name: row.cells[name] for name in ("series", "split") if row.has(name)})
-    if not any(row.has("patient_id") for row in rows):
-        logger.warning("%s has no patient_id: every scan counts as a patient of its own", path.name)
+        items.append(item | {name: row.cells[name] for name in ("patient_id", "series", "split") if row.has(name)})
     return items
 
 
 def _of_datalist(path: Path) -> list[dict[str, Any]]:
+    """Cases of "training", and of "validation" where there is such a list; "split" tells which."""
+    both = isinstance(read_json_object(path).get("validation"), list)
+    items = _entries(path, "training", {"split": "train"} if both else {})
+    return items + (_entries(path, "validation", {"split": "validation"}) if both else [])
+
+
+def _entries(path: Path, key: str, more: Mapping[str, str]) -> list[dict[str, Any]]:
     items = []
-    for number, candidate in enumerate(find(path), start=1):
+    for number, candidate in enumerate(find(path, key), start=1):
         if candidate.fault is not None:
             raise candidate.fault
-        item, place = candidate.item(), f"{path}, entry {number}"
+        item, place = {**candidate.item(), **more}, f"{path}, {key}, entry {number}"
+        if candidate.series is None and candidate.fields.get("patient_id") in (None, ""):
+            del item["patient_id"]
         text = item.pop("label", None)
         label = existing(path.parent, text) if isinstance(text, str) and text else None
         if label is None or not label.is_file():
@@ -131,16 +145,24 @@ def _has_drawings(path: Path) -> bool:
 
 def _drawn(path: Path, values: Values, pattern: str, readers: str) -> list[dict[str, Any]]:
     """Cases of regions that bear names: of one label those the pattern finds, of several each label's own."""
-    if len(values) == 1:
-        patterns = {
-            next(iter(values)): pattern if values == TUMOUR else f"{pattern}|(?i:{re.escape(next(iter(values)))})"
-        }
-    else:
-        patterns = {name: f"(?i)^{re.escape(name)}$" for name in values}
+    patterns = {name: f"(?i)^{re.escape(name)}$" for name in values}
+    if values == TUMOUR or (len(values) == 1 and pattern != PATTERN):
+        patterns = dict.fromkeys(values, pattern)
     cases: dict[tuple[Any, ...], dict[str, Any]] = {}
     for name, one in patterns.items():
         for item in tumour_list(path, one, readers):
             regions = item.pop("readers")
+            if item.get("series") is None and "patient_id" not in _listed_fields(path):
+                item.pop("patient_id")  # one that the file's place made up
             case = cases.setdefault((item["image"], item.get("series")), {**item, "drawn": {}})
+            if name in case["drawn"]:
+                remedy = "give its regions as one entry"
+                raise InputError("scan is given twice", where=path, expected="once", found=item["image"], remedy=remedy)
             case["drawn"][name] = regions
     return list(cases.values())
+
+
+def _listed_fields(path: Path) -> set[str]:
+    """What entries of a datalist tell; nothing of a folder."""
+    entries = read_json_object(path).get("training") if path.is_file() else None
+    return {str(key) for entry in entries or [] if isinstance(entry, dict) for key in entry}

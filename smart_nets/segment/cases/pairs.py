@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import InputError
+from smart_nets.files import is_litter
 from smart_nets.scans.read import FILES
 
 PAIRS = tuple(
@@ -21,7 +22,7 @@ def is_paired(folder: Path) -> bool:
 
 
 def paired_cases(folder: Path) -> list[dict[str, Any]]:
-    """Cases of both folders by name; each counts as a patient of its own.
+    """Cases of both folders by name.
 
     Raises:
         InputError: an image without label or the other way round, or no image.
@@ -39,7 +40,7 @@ def paired_cases(folder: Path) -> list[dict[str, Any]]:
         )
     if not images:
         raise InputError("holds no images", where=found[0], expected=", ".join(FILES))
-    return [{"image": str(images[name]), "label": str(labels[name]), "patient_id": name} for name in sorted(images)]
+    return [{"image": str(images[name]), "label": str(labels[name])} for name in sorted(images)]
 
 
 def _folders(folder: Path) -> tuple[Path, Path] | None:
@@ -50,7 +51,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         ending = next((one for one in FILES if path.name.lower().endswith(one)), None)
-        if ending is None or path.name.startswith("."):
+        if ending is None or is_litter(path.name):
             continue
         stem = path.name[: -len(ending)].removesuffix("_0000")
         first = found.setdefault(stem, path)

@@ -17,26 +17,28 @@ MOST = 5000  # places kept of each class, at even steps: more choice would not b
 
 
 class LoadCased:
-    """Item -> "image" HU and "label" channels, both (1, X, Y, Z) int16, and "places": for each channel flat indices.
+    """Item -> "image" HU and "label" channels, both (1, X, Y, Z) int16; "foreground" and "background", places to cut around.
 
     Voxels stay on disk until a patch is cut. Cases that no `prepare` has seen, as MONAI Label gives them, are prepared here.
 
     Args:
         volumes: where cases are kept.
-        channels: how many, the background included.
+        places: whether to look for places; they are kept from then on.
     """
 
-    def __init__(self, volumes: CaseVolumes, channels: int) -> None:
-        self.volumes, self.channels = volumes, channels
-        self._places: dict[str, list[NDArray[np.int64]]] = {}
+    def __init__(self, volumes: CaseVolumes, places: bool = True) -> None:
+        self.volumes, self.places = volumes, places
+        self._places: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         case = self.volumes.get(data)  # type: ignore[arg-type]
-        name = f"{data['image']}\n{data.get('series')}\n{outline_files(data)}"  # type: ignore[arg-type]
-        if name not in self._places:
-            self._places[name] = places_of(case.target, self.channels)
         meta = {"filename_or_obj": str(data["image"])}
-        found: dict[Hashable, Any] = {"places": self._places[name]}
+        found: dict[Hashable, Any] = {}
+        if self.places:
+            name = f"{data['image']}\n{data.get('series')}\n{outline_files(data)}"  # type: ignore[arg-type]
+            if name not in self._places:
+                self._places[name] = places_of(case.target, len(self.volumes.values))
+            found["foreground"], found["background"] = self._places[name]
         for key, array in (("image", case.image), ("label", case.target)):
             with warnings.catch_warnings():  # nobody writes into it
                 warnings.filterwarnings("ignore", ".*not writable", UserWarning)
@@ -45,15 +47,20 @@ class LoadCased:
         return found
 
 
-def places_of(target: NDArray[Any], channels: int, most: int = MOST) -> list[NDArray[np.int64]]:
-    """Flat indices of up to `most` voxels of each channel of a target (X, Y, Z)."""
-    flat, found = target.reshape(-1), []
-    for channel in range(channels):
+def places_of(target: NDArray[Any], count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Flat indices into a target (X, Y, Z): of the channels 1 to `count` that there are as many each, and of the rest.
+
+    A small tumour is drawn as often as a large organ, whatever else a case shows.
+    """
+    flat, each = target.reshape(-1), []
+    for channel in range(1, count + 1):
         inside = np.flatnonzero(flat == channel)
-        found.append(inside[np.linspace(0, len(inside) - 1, min(most, len(inside))).astype(np.int64)])
-    return found
+        if len(inside):
+            each.append(np.resize(_some(inside, most), most))
+    outside = _some(np.flatnonzero(flat == 0), most)
+    return np.concatenate(each) if each else np.empty(0, np.int64), outside
 
 
-def class_shares(channels: int, foreground: float) -> list[float]:
-    """How often patches are centred on each channel: together so often on anything outlined, else on the background."""
-    return [1 - foreground, *[foreground / (channels - 1)] * (channels - 1)]
+def _some(places: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Up to `most` of them, at even steps."""
+    return places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(np.int64)]

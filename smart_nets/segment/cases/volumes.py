@@ -20,10 +20,10 @@ from smart_nets.scans.grid import check_scan_size, network_grid
 from smart_nets.scans.read import read_options, read_volume
 from smart_nets.scans.volume import AIR, Volume
 from smart_nets.segment.cases.names import Values
-from smart_nets.segment.cases.target import read_target, target_on
+from smart_nets.segment.cases.target import Others, read_target, target_on
 
 logger = logging.getLogger(__name__)
-VERSION = 1  # raise when the preparation changes what it writes
+VERSION = 2  # raise when the preparation changes what it writes
 HIGHEST = 3071  # HU, the highest value a scanner's 12 bits hold
 LEAST = (32, 32, 32)  # voxels, of which a scan must fill half along each axis; air stands for the rest of a patch
 Item = Mapping[str, Any]
@@ -44,13 +44,14 @@ class CaseVolumes:
         folder: of the cache.
         spacing: mm of a voxel.
         values: what stands for what, of `label_values`.
+        others: values that no name stands for: "refuse", or "background".
     """
 
-    def __init__(self, folder: str | Path, spacing: Sequence[float], values: Values) -> None:
-        self.spacing, self.values = [float(step) for step in spacing], dict(values)
+    def __init__(self, folder: str | Path, spacing: Sequence[float], values: Values, others: Others = "refuse") -> None:
+        self.spacing, self.values, self.others = [float(step) for step in spacing], dict(values), others
         recipe = {"segment": VERSION, "spacing": self.spacing}
         self.images = EntryStore(folder, recipe)
-        self.targets = EntryStore(folder, recipe | {"values": list(self.values.items())})
+        self.targets = EntryStore(folder, recipe | {"values": list(self.values.items()), "others": others})
 
     def get(self, item: Item) -> Prepared:
         """The case, from disk if it is there and its files unchanged, else prepared now.
@@ -62,7 +63,8 @@ class CaseVolumes:
         path = Path(item["image"])
         name = f"{path.resolve()}\n{item.get('series') or ''}\n{json.dumps(read_options(item), sort_keys=True, default=str)}"
         image = self.images.get(name, path, lambda: case.image)
-        drawn = json.dumps([[file, file_identity(Path(file))] for file in outline_files(item)])
+        files = [[file, file_identity(Path(file))] for file in outline_files(item)]
+        drawn = json.dumps([files, item.get("drawn")], sort_keys=True)
         target = self.targets.get(f"{name}\n{drawn}", path, lambda: case.target)
         return Prepared(image.array, target.array, image.affine)
 
@@ -73,14 +75,15 @@ class CaseVolumes:
             the items with "voxels": {name: how many of the network's}.
 
         Raises:
-            InputError, GeometryError: the first case that cannot be used. ConfigError: nothing is outlined in any.
+            InputError, GeometryError: the first case that cannot be used.
         """
+        if items:
+            logger.info("preparing %d cases", len(items))
         prepared = []
         for item in bar(items, "preparing cases"):
-            counts = np.bincount(self.get(item).target.ravel(), minlength=len(self.values) + 1)
-            voxels = {name: int(counts[channel]) for channel, name in enumerate(self.values, start=1)}
+            target = self.get(item).target
+            voxels = {name: int(np.count_nonzero(target == at)) for at, name in enumerate(self.values, start=1)}
             prepared.append({**item, "voxels": voxels})
-        check_shown(prepared, self.values)
         return prepared
 
 
@@ -108,7 +111,7 @@ class _Case:
     @property
     def target(self) -> Volume:
         scan, grid = self.both()
-        target = read_target(self.item, scan, self.volumes.values)
+        target = read_target(self.item, scan, self.volumes.values, self.volumes.others)
         return replace(grid, array=np.ascontiguousarray(target_on(target, scan, grid)))
 
 
@@ -123,8 +126,14 @@ def outline_files(item: Item) -> list[str]:
     return sorted({entry["file"] for regions in item["drawn"].values() for some in regions.values() for entry in some})
 
 
-def check_shown(items: Sequence[Item], values: Values) -> None:
-    """Whether every name is outlined in some case; cases that show nothing are counted and kept.
+def check_cases(volumes: CaseVolumes, items: Sequence[Item]) -> None:
+    """Prepare whatever is not yet, so that what is wrong with it is told now; for cases that a server gives."""
+    for item in items:
+        volumes.get(item)
+
+
+def check_shown(items: Sequence[Item], values: Values) -> list[Item]:
+    """The prepared cases, of which some show every name; those that show nothing are counted and kept.
 
     Raises:
         ConfigError: a name is outlined nowhere.
@@ -132,7 +141,7 @@ def check_shown(items: Sequence[Item], values: Values) -> None:
     shown = Counter(name for item in items for name, voxels in item["voxels"].items() if voxels)
     nowhere = [name for name in values if not shown[name]]
     if nowhere:
-        found = f"no voxel of {', '.join(nowhere)} in {len(items)} cases"
+        found = f"no voxel of {', '.join(nowhere)} in {len(items)} training cases"
         remedy = "correct the names and values (--labels), or check that the label maps are not empty"
         raise ConfigError(
             "is outlined nowhere", where="labels", expected="each in one case or more", found=found, remedy=remedy
@@ -141,3 +150,4 @@ def check_shown(items: Sequence[Item], values: Values) -> None:
     if empty:
         logger.warning("%d of %d cases have nothing outlined: they count as cases without it", empty, len(items))
     logger.info("outlined: %s", ", ".join(f"{name} in {shown[name]}" for name in values))
+    return list(items)

@@ -71,9 +71,12 @@ def _summary(run: SegmentRun) -> str:
     mean, metrics = measure_of(run.metrics["mean_dice"]), run.metrics
     if not metrics["cases"]:
         return page.paragraph("No case was held out, so that nothing can be told of how good this network is.", "lead")
-    who = run.about.get("segment", {}).get("name", "") if isinstance(run.about.get("segment"), dict) else ""
+    segment = run.about.get("segment")
+    named = segment if isinstance(segment, dict) else {}
+    who = named.get("name", "")
+    unseen = "taken for new ones" if named.get("part") == "all" else "that training has not seen"
     lead = (
-        f"{count(metrics['cases'], 'case')} of {count(metrics['patients'], 'patient')} that training has not seen"
+        f"{count(metrics['cases'], 'case')} of {count(metrics['patients'], 'patient')} {unseen}"
         f"{f', {who}' if who else ''}: mean Dice (95% interval) {mean.text()}."
     )
     notes = list(run.notes)
@@ -82,7 +85,12 @@ def _summary(run: SegmentRun) -> str:
         if told["without"]:
             notes.append(f"{name}: nobody drew it in {count(told['without'], 'case')}, left out of Dice and distances.")
         if told["missed"]:
-            notes.append(f"{name}: nothing of it was found in {count(told['missed'], 'case')}, which counts as Dice 0.")
+            missed = count(told["missed"], "case")
+            notes.append(
+                f"{name}: nothing of it was found in {missed}: Dice 0, and left out of HD95, which flatters that."
+            )
+    if metrics.get("left_out"):
+        notes.append(f"Left out: {count(len(metrics['left_out']), 'case')} that cannot be used; the log tells why.")
     if metrics["patients"] < FEW:
         notes.append(f"Only {count(metrics['patients'], 'patient')}: means and intervals are rough.")
     return page.paragraph(lead, "lead") + page.tiles(_tiles(run)) + page.notes(notes)
@@ -143,9 +151,8 @@ def _volume(told: dict[str, Any]) -> tuple[str, str]:
 
 def _pictures(run: SegmentRun) -> str:
     """Best, median and worst case of those kept: the scan, what was drawn, what the network marks."""
-    scored = sorted(
-        ((_dice_of(run, int(one["case"])), at) for at, one in enumerate(run.examples)), key=lambda pair: -pair[0]
-    )
+    every = [(_dice_of(run, int(one["case"])), at) for at, one in enumerate(run.examples)]
+    scored = sorted([one for one in every if one[0] >= 0] or every, key=lambda pair: -pair[0])
     if not scored:
         return page.paragraph("This run kept no slices.")
     chosen = dict.fromkeys((scored[0][1], scored[len(scored) // 2][1], scored[-1][1]))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 from smart_nets.scans.read import read_volume
 from smart_nets.segment.cases.find import find_cases
 from smart_nets.segment.cases.names import TUMOUR, label_values
@@ -33,7 +33,7 @@ def test_nnunet_raw_folder(save, hu, affine, label, tmp_path):
         save(label, affine, f"Dataset1/labelsTr/{name}.nii.gz")
     plan = {"channel_names": {"0": "CT"}, "labels": {"background": 0, "tumour": 1}, "file_ending": ".nii.gz"}
     (tmp_path / "Dataset1/dataset.json").write_text(json.dumps(plan))
-    both = [("a_0000.nii.gz", "a.nii.gz", "a"), ("b_0000.nii.gz", "b.nii.gz", "b")]
+    both = [(f"{n}_0000.nii.gz", f"{n}.nii.gz", f"imagesTr/{n}_0000.nii.gz") for n in "ab"]
     assert found(tmp_path / "Dataset1") == found(tmp_path / "Dataset1/dataset.json") == both
 
 
@@ -45,7 +45,7 @@ def test_decathlon(save, hu, affine, label, tmp_path):
         "training": [{"image": "./imagesTr/p_1.nii.gz", "label": "./labelsTr/p_1.nii.gz"}],
     }  # fmt: skip
     (tmp_path / "Task07/dataset.json").write_text(json.dumps(plan))
-    assert found(tmp_path / "Task07") == [("p_1.nii.gz", "p_1.nii.gz", "p_1")]
+    assert found(tmp_path / "Task07") == [("p_1.nii.gz", "p_1.nii.gz", "imagesTr/p_1.nii.gz")]
 
 
 def test_table_and_datalist(save, hu, affine, label, tmp_path):
@@ -60,7 +60,7 @@ def test_table_and_datalist(save, hu, affine, label, tmp_path):
 def test_two_folders_of_like_names(save, hu, affine, label, tmp_path):
     save(hu, affine, "set/images/p1.nii.gz")
     save(label, affine, "set/labels/p1.nii.gz")
-    assert found(tmp_path / "set") == [("p1.nii.gz", "p1.nii.gz", "p1")]
+    assert found(tmp_path / "set", patient_pattern=r"p\d") == [("p1.nii.gz", "p1.nii.gz", "p1")]
 
 
 def test_masks_beside_a_scan_with_several_names(save, hu, affine, label, tmp_path):
@@ -74,6 +74,59 @@ def test_masks_beside_a_scan_with_several_names(save, hu, affine, label, tmp_pat
     assert (target == 1).sum() == ((label == 1) & (np.roll(label, 3, 0) == 0)).sum()  # the later name counts
     (alone,) = find_cases(tmp_path, TUMOUR)
     assert set(alone["drawn"]) == {"tumour"} and set(alone["drawn"]["tumour"]) == {"Tumour"}
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {
+            "training": [{"image": "./imagesTr/p_1.nii.gz", "label": "./labelsTr/p_1.nii.gz"}],
+            "modality": {"0": "CT"},
+        },  # version 1
+        {"dataset": {"p_1": {"images": ["imagesTr/p_1_0000.nii.gz"], "label": "labelsTr/p_1.nii.gz"}}},  # version 2
+    ],
+)
+def test_both_versions_of_nnunet_that_list_their_cases(save, hu, affine, label, tmp_path, plan):
+    save(hu, affine, "set/imagesTr/p_1_0000.nii.gz")
+    save(label, affine, "set/labelsTr/p_1.nii.gz")
+    (tmp_path / "set/labelsTr/._p_1.nii.gz").write_bytes(b"litter of another system")
+    (tmp_path / "set/dataset.json").write_text(json.dumps({"labels": {"tumour": 1}, **plan}))
+    assert [one[:2] for one in found(tmp_path / "set")] == [("p_1_0000.nii.gz", "p_1.nii.gz")]
+
+
+def test_lists_of_training_and_validation_tell_the_split(save, hu, affine, label, tmp_path):
+    entries = []
+    for name in "ab":
+        entries.append(
+            {"image": save(hu, affine, f"{name}.nii.gz").name, "label": save(label, affine, f"{name}_l.nii.gz").name}
+        )
+    (tmp_path / "dataset_0.json").write_text(json.dumps({"training": entries[:1], "validation": entries[1:]}))
+    items = find_cases(tmp_path / "dataset_0.json", TUMOUR)
+    assert [(item["split"], item["patient_id"]) for item in items] == [
+        ("train", "a.nii.gz"),
+        ("validation", "b.nii.gz"),
+    ]
+
+
+def test_a_single_name_of_ones_own_is_that_name_and_no_tumour(save, hu, affine, label, tmp_path):
+    for name in ("p1.nii.gz", "p2.nii.gz"):
+        save(hu, affine, name)
+    for name in ("p1__liver", "p1__tumour", "p2__tumour"):
+        save(label, affine, f"{name}.nii.gz")
+    (item,) = find_cases(tmp_path, {"liver": [1]})
+    assert item["image"].endswith("p1.nii.gz") and set(item["drawn"]["liver"]) == {"liver"}
+    assert len(find_cases(tmp_path, {"growth": [1]}, tumour_pattern="tumour")) == 2
+
+
+def test_moving_the_data_moves_no_patient(save, hu, affine, label, tmp_path):
+    save(hu, affine, "here/images/p1_a.nii.gz")
+    save(label, affine, "here/labels/p1_a.nii.gz")
+    before = find_cases(tmp_path / "here", TUMOUR)[0]["patient_id"]
+    (tmp_path / "here").rename(tmp_path / "there")
+    assert find_cases(tmp_path / "there", TUMOUR)[0]["patient_id"] == before == "images/p1_a.nii.gz"
+    assert find_cases(tmp_path / "there", TUMOUR, patient_pattern=r"/([^_]+)_")[0]["patient_id"] == "p1"
+    with pytest.raises(ConfigError, match="is no regular expression"):
+        find_cases(tmp_path / "there", TUMOUR, patient_pattern="(")
 
 
 def test_readers_of_a_datalist_and_what_most_of_them_drew(save, hu, affine, label, tmp_path):
@@ -111,6 +164,11 @@ LISTED = {"labels": {"a": 1}, "training": [{"image": "x.nii.gz", "label": "y.nii
          "label does not exist"),
         ({"cases.json": {"training": [{"image": "a.nii.gz", "label": "b.nii.gz"}] * 2}, "a.nii.gz": 0, "b.nii.gz": 1},
          "set/cases.json", "scan is given twice"),
+        ({"cases.json": {"training": [{"image": f"{n}.nii.gz", "label": "c.nii.gz"} for n in "ab"]}, "a.nii.gz": 0,
+          "b.nii.gz": 0, "c.nii.gz": 1}, "set/cases.json", "label is given twice"),
+        ({"cases.json": {"training": [{"image": "a.nii.gz", "label": "b.nii.gz", "region": n} for n in "12"]}, "a.nii.gz": 0,
+          "b.nii.gz": 1}, "set/cases.json", "scan is given twice"),
+        ({"dataset.json": {"channel_names": 5, "labels": {"a": 1}}}, "set", "is no data set of CT"),
         ({"a.nii.gz": 0}, "set/a.nii.gz", "is no source of outlines"),
         ({"a.nii.gz": 0}, "set", "no scan has a mask beside it"),
         ({}, "nowhere", "does not exist"),
