@@ -1,17 +1,18 @@
 """Tumours and organs outlined by networks that had the same cases, the same folds and the same minutes.
 
     python benchmarks/segment.py [DATA] --work WORK [--labels "{'tumour': 1}"] [--minutes 6] [--fractions 1.0 0.25]
-        [--folds 4] [--methods ours scratch frozen swin_unetr dynunet] [--set "--phantoms 24"] [--output FILE]
+        [--folds 4] [--methods ours scratch frozen swin_unetr dynunet] [--set "--phantoms 24"] [--chest SCAN] [--output FILE]
 
 DATA is what smart_segment takes as dataset_dir; without it, phantoms. A run that has ended is never done again: the
 same command goes on. Each run is the bundle's own train.json; MONAI's networks are overlays in benchmarks/segment_networks.
 Prints a table, writes it with intervals over patients and paired differences to benchmarks/results/segment.json, and a page to
-WORK.
+WORK. With --chest, what outlining one scan costs with the first model that was trained.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -52,6 +53,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only_folds", type=int, nargs="+", help="some of them")
     parser.add_argument("--methods", nargs="+", default=["ours", "scratch", "dynunet"], choices=[*OVERLAYS])
     parser.add_argument("--set", default="", help="further settings of every run")
+    parser.add_argument("--chest", type=Path, help="a scan whose outlines are timed")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "segment.json")
     return parser.parse_args()
 
@@ -100,15 +102,47 @@ def table_of(args: argparse.Namespace, fraction: float) -> dict[str, Any]:
     return found
 
 
+def cost(scan: Path, model: Path) -> dict[str, Any]:
+    """Seconds for reading and outlining one scan, and the largest memory of a process of its own, in GB."""
+    code = (
+        "import json, resource, sys, time\n"
+        "from smart_nets.scans.read import read_checked\n"
+        "from smart_nets.segment.predict import ScanSegmenter\n"
+        "from smart_nets.weights.build import build_segmenter\n"
+        "from smart_nets.weights.io import load_weights, read_card\n"
+        "card = read_card(sys.argv[2]); network = build_segmenter(card)\n"
+        "load_weights(network, sys.argv[2], left_out=('coarse.',)); begin = time.perf_counter()\n"
+        "scan = read_checked(sys.argv[1])\n"
+        "ScanSegmenter(network, card['crop_size'], card['spacing'], card['hu_window'])(scan)\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20\n"
+        "print(json.dumps({'voxels': scan.array.shape, 'spacing': card['spacing'], 'seconds': time.perf_counter() - begin,"
+        " 'peak_gb': peak}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(scan), str(model)], capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"one chest: {found['seconds']:.0f} s, {found['peak_gb']:.1f} GB", flush=True)
+    return found
+
+
 def main() -> None:
     show_one_sentence()
     args = arguments()
     args.work = args.work.resolve()
     tables = {f"{fraction:g}": table_of(args, fraction) for fraction in args.fractions}
+    model = (
+        args.work
+        / f"{args.methods[0]}_{args.fractions[0]:g}"
+        / f"fold_{(args.only_folds or [0])[0]}"
+        / "models"
+        / "model.pt"
+    )
+    chest = cost(args.chest, model) if args.chest else None
     words = [re.sub(r"[^=\s]*/", "", word) for word in sys.argv[1:]]  # folders are the user's own
     write_json(args.output, {
         "command": shlex.join(["python", "benchmarks/segment.py", *words]), "date": str(date.today()),
-        "hardware": hardware(), "versions": versions(), "minutes": args.minutes, "folds": args.folds, "tables": tables,
+        "hardware": hardware(), "versions": versions(), "minutes": args.minutes, "folds": args.folds, "one_chest": chest, "tables": tables,
     })  # fmt: skip
 
 

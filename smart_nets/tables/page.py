@@ -12,7 +12,10 @@ from smart_nets.pages.style import PALETTE
 from smart_nets.pages.words import count
 from smart_nets.tables.verdicts import REPRODUCED, REVERSED, UNDECIDED
 
-SHORT = {"ratio": "between / within", "umap_ratio": "the same in UMAP planes", "knn": "3-NN", "auc": "AUC"}
+SHORT = {
+    "ratio": "between / within", "umap_ratio": "the same in UMAP planes", "knn": "3-NN", "knn_pooled": "3-NN, all pooled",
+    "auc": "AUC",
+}  # fmt: skip
 KINDS = {REPRODUCED: "good", REVERSED: "bad", UNDECIDED: "quiet"}
 READING = (
     "Between / within is the mean distance of two organs' middles over the mean distance of crops from the middle of their "
@@ -70,7 +73,7 @@ def _table(table: Mapping[str, Any]) -> str:
         cells: list[str | tuple[str, str]] = [(row["words"], seeds)]
         cells += [_interval(row["ours"].get(one)) for one in measures]
         rows.append([*cells, _published(row["published"])])
-    return page.box("charts wide", chart) + page.grid(head, rows) + "".join(_verdicts(table))
+    return page.box("charts wide", chart) + page.grid(head, rows) + "".join(_verdicts(table)) + _differences(table)
 
 
 def _interval(one: Mapping[str, Any] | None) -> str | tuple[str, str]:
@@ -90,14 +93,35 @@ def _published(numbers: Mapping[str, float]) -> str | tuple[str, str]:
 
 
 def _verdicts(table: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence for every row and measure."""
+    """One sentence for every row, by the measure that the paper compares by."""
     reference = table["rows"][table["reference"]]["words"]
-    for one in table["orderings"]:
+    for one in (one for one in table["orderings"] if one["measure"] == _main(table)):
         gain, words = one["difference"], table["rows"][one["row"]]["words"]
         between = "one seed" if gain["low"] is None else f"{gain['low']:+.3f} to {gain['high']:+.3f}".replace("-", "−")
         paper = "" if one["published"] is None else f"; published {one['published']:+.3f}".replace("-", "−")
         sentence = f"{reference} less {words}, {SHORT[one['measure']]}: {gain['value']:+.3f}".replace("-", "−")
-        yield page.verdict(KINDS[one["verdict"]], f"{sentence} ({between}{paper}).", one["verdict"])
+        yield page.verdict(KINDS.get(one["verdict"], "quiet"), f"{sentence} ({between}{paper}).", one["verdict"])
+
+
+def _differences(table: Mapping[str, Any]) -> str:
+    """What the reference gains over each row by every measure, in one grid."""
+    measures, reference = _measures(table), table["rows"][table["reference"]]["words"]
+    rows: list[list[str | tuple[str, str]]] = []
+    for name in dict.fromkeys(one["row"] for one in table["orderings"]):
+        own = {one["measure"]: one for one in table["orderings"] if one["row"] == name}
+        cells = [_gain(own[one]) if one in own else "–" for one in measures]
+        rows.append([table["rows"][name]["words"], *cells])
+    if not rows:
+        return ""
+    words = f"{reference} less each row; an interval over seeds that holds 0 leaves it open. 3-NN is of the feature the paper "
+    words += "takes of a row, [CLS] or pooled; beside it stands the same of the pooled feature of all."
+    return page.paragraph(words) + page.grid(["less", *(SHORT[one] for one in measures)], rows)
+
+
+def _gain(one: Mapping[str, Any]) -> tuple[str, str]:
+    gain = one["difference"]
+    between = "one seed" if gain["low"] is None else f"{gain['low']:+.3f} to {gain['high']:+.3f}"
+    return f"{gain['value']:+.3f}".replace("-", "−"), f"{between}; {one['verdict']}".replace("-", "−")
 
 
 def _dots(table: Mapping[str, Any], measure: str) -> str:

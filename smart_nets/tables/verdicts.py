@@ -10,7 +10,8 @@ from smart_nets.optional import needed
 from smart_nets.tables.rows import PaperTable
 
 REPRODUCED, REVERSED, UNDECIDED = "reproduced", "the other way round", "undecided"
-MEASURES = ("ratio", "umap_ratio", "knn", "auc")  # the higher the better, all of them
+HIGHER, LOWER = "higher", "lower"  # where nothing is published
+MEASURES = ("ratio", "umap_ratio", "knn", "knn_pooled", "auc")  # the higher the better, all of them
 Result = Mapping[str, Any]
 
 
@@ -21,6 +22,8 @@ def measured(result: Result, measure: str) -> float | None:
         return None if result["auc"] is None else float(result["auc"])
     if measure == "knn":
         return float(result["knn"][feature])
+    if measure == "knn_pooled":  # of every row the same feature, so that rows with and without [CLS] compare
+        return float(result["knn"]["pooled"])
     row = result["clusters"][feature]
     if measure == "umap_ratio":
         return float(row["umap"]["ratio"]["mean"]) if "umap" in row else None
@@ -72,13 +75,15 @@ def _ordering(
     if not seeds:
         return None
     gains = over_seeds([(measured(theirs[s], measure) or 0.0) - (measured(ours[s], measure) or 0.0) for s in seeds])
-    key = "ratio" if measure in ("ratio", "umap_ratio", "knn") else "auc"
+    key = "auc" if measure == "auc" else "ratio"
     known = key in published[name] and key in published[table.reference]
     paper = published[table.reference][key] - published[name][key] if known else None
     return {"row": name, "measure": measure, "difference": gains, "published": paper, "verdict": _verdict(gains, paper)}
 
 
 def _verdict(gain: Mapping[str, float | None], paper: float | None) -> str:
-    if paper is None or gain["low"] is None or gain["high"] is None or gain["low"] <= 0 <= gain["high"]:
+    if gain["low"] is None or gain["high"] is None or gain["low"] <= 0 <= gain["high"]:
         return UNDECIDED
+    if paper is None:
+        return HIGHER if gain["low"] > 0 else LOWER
     return REPRODUCED if (gain["low"] > 0) == (paper > 0) else REVERSED

@@ -9,7 +9,7 @@ from smart_nets.tables.verdicts import over_seeds, table_summary
 
 def run(ratio: float, knn: float = 0.5, auc: float | None = None) -> dict:
     clusters = {"cls": {"ratio": ratio, "umap": {"ratio": {"mean": ratio, "sd": 0.0}}}}
-    return {"feature": "cls", "clusters": clusters, "knn": {"cls": knn}, "auc": auc, "curve": {"roughness": 0.5}}
+    return {"feature": "cls", "clusters": clusters, "knn": {"cls": knn, "pooled": knn}, "auc": auc, "curve": {"roughness": 0.5}}
 
 
 def test_three_seeds_by_hand():
@@ -47,8 +47,18 @@ def test_rows_that_did_not_run_have_no_verdict():
 def test_without_lesions_there_is_no_auc():
     found = table_summary(TABLES["4a"], {"smart": {1: run(2.0)}, "smit": {1: run(1.0)}})
     assert "auc" not in found["rows"]["smart"]["ours"] and {one["measure"] for one in found["orderings"]} == {
-        "ratio", "umap_ratio", "knn",
+        "ratio", "umap_ratio", "knn", "knn_pooled",
     }  # fmt: skip
+
+
+def test_what_nobody_published_is_higher_or_lower_or_open():
+    smart = {seed: run(2.0, auc=0.8 + 0.001 * seed) for seed in (1, 2, 3)}
+    worse = {seed: run(2.0, auc=0.7) for seed in (1, 2, 3)}
+    found = {
+        one["measure"]: one["verdict"]
+        for one in table_summary(TABLES["drop"], {"patch_drop_07": smart, "patch_drop_00": worse})["orderings"]
+    }
+    assert found["auc"] == "higher" and found["knn"] == "undecided"
 
 
 def test_roughness_by_hand():
