@@ -142,7 +142,8 @@ def main() -> None:
     words = [re.sub(r"[^=\s]*/", "", word) for word in sys.argv[1:]]  # folders are the user's own
     write_json(args.output, {
         "command": shlex.join(["python", "benchmarks/segment.py", *words]), "date": str(date.today()),
-        "hardware": hardware(), "versions": versions(), "minutes": args.minutes, "folds": args.folds, "one_chest": chest, "tables": tables,
+        "hardware": hardware(), "versions": versions(), "minutes": args.minutes, "folds": args.folds,
+        "one_chest": chest, "tables": tables,
     })  # fmt: skip
 
 
