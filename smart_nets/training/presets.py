@@ -15,7 +15,7 @@ from smart_nets.settings import one_of
 from smart_nets.training.distributed import of_first_rank
 
 logger = logging.getLogger(__name__)
-# One scan of 128^3 peaks at 4.1 GB in bf16 on a CPU (benchmarks/results/memory.json), some 3 GB of it per scan; the preset
+# One scan of 128^3 peaks at 4.3 GB in bf16 on a CPU (benchmarks/results/memory.json), some 3 GB of it per scan; the preset
 # takes 8. An estimate: no GPU has measured it yet.
 BASE_NEEDS_GB = 38
 WARM_UP, TIMED = 1, 2  # steps
