@@ -9,7 +9,13 @@ from smart_nets.tables.verdicts import table_summary
 
 def run(ratio: float, seed: int) -> dict:
     clusters = {"cls": {"ratio": ratio + 0.01 * seed, "umap": {"ratio": {"mean": 3 * ratio, "sd": 0.1}}}}
-    return {"feature": "cls", "clusters": clusters, "knn": {"cls": 0.6, "pooled": 0.7}, "auc": 0.7, "curve": {"roughness": 0.4}}
+    return {
+        "feature": "cls",
+        "clusters": clusters,
+        "knn": {"cls": 0.6, "pooled": 0.7},
+        "auc": 0.7,
+        "curve": {"roughness": 0.4},
+    }
 
 
 def found(*names: str) -> dict:

@@ -9,7 +9,13 @@ from smart_nets.tables.verdicts import over_seeds, table_summary
 
 def run(ratio: float, knn: float = 0.5, auc: float | None = None) -> dict:
     clusters = {"cls": {"ratio": ratio, "umap": {"ratio": {"mean": ratio, "sd": 0.0}}}}
-    return {"feature": "cls", "clusters": clusters, "knn": {"cls": knn, "pooled": knn}, "auc": auc, "curve": {"roughness": 0.5}}
+    return {
+        "feature": "cls",
+        "clusters": clusters,
+        "knn": {"cls": knn, "pooled": knn},
+        "auc": auc,
+        "curve": {"roughness": 0.5},
+    }
 
 
 def test_three_seeds_by_hand():

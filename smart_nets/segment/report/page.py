@@ -12,7 +12,7 @@ import numpy as np
 from smart_nets.pages import page
 from smart_nets.pages.curves import Line, line_chart
 from smart_nets.pages.measures import measure_of
-from smart_nets.pages.planes import EDGES, PLANES
+from smart_nets.pages.planes import EDGES
 from smart_nets.pages.record import record_of
 from smart_nets.pages.words import FEW, count
 from smart_nets.segment.report.again import cases_section, repeat_section
@@ -22,6 +22,8 @@ from smart_nets.segment.report.slices import css, slice_picture
 from smart_nets.segment.scores import SMALL_ML, TOLERANCE_MM
 
 MOST_CHARTS = 6  # of volumes
+SHOWN_PLANES = ("axial", "coronal")
+COLUMNS = {"scan": None, "drawn": "target", "network": "answer"}
 LOG = {
     "loss": ("Training loss", "Dice and cross-entropy; lower is better", True),
     "dice": ("Dice in training", "of the patches of a step", True),
@@ -162,13 +164,16 @@ def _pictures(run: SegmentRun) -> str:
         example = run.examples[at]
         number = int(example["case"])
         rows = []
-        for title, outlined in (("scan", None), ("drawn", "target"), ("network", "answer")):
-            told = [(slice_picture(example, plane, outlined), f"{title}, {plane}", EDGES[plane]) for plane in PLANES]
-            rows.append((title, [page.frame(uri, alt, (edges[0], edges[2])) for uri, alt, edges in told]))
+        for plane in SHOWN_PLANES:
+            edges = EDGES[plane]
+            drawn = [
+                (slice_picture(example, plane, outlined), f"{title}, {plane}") for title, outlined in COLUMNS.items()
+            ]
+            rows.append((plane, [page.frame(uri, alt, (edges[0], edges[2])) for uri, alt in drawn]))
         value = _dice_of(run, number)
         told_dice = "no Dice" if math.isnan(value) or value < 0 else f"mean Dice {value:.3f}"
         films.append(
-            page.film(f"case {number + 1}", f"{words[at]} of those kept, {told_dice}", page.planes(PLANES, rows))
+            page.film(f"case {number + 1}", f" · {words[at]} of those kept, {told_dice}", page.planes(COLUMNS, rows))
         )
     return (
         page.paragraph("Slices through the middle of what was drawn first in the list of names.")

@@ -53,7 +53,7 @@ def test_what_a_page_shows(folder, page_of):
         "".join(json.dumps({"step": n, "loss": 2 / n, "dice": 0.1 * n}) + "\n" for n in range(1, 6))
     )
     page = page_of(write_segment_report(folder))
-    assert len(page.images) == 27  # three cases, three planes: scan, drawn, network
+    assert len(page.images) == 18  # three cases, two planes: scan, drawn, network
     for text in ("not for diagnostic use", "best of those kept", "Volume of tumour", "liver <left>", "Training loss",
                  "--dataset_dir /path/to/cases.csv", "--pretrained /path/to/model.pt", "Only 3 patients"):  # fmt: skip
         assert text in page.text, text
