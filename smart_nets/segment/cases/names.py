@@ -14,7 +14,7 @@ from smart_nets.phantom import ORGANS
 from smart_nets.settings import FROM_1
 
 logger = logging.getLogger(__name__)
-SIDES = re.compile(r"(?i)left|right|(?<![a-z])[lr](?![a-z])|(?<![a-z])[lr](lung|kid|kidney)")
+SIDES = re.compile(r"(?i)left|right|(?<![a-z])([lr]t?|sin|dex)(?![a-z])|(?<![a-z])[lr](lung|kid|kidney)")
 Values = dict[str, list[int]]  # name -> values, in the order of the network's channels from 1
 BACKGROUND = "background"
 PLAN = "dataset.json"  # of a folder in nnU-Net's raw format
@@ -112,9 +112,11 @@ def checked_values(labels: Any, where: str) -> Values:
         if name.strip() in found:
             raise ConfigError("is named twice", where=f"{where}, {name.strip()}", expected="each name once")
         if not values or not all(FROM_1.good(one) for one in values):
-            remedy = "0 is the background, which is not named"
-            raise ConfigError("is no value of a label", where=f"{where}, {name}", expected="a whole number from 1, or several",
-                              found=value, remedy=remedy)  # fmt: skip
+            remedy = "0 is the background, which is not named" if 0 in values else "write a number"
+            raise ConfigError(
+                "is no value of a label", where=f"{where}, {name}", expected="a whole number from 1, or several",
+                found=repr(value), remedy=remedy,
+            )  # fmt: skip
         found[name.strip()] = [int(one) for one in values]
     every = [one for values in found.values() for one in values]
     twice = sorted({one for one in every if every.count(one) > 1})
