@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +44,8 @@ def write_segment_report(run_dir: str | Path) -> Path:
     """
     run = read_segment_run(Path(run_dir))
     with record_of("a segmentation run", run.folder):
-        html = segment_html(run)
-    return page.save(html, run.folder / "report.html")
+        content = segment_html(run)
+    return page.save(content, run.folder / "report.html")
 
 
 def segment_html(run: SegmentRun) -> str:
@@ -184,14 +185,10 @@ def _pictures(run: SegmentRun) -> str:
 
 def _legend(run: SegmentRun) -> str:
     dots = "".join(
-        f'<span><svg viewBox="0 0 26 10"><path d="M3 1H23V9H3Z" style="fill:{css(place)}"/></svg>{_plain(name)}</span>'
+        f'<span><svg viewBox="0 0 26 10"><path d="M3 1H23V9H3Z" style="fill:{css(place)}"/></svg>{html.escape(name)}</span>'
         for place, name in enumerate(run.names, start=1)
     )
     return page.box("keys", dots)
-
-
-def _plain(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _dice_of(run: SegmentRun, case: int) -> float:
