@@ -54,7 +54,7 @@ def refused(train, output: Path, **options) -> str:
         ({"feature": "mean"}, "feature: is not known (expected cls or pooled, found mean)"),
         ({"crop_size": [40, 32, 32]}, "multiples of 32, such as 32 or 64, found 40 x 32 x 32"),
         ({"crop_size": 32}, "crop size: needs three sides (expected [32, 32, 32], found 32)"),
-        ({"spacing": 2}, "needs three sizes and three spacings above 0"),
+        ({"spacing": 2}, "spacing: is no voxel size"),
         ({"hu_window": [400, -1000]}, "a window needs low below high (found 400 to -1000 HU)"),
         ({"classes": ["benign", "malignant", "unclear"]}, "labels: a class does not occur (expected all of 0 to 2"),
         ({"classes": ["malignant"]}, "classes: a classifier needs two classes or more"),

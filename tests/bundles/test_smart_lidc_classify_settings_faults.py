@@ -20,7 +20,7 @@ CONFIGS = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify" / "confi
         ((), {"learning_rate": -1}, "learning_rate: cannot be"),
         ((), {"classes": ["a", "a"]}, "classes: are no names"),
         ((), {"hu_window": 400}, "hu_window: is no window"),
-        ((), {"spacing": ["a", 1, 1]}, "needs three sizes and three spacings above 0"),
+        ((), {"spacing": ["a", 1, 1]}, "spacing: is no voxel size"),
         ((), {"crop_size": "big"}, "crop size: needs three sides"),
         ((), {"rule": "mode"}, "rule: is not known"),
         (("few_shot.json",), {"train_fraction": 0}, "train_fraction: is no share"),
