@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.optional import needed
 from smart_nets.pages.record import read_json
+from smart_nets.segment.paired import dice_by_patient, dice_difference
 from smart_nets.segment.report.run import read_rows
 from smart_nets.segment.scores import means_of_cases
-from smart_nets.statistics.bootstrap import bootstrap_interval
 
 Row = dict[str, Any]
-LEAST = 6  # patients: with fewer, even if all agree, a signed-rank test does not reach two-sided p < 0.05
 NAMED = ("fold", "train_fraction", "subset_seed", "seed")  # settings that a name or a fold tells of
 
 
@@ -122,45 +116,14 @@ def _differences(
 ) -> list[dict[str, Any]]:
     """Dice of a less that of b, of each name and of the mean over names; patients count once, with the mean of their cases."""
     return [
-        {"a": a, "b": b, "class": name, **_paired(_by_patient(ours, chosen), _by_patient(theirs, chosen))}
+        {
+            "a": a,
+            "b": b,
+            "class": name,
+            **dice_difference(dice_by_patient(ours, chosen), dice_by_patient(theirs, chosen)),
+        }
         for name, chosen in [("mean", set(names)), *((one, {one}) for one in names if len(names) > 1)]
     ]
-
-
-def _by_patient(rows: Sequence[Row], names: set[str]) -> dict[str, float]:
-    found: dict[str, list[float]] = {}
-    for row in rows:
-        if row["class"] in names and math.isfinite(row["dice"]):
-            found.setdefault(row["patient"], []).append(row["dice"])
-    return {patient: sum(values) / len(values) for patient, values in found.items()}
-
-
-def _paired(ours: Mapping[str, float], theirs: Mapping[str, float]) -> dict[str, Any]:
-    patients = sorted(ours.keys() & theirs.keys())
-    gaps = np.array([ours[one] - theirs[one] for one in patients])
-    if len(gaps) < 2:
-        return {
-            "value": float(gaps[0]) if len(gaps) else None,
-            "low": None,
-            "high": None,
-            "p": None,
-            "patients": len(gaps),
-            "better": 0,
-        }
-
-    def mean(rows: NDArray[np.intp]) -> float:
-        return float(gaps[rows].mean())
-
-    low, high = bootstrap_interval(mean, patients)
-    p = float(needed("scipy.stats", "comparing").wilcoxon(gaps).pvalue) if len(gaps) >= LEAST and gaps.any() else None
-    return {
-        "value": float(gaps.mean()),
-        "low": low,
-        "high": high,
-        "p": p,
-        "patients": len(gaps),
-        "better": int((gaps > 0).sum()),
-    }
 
 
 def _beside(runs: Mapping[str, SegmentedRun]) -> list[str]:

@@ -21,15 +21,17 @@ from smart_nets.pages.measures import measure_of
 from smart_nets.scans.read import read_options, read_volume
 from smart_nets.segment.cases.names import Values
 from smart_nets.segment.cases.target import Others, read_target
+from smart_nets.segment.place import KEY, PlaceFloor, place_means
 from smart_nets.segment.predict import ScanSegmenter
 from smart_nets.segment.report.slices import example_of
 from smart_nets.segment.scores import COUNTS, MEANS, Row, case_scores, means_of_cases
+from smart_nets.statistics.overlap import dice
 from smart_nets.training.run_record import update_record
 
 logger = logging.getLogger(__name__)
 Items = Sequence[Mapping[str, Any]]
 VOLUMES = ("reference_ml", "predicted_ml")
-COLUMNS = ("case", "patient", "fold", "class", *MEANS, *VOLUMES, *COUNTS)
+COLUMNS = ("case", "patient", "fold", "class", *MEANS, *VOLUMES, *COUNTS)  # and place_dice where a floor is known
 TABLE, METRICS, EXAMPLES = "cases.csv", "metrics.json", "examples.npz"
 SHOWN = 12  # cases whose slices are kept
 
@@ -44,6 +46,7 @@ class SegmentResults:
         folder: of the results.
         fold: told in cases.csv.
         rank: of this process; rank 0 judges.
+        floor: what place alone is worth, told beside the network's figures.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class SegmentResults:
         fold: int = 0,
         rank: int = 0,
         others: Others = "refuse",
+        floor: PlaceFloor | None = None,
     ) -> None:
+        self.floor = floor
         self.items, self.segment, self.values, self.others = list(items), segment, dict(values), others
         self.folder, self.fold, self.rank = Path(folder), fold, rank
 
@@ -80,6 +85,8 @@ class SegmentResults:
             raise faults[0]
         found = means_of_cases(rows, [*self.values], patients)
         found["left_out"] = [fault.what for fault in faults]
+        if self.floor and rows:
+            found["place"] = place_means(rows, [*self.values], patients)
         write_text(self.folder / TABLE, table_of(rows))
         with whole(self.folder / EXAMPLES) as draft, draft.open("wb") as file:
             np.savez_compressed(file, **joined(chosen_examples(examples, rows)))
@@ -106,7 +113,13 @@ class SegmentResults:
             number = len(patients)
             patients.append(patient_of(item))
             place = {"case": number, "patient": patients[-1], "fold": self.fold}
-            rows += [place | one for one in case_scores(answer, target, scan.spacing, [*self.values])]
+            scores = case_scores(answer, target, scan.spacing, [*self.values])
+            if self.floor:
+                guess = self.floor(target.shape)
+                for channel, row in enumerate(scores, start=1):
+                    drawn = target == channel
+                    row[KEY] = dice(guess == channel, drawn) if drawn.any() else math.nan
+            rows += [place | one for one in scores]
             examples.append(example_of(scan, answer, target, number))
         return rows, examples, patients, faults
 
@@ -137,9 +150,10 @@ def table_of(rows: Sequence[Row]) -> str:
     """Rows as CSV; what is not defined stays empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    columns = (*COLUMNS, KEY) if rows and KEY in rows[0] else COLUMNS
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in COLUMNS])
+        writer.writerow([_cell(row[name]) for name in columns])
     return text.getvalue()
 
 
@@ -153,4 +167,5 @@ def dice_in_words(found: Mapping[str, Any]) -> str:
     """One line: how many, the mean Dice with its interval, and each name's."""
     each = ", ".join(f"{name} {measure_of(one['dice']).number()}" for name, one in found["classes"].items())
     mean = measure_of(found["mean_dice"])
-    return f"{found['cases']} cases of {found['patients']} patients, mean Dice {mean.text()}: {each}"
+    floor = f" (place alone: {measure_of(found['place']['mean_dice']).number()})" if "place" in found else ""
+    return f"{found['cases']} cases of {found['patients']} patients, mean Dice {mean.text()}{floor}: {each}"

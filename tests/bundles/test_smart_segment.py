@@ -85,9 +85,11 @@ def test_training_leaves_weights_results_and_a_report(trained, page_of):
         rows = list(csv.DictReader(file))
     assert len(rows) == 2 * len(NAMES) and {row["class"] for row in rows} == set(NAMES)
     metrics = json.loads((trained / "eval" / "metrics.json").read_text())
-    assert metrics["cases"] == 2 and set(metrics["classes"]) == set(NAMES)
+    assert metrics["cases"] == 2 and set(metrics["classes"]) == set(NAMES) == set(metrics["place"]["classes"])
+    assert all(0 <= float(row["place_dice"] or 0) <= 1 for row in rows)
     page = page_of(trained / "eval" / "report.html")
     assert "not for diagnostic use" in page.text and "Do it again" in page.text and "p1_0000" not in page.text
+    assert "place alone" in page.text and "not shown to be better" in page.text  # one step has taught it nothing
     assert len(page.images) == 12  # two cases, two planes: scan, drawn, marked
 
 
@@ -141,6 +143,7 @@ def test_evaluation_finds_the_same_numbers_again(trained, quick, tmp_path):
         dataset_dir=quick["dataset_dir"], overlap=0.25,
     )  # fmt: skip
     first, second = (json.loads((one / "metrics.json").read_text()) for one in (trained / "eval", tmp_path))
+    assert first.pop("place")["mean_dice"]["value"] > 0  # of the training cases, which an evaluation does not read
     assert first == second and (tmp_path / "report.html").is_file()
 
 

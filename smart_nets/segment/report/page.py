@@ -18,6 +18,7 @@ from smart_nets.pages.record import record_of
 from smart_nets.pages.words import FEW, count
 from smart_nets.segment.report.again import cases_section, repeat_section
 from smart_nets.segment.report.charts import dice_chart, volume_chart
+from smart_nets.segment.report.floor import MEANING, place_cell, place_notes
 from smart_nets.segment.report.run import SegmentRun, read_segment_run
 from smart_nets.segment.report.slices import css, slice_picture
 from smart_nets.segment.scores import SMALL_ML, TOLERANCE_MM
@@ -82,7 +83,7 @@ def _summary(run: SegmentRun) -> str:
         f"{count(metrics['cases'], 'case')} of {count(metrics['patients'], 'patient')} {unseen}"
         f"{f', {who}' if who else ''}: mean Dice (95% interval) {mean.text()}."
     )
-    notes = list(run.notes)
+    notes = [*run.notes, *place_notes(metrics)]
     for name in run.names:
         told = metrics["classes"][name]
         if told["without"]:
@@ -121,7 +122,7 @@ def _numbers(run: SegmentRun) -> str:
     rows: list[list[str | tuple[str, str]]] = []
     for name in run.names:
         told = run.metrics["classes"][name]
-        cells: list[str | tuple[str, str]] = [name]
+        cells: list[str | tuple[str, str]] = [name, *place_cell(run.metrics, name)]
         for key in ("dice", "nsd", "hd95"):
             one = run.measure(name, key)
             cells.append((f"{one.value:.1f}" if key == "hd95" and one.known else one.number(), _interval(one, key)))
@@ -131,13 +132,14 @@ def _numbers(run: SegmentRun) -> str:
         cells.append((measure_of(small["recall"]).number(True) if small["count"] else "–", f"of {small['count']}"))
         cells.append((false.number(), false.interval()))
         rows.append([*cells, _volume(told["volume"])])
-    head = ("", "Dice", f"surface within {TOLERANCE_MM:g} mm", "HD95, mm", "pieces found", f"below {SMALL_ML:g} ml",
+    floor = ("place alone",) if "place" in run.metrics else ()
+    head = ("", *floor, "Dice", f"surface within {TOLERANCE_MM:g} mm", "HD95, mm", "pieces found", f"below {SMALL_ML:g} ml",
             "false pieces per scan", "volume: bias, ml")  # fmt: skip
     text = (
         "Means over cases with 95% intervals over patients, on each scan's own grid. A piece is found if a tenth of it is "
         "marked; a false piece touches nothing that was drawn."
     )
-    return page.paragraph(text) + page.grid(head, rows)
+    return page.paragraph(f"{text} {MEANING}" if floor else text) + page.grid(head, rows)
 
 
 def _interval(one: Any, key: str) -> str:

@@ -58,6 +58,7 @@ FREE = {
     "segment.cases.names": "card_values channels label_values may_flip",
     "segment.cases.patches": "LoadCased",
     "segment.facts": "case_facts cases_told source_told",
+    "segment.place": "PlaceFloor",
     "segment.cases.volumes": "check_cases check_shown",
     "segment.predict": "OutlineScand ScanSegmenter SegmentInferer",
     "segment.split": "case_split few_patients held_out_cases split_cases",
