@@ -16,6 +16,7 @@ from smart_nets.classify.finished_runs import Cell, FinishedRun, Group, check_sa
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.statistics.delong import delong
 from smart_nets.statistics.predictions import Predictions
+from smart_nets.training.beside import settings_beside
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def compare(runs: Sequence[str | Path], rounds: int = 2000, seed: int = 0) -> di
         {"models": {name: {fraction as text: `evaluate`, with the real "folds" and "subset_seeds"}},
         "differences": [{"a", "b", "fraction", "folds", "subset_seeds", **`delong`}] of each pair, on the folds and subsets
         that both have (none in common: "why" instead of numbers),
-        "few_shot": {name: {"fraction", "auc", "low", "high"}: lists from small to large}}.
+        "few_shot": {name: {"fraction", "auc", "low", "high"}: lists from small to large},
+        "beside": what differs beside the weights, a line each}.
 
     Raises:
         InputError: a file is missing or damaged, or a run holds lesions of one class only.
@@ -63,7 +65,9 @@ def compare(runs: Sequence[str | Path], rounds: int = 2000, seed: int = 0) -> di
         auc = found["metrics"]["auc"]
         for key, value in (("fraction", fraction), ("auc", auc["value"]), ("low", auc["low"]), ("high", auc["high"])):
             curve[key].append(value)
-    return {"models": models, "differences": _differences(groups), "few_shot": few_shot}
+    settings = {name: next(iter(group.values())).settings for (name, _), group in groups.items()}
+    beside = settings_beside(settings)
+    return {"models": models, "differences": _differences(groups), "few_shot": few_shot, "beside": beside}
 
 
 def _joined(group: dict[Cell, FinishedRun], cells: Sequence[Cell] | None = None) -> Predictions:

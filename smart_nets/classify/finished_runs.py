@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class FinishedRun:
     fold: int
     subset_seed: int
     predictions: Predictions
+    settings: Mapping[str, Any]
 
 
 def read_finished_run(folder: str | Path) -> FinishedRun:
@@ -40,7 +42,8 @@ def read_finished_run(folder: str | Path) -> FinishedRun:
     if not record.is_file():
         raise InputError("there is no such file", where=record, remedy="give the folder of a finished run")
     try:
-        facts = json.loads(record.read_text(encoding="utf-8"))["classify"]
+        about = json.loads(record.read_text(encoding="utf-8"))
+        facts = about["classify"]
         name, fraction, fold, subset_seed = (facts[key] for key in FACTS)
     except ValueError as error:
         raise InputError(f"is damaged ({error})", where=record, remedy="repeat the run") from error
@@ -55,7 +58,7 @@ def read_finished_run(folder: str | Path) -> FinishedRun:
         what = "predictions are of another fold than run.json says"
         raise ConfigError(what, where=given, expected=fold, found=others.tolist())
     check_both_classes(predictions.labels, given)
-    return FinishedRun(given, name, float(fraction), fold, subset_seed, predictions)
+    return FinishedRun(given, name, float(fraction), fold, subset_seed, predictions, about.get("settings") or {})
 
 
 def check_same_lesions(runs: Sequence[FinishedRun]) -> None:

@@ -13,9 +13,9 @@ from smart_nets.pages.record import read_json
 from smart_nets.segment.paired import dice_by_patient, dice_difference
 from smart_nets.segment.report.run import read_rows
 from smart_nets.segment.scores import means_of_cases
+from smart_nets.training.beside import settings_beside
 
 Row = dict[str, Any]
-NAMED = ("fold", "train_fraction", "subset_seed", "seed")  # settings that a name or a fold tells of
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
     return {
         "models": models,
         "differences": differences,
-        "beside": _beside({name: runs[0] for name, runs in groups.items()}),
+        "beside": settings_beside({name: runs[0].settings for name, runs in groups.items()}),
     }
 
 
@@ -124,14 +124,3 @@ def _differences(
         }
         for name, chosen in [("mean", set(names)), *((one, {one}) for one in names if len(names) > 1)]
     ]
-
-
-def _beside(runs: Mapping[str, SegmentedRun]) -> list[str]:
-    """What differs between runs beside weights and name, so that nobody takes another spacing for another encoder."""
-    told = []
-    settings = dict.fromkeys(key for run in runs.values() for key in run.settings if key not in NAMED)
-    for setting in settings:
-        values = {name: run.settings.get(setting) for name, run in runs.items()}
-        if any(value != next(iter(values.values())) for value in values.values()):
-            told.append(f"{setting}: " + ", ".join(f"{value} in “{name}”" for name, value in values.items()))
-    return told

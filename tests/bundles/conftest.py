@@ -85,7 +85,8 @@ def encoder_file(tmp_path: Path) -> Path:
     """Weights and card of a pretrained encoder."""
     path = tmp_path / "pretrained" / "model.pt"
     encoder = SmartEncoder(**UNEVEN)  # type: ignore[arg-type]
-    save_weights(encoder, path, {"architecture": {"name": "SmartEncoder", **UNEVEN}, "epochs": 7, "data": {"used": 9}})
+    card = {"architecture": {"name": "SmartEncoder", **UNEVEN}, "spacing": [3.0] * 3, "hu_window": [-1000, 400]}
+    save_weights(encoder, path, {**card, "epochs": 7, "data": {"used": 9}})
     return path
 
 

@@ -204,6 +204,10 @@ def test_the_pooled_feature_and_an_encoder_without_attention(train, tmp_path, mo
 def test_any_encoder_of_the_project_can_start(train, tmp_path):
     """The network is the one that the card beside the weights describes, whatever the preset says."""
     own = {"embed_dim": 6, "depths": [1, 1, 2, 1], "num_heads": [1, 1, 2, 2], "sa_stage": 1, "sa_heads": 2}
-    save_weights(SmartEncoder(**own), tmp_path / "own.pt", {"architecture": {"name": "SmartEncoder", **own}})
+    save_weights(
+        SmartEncoder(**own),
+        tmp_path / "own.pt",
+        {"architecture": {"name": "SmartEncoder", **own}, "spacing": [3.0] * 3, "hu_window": [-1000, 400]},
+    )
     card = read(train(tmp_path / "run", pretrained=str(tmp_path / "own.pt")) / "models" / "model.json")
     assert card["architecture"]["sa_stage"] == 1 and card["attention_cell"] == 4

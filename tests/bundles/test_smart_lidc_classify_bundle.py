@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from monai.bundle import ConfigParser, create_workflow, verify_net_in_out
 
+from smart_nets.weights.io import read_card
+
 BUNDLE = Path(__file__).parents[2] / "bundles" / "smart_lidc_classify"
 CONFIGS = BUNDLE / "configs"
 
@@ -48,6 +50,25 @@ def test_our_own_pretraining_beside_the_bundle_is_started_from_unless_told_other
     assert (weights is not None) is found and parser.get_parsed_content("name") == name
     if found:
         assert Path(weights).resolve() == (own / "model.pt").resolve()
+    # what it is compared with sees the same: the card's spacing and window, not the preset's
+    assert (parser.get_parsed_content("spacing"), parser.get_parsed_content("hu_window")) == ([3.0] * 3, [-1000, 400])
+
+
+@pytest.mark.usefixtures("without_page")
+def test_from_scratch_is_like_the_encoder_it_is_compared_with(quick, encoder_file, tmp_path):
+    settings = {**quick, "like": str(encoder_file), "dataset_dir": None, "phantoms": 4}
+    for name in ("default_card#architecture", "spacing", "hu_window", "pretrained"):
+        del settings[name]
+    parser = ConfigParser()
+    parser.read_config([str(CONFIGS / file) for file in ("train.json", "from_scratch.json")])
+    parser.update(settings)
+    assert parser.get_parsed_content("encoder_weights") is None
+    assert parser.get_parsed_content("architecture") == read_card(encoder_file)["architecture"]
+    assert parser.get_parsed_content("facts#outside_card") == []
+    parser["like"] = str(tmp_path / "missing.pt")
+    with pytest.raises(RuntimeError) as caught:
+        parser.get_parsed_content("card")
+    assert "missing.pt" in str(caught.value.__cause__)
 
 
 def test_monai_finds_every_property_of_training(quick, tmp_path):

@@ -113,7 +113,11 @@ def test_an_empty_mask(table, lesion_scans, train, tmp_path):
 
 
 def test_encoders_that_do_not_fit(train, encoder_file, tmp_path):
-    save_weights(SmartEncoder(**PLAIN), tmp_path / "plain.pt", {"architecture": {"name": "SmartEncoder", **PLAIN}})
+    save_weights(
+        SmartEncoder(**PLAIN),
+        tmp_path / "plain.pt",
+        {"architecture": {"name": "SmartEncoder", **PLAIN}, "spacing": [3.0] * 3, "hu_window": [-1000, 400]},
+    )
     plain = {"pretrained": str(tmp_path / "plain.pt")}
     assert "the encoder has no [CLS] token" in refused(train, tmp_path / "a", **plain)
     told = refused(train, tmp_path / "b", **plain, feature="pooled", restart_attention=True)

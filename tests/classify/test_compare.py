@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from smart_nets.classify.compare import compare
+from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.statistics.delong import delong
 from smart_nets.statistics.predictions import Predictions
@@ -31,7 +32,7 @@ def lesions(fold: int) -> Predictions:
 def make_run(tmp_path):
     """Write a run folder and return it."""
 
-    def make(name=NAMES[0], fraction=1.0, fold=0, seed=0, skill=1.0, said=None):
+    def make(name=NAMES[0], fraction=1.0, fold=0, seed=0, skill=1.0, said=None, **settings):
         said = lesions(fold) if said is None else said
         noise = np.random.default_rng([fold, seed, int(100 * fraction), len(name)]).normal(size=len(said))
         probabilities = 1 / (1 + np.exp(-noise - skill * said.labels))
@@ -40,7 +41,9 @@ def make_run(tmp_path):
             folder / "eval" / "predictions.csv"
         )
         classify = {"name": name, "train_fraction": fraction, "fold": fold, "subset_seed": seed}
-        (folder / "eval" / "run.json").write_text(json.dumps({"title": "x", "classify": classify}))
+        (folder / "eval" / "run.json").write_text(
+            json.dumps({"title": "x", "classify": classify, "settings": settings})
+        )
         return folder
 
     return make
@@ -49,6 +52,20 @@ def make_run(tmp_path):
 def aucs(folders) -> list[float]:
     read = [Predictions.read(folder / "eval" / "predictions.csv") for folder in folders]
     return [roc_auc_score(said.labels, said.probabilities) for said in read]
+
+
+def test_what_differs_beside_the_weights_is_told_above_everything(make_run, tmp_path, page_of):
+    ours = make_run(skill=4.0, spacing=[4, 4, 4], fold=0, architecture={"embed_dim": 48, "sa_stage": 3})
+    theirs = make_run(NAMES[1], skill=0.0, spacing=[1, 1, 1], fold=0, architecture={"embed_dim": 16, "sa_stage": 3})
+    found = compare([ours, theirs], **QUICK)
+    assert found["beside"] == [
+        "spacing: [4, 4, 4] in “fine-tuned”, [1, 1, 1] in “from scratch”",
+        "architecture: {'embed_dim': 48} in “fine-tuned”, {'embed_dim': 16} in “from scratch”",
+    ]
+    (tmp_path / "compare.json").write_text(json.dumps(found))
+    text = page_of(write_compare_report(tmp_path / "compare.json")).text
+    assert "They differ in more than their weights: spacing: [4, 4, 4]" in text
+    assert text.index("They differ in more") < text.index("AUC (95% interval)")
 
 
 def test_folds_are_joined_and_subsets_averaged(make_run):

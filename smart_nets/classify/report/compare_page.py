@@ -62,7 +62,8 @@ def _summary(comparison: Comparison) -> str:
         f"Not all models trained on {' and '.join(unlike)} were tested in the same folds. Their AUCs are of different "
         "lesions; compare them by the differences below, which are of the folds both have."
     )
-    text = page.paragraph(lead, "lead") + page.paragraph(size, "lead")
+    beside = page.notes([f"They differ in more than their weights: {one}." for one in comparison.beside])
+    text = beside + page.paragraph(lead, "lead") + page.paragraph(size, "lead")
     return text + _winner(comparison, [name for _, name in known]) + page.notes([note] if unlike else [])
 
 
@@ -84,7 +85,8 @@ def _winner(comparison: Comparison, names: list[str]) -> str:
     one = tested[0]
     gain = one.gain if one.a == best else Measure(-one.gain.value, -one.gain.high, -one.gain.low)
     if one.p < CLEAR and gain.value > 0:
-        return page.verdict("good", f"“{best}” is better than “{next_best}” by {gain.text()} in AUC ({p_text(one.p)}).")
+        kind = "watch" if comparison.beside else "good"
+        return page.verdict(kind, f"“{best}” is better than “{next_best}” by {gain.text()} in AUC ({p_text(one.p)}).")
     found = f"difference {gain.text()} in AUC ({p_text(one.p)})"
     return page.verdict("watch", f"“{best}” is not shown to be better than “{next_best}”: {found}.")
 

@@ -26,11 +26,12 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """compare.json in memory; few_shot holds AUC over fraction per model."""
+    """compare.json in memory; few_shot holds AUC over fraction per model, beside what differs beside the weights."""
 
     models: Models
     differences: list[Difference]
     few_shot: dict[str, Curve]
+    beside: list[str]
 
     @property
     def fractions(self) -> list[float]:
@@ -47,7 +48,9 @@ def read_comparison(content: Mapping[str, Any]) -> Comparison:
         raise ValueError("no models")
     shots = {name: read_curve(entry, "fraction", "auc") for name, entry in (content.get("few_shot") or {}).items()}
     differences = [_difference(entry) for entry in content.get("differences") or []]
-    return Comparison(models, differences, {name: curve for name, curve in shots.items() if curve and len(curve.x)})
+    beside = [str(one) for one in content.get("beside") or []]
+    curves = {name: curve for name, curve in shots.items() if curve and len(curve.x)}
+    return Comparison(models, differences, curves, beside)
 
 
 def _difference(entry: Mapping[str, Any]) -> Difference:

@@ -103,6 +103,7 @@ def warnings(run: ClassifyRun) -> Iterator[str]:
         yield "The network was trained from scratch, because no pretrained encoder was given: this is a baseline."
     if "phantom" in str(run.facts("data").get("source", "")).lower():
         yield "The lesions are synthetic (phantoms): the numbers show that the program works, and nothing about patients."
+    yield from map(str, run.about.get("outside_card") or [])
     yield from run.notes
 
 

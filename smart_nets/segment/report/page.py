@@ -83,7 +83,7 @@ def _summary(run: SegmentRun) -> str:
         f"{count(metrics['cases'], 'case')} of {count(metrics['patients'], 'patient')} {unseen}"
         f"{f', {who}' if who else ''}: mean Dice (95% interval) {mean.text()}."
     )
-    notes = [*run.notes, *place_notes(metrics)]
+    notes = [*run.notes, *map(str, run.about.get("outside_card") or []), *place_notes(metrics)]
     for name in run.names:
         told = metrics["classes"][name]
         if told["without"]:

@@ -1,0 +1,53 @@
+"""What differs beside the weights: between runs that are compared, and between an encoder's card and how it is used."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+logger = logging.getLogger(__name__)
+NAMED = ("fold", "train_fraction", "subset_seed", "seed")  # settings that a name or a fold tells of
+
+
+def settings_beside(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A line for each setting that not all runs share, so that nobody takes another spacing for another encoder.
+
+    Args:
+        runs: name -> settings of its run.json.
+    """
+    told = []
+    for setting in dict.fromkeys(key for settings in runs.values() for key in settings if key not in NAMED):
+        values = {name: settings.get(setting) for name, settings in runs.items()}
+        if any(value != next(iter(values.values())) for value in values.values()):
+            told.append(
+                f"{setting}: " + ", ".join(f"{_short(value, values)} in “{name}”" for name, value in values.items())
+            )
+    return told
+
+
+def outside_card(card: Mapping[str, Any], spacing: Sequence[float], hu_window: Sequence[float]) -> list[str]:
+    """A sentence for the log and the report for each way in which an encoder is used unlike its card says."""
+    told = []
+    for what, unit, own, used in (
+        ("voxels", "mm", card["spacing"], spacing),
+        ("the window", "HU", card["hu_window"], hu_window),
+    ):
+        if [float(one) for one in own] != [float(one) for one in used]:
+            told.append(
+                f"The encoder was trained with {what} of {_sides(own)} {unit} and is used with {_sides(used)} {unit}."
+            )
+    for one in told:
+        logger.warning("%s", one)
+    return told
+
+
+def _sides(values: Sequence[float]) -> str:
+    return " x ".join(f"{one:g}" for one in values) if len(values) == 3 else " to ".join(f"{one:g}" for one in values)
+
+
+def _short(value: Any, values: Mapping[str, Any]) -> Any:
+    """Of a table, only what not all of them share."""
+    if not all(isinstance(one, Mapping) for one in values.values()):
+        return value
+    return {key: one for key, one in value.items() if any(other.get(key) != one for other in values.values())}
