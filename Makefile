@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 LABEL := .venv-monailabel
 BIN := $(VENV)/bin
+USER_INSTALLED := $(VENV)/.user
 INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
@@ -11,13 +12,18 @@ export OMP_WAIT_POLICY ?= PASSIVE
 
 install: $(INSTALLED)
 
-$(INSTALLED): setup.cfg pyproject.toml constraints.txt
+$(USER_INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e . -c constraints.txt
+	@touch $@
+
+# what tests and developers need besides
+$(INSTALLED): $(USER_INSTALLED)
 	$(BIN)/python -m pip install --quiet -e ".[dev]" -c constraints.txt
 	@touch $@
 
-pretrain: $(INSTALLED)
+pretrain: $(USER_INSTALLED)
 	$(BIN)/python -m monai.bundle run --config_file bundles/smart_pretrain/configs/train.json
 
 test: $(INSTALLED)

@@ -17,6 +17,12 @@ LITTER = ("__macosx", "thumbs.db", "desktop.ini", "dicomdir", "$recycle.bin", "s
 DRAFT = r"\.\d+\.[0-9a-f]{8}\.part"  # pattern of what the name of a draft ends with
 
 
+def bundles_folder() -> Path:
+    """The folder of the project's bundles: inside the package where it was installed, beside it in a checkout."""
+    inside = Path(__file__).parent / "bundles"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "bundles"
+
+
 def is_litter(name: str) -> bool:
     """Whether a file or folder of this name is what systems leave beside data: hidden, a resource fork, an index."""
     return name.startswith(".") or name.lower() in LITTER

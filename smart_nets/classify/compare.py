@@ -16,7 +16,7 @@ from smart_nets.classify.finished_runs import Cell, FinishedRun, Group, check_sa
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.statistics.delong import delong
 from smart_nets.statistics.predictions import Predictions
-from smart_nets.training.beside import settings_beside
+from smart_nets.weights.beside import settings_beside
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from smart_nets.pages.record import read_json
 from smart_nets.segment.paired import dice_by_patient, dice_difference
 from smart_nets.segment.report.run import read_rows
 from smart_nets.segment.scores import means_of_cases
-from smart_nets.training.beside import settings_beside
+from smart_nets.weights.beside import settings_beside
 
 Row = dict[str, Any]
 

@@ -20,7 +20,7 @@ from smart_nets.files import write_json
 from smart_nets.weights.io import read_card
 
 Items = Sequence[Mapping[str, Any]]
-PACKAGES = ("smart-nets", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk", "pydicom")
+PACKAGES = ("smart-nets", "torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk-core", "pydicom")
 
 
 def update_record(path: str | Path, **facts: Any) -> dict[str, Any]:

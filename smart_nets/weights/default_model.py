@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import smart_nets
 from smart_nets.errors import CheckpointError
+from smart_nets.files import bundles_folder
 
 SHIPPED = Path("smart_pretrain") / "models" / "small.pt"  # its card small.json beside it
 
@@ -14,12 +14,12 @@ def shipped_model(bundles: str | Path | None = None) -> Path:
     """The path of the shipped encoder.
 
     Args:
-        bundles: the folder that holds smart_pretrain; beside the package if None.
+        bundles: the folder that holds smart_pretrain; the project's own if None.
 
     Raises:
         CheckpointError: it is not there, as in an installation without the bundles.
     """
-    folder = Path(smart_nets.__file__).parents[1] / "bundles" if bundles is None else Path(bundles)
+    folder = bundles_folder() if bundles is None else Path(bundles)
     if not (folder / SHIPPED).is_file():
         what, remedy = "the shipped encoder is not there", "give the path of a pretrained encoder"
         expected = "weights and their card"
@@ -28,10 +28,11 @@ def shipped_model(bundles: str | Path | None = None) -> Path:
 
 
 def own_or_shipped(bundle_root: str | Path) -> str:
-    """A bundle's models/model.pt where there is one, else the shipped encoder; for an expression of a configuration.
+    """A bundle's models/model.pt where there is one, else the encoder shipped beside the bundle or with the package.
 
-    Where there is neither, the first path, so that whoever loads it tells what is missing.
+    For an expression of a configuration. Where there is none, the first path, so that whoever loads it tells what is
+    missing.
     """
     own = Path(bundle_root) / "models" / "model.pt"
-    shipped = Path(bundle_root).absolute().parent / SHIPPED
-    return str(shipped if shipped.is_file() and not own.is_file() else own)
+    shipped = (Path(bundle_root).absolute().parent / SHIPPED, bundles_folder() / SHIPPED)
+    return str(next((path for path in (own, *shipped) if path.is_file()), own))

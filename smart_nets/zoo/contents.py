@@ -135,5 +135,8 @@ def weights(bundle: Path) -> dict[str, bytes]:
 def package_files() -> dict[str, bytes]:
     """smart_nets/ as it is installed here: code, and the templates and schemas that lie beside it."""
     root = Path(smart_nets.__path__[0])
-    files = sorted(path for path in root.rglob("*") if path.suffix in PACKAGED and "__pycache__" not in path.parts)
+    apart = {"__pycache__", "bundles"}  # an installed package carries the bundles
+    files = sorted(
+        path for path in root.rglob("*") if path.suffix in PACKAGED and not apart & {*path.relative_to(root).parts}
+    )
     return {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in files}

@@ -8,9 +8,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-import smart_nets
 from smart_nets.errors import InputError
-from smart_nets.files import DRAFT, check_output, write_bytes, write_text
+from smart_nets.files import DRAFT, bundles_folder, check_output, write_bytes, write_text
 from smart_nets.zoo.archive import write_zip
 from smart_nets.zoo.contents import VARIANTS, contents
 from smart_nets.zoo.sbom import bill_of_materials
@@ -52,7 +51,7 @@ def package(
         InputError: no such bundle or key, faults that lint finds, or other files in the folder. CheckpointError: no or
             damaged weights.
     """
-    root = Path(bundles) if bundles is not None else Path(smart_nets.__path__[0]).parent / "bundles"
+    root = Path(bundles) if bundles is not None else bundles_folder()
     known = [variant.name for variant in VARIANTS]
     unknown = sorted(set(names) - set(known))
     if unknown:

@@ -121,7 +121,8 @@ def test_faults_end_in_one_sentence_and_leave_nothing(refused, faulty, config, o
 
 
 @pytest.mark.parametrize("config", ["inference.json", "evaluate.json"])
-def test_without_own_and_without_shipped_weights_the_own_path_is_told(refused, tmp_path, config):
+def test_without_own_and_without_shipped_weights_the_own_path_is_told(refused, tmp_path, config, monkeypatch):
+    monkeypatch.setattr("smart_nets.weights.default_model.bundles_folder", lambda: tmp_path)  # an archive of one bundle
     root = tmp_path / "smart_zeroshot_seg"
     told = refused(config, bundle_root=str(root), model_path="$own_or_shipped(@bundle_root)")  # as the file says itself
     assert f"{root / 'models' / 'model.pt'}: there are no weights here" in told

@@ -45,7 +45,12 @@ def test_own_weights_come_first(bundles):
     assert own_or_shipped(root) == str(root / "models" / "model.pt")
 
 
-def test_without_either_the_own_path_is_told(tmp_path):
+def test_where_a_bundle_lies_alone_the_package_has_one(tmp_path):
+    assert own_or_shipped(tmp_path / "smart_zeroshot_seg") == str(shipped_model())
+
+
+def test_without_any_the_own_path_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("smart_nets.weights.default_model.bundles_folder", lambda: tmp_path)
     assert own_or_shipped(tmp_path / "smart_zeroshot_seg").endswith("smart_zeroshot_seg/models/model.pt")
     with pytest.raises(CheckpointError, match="the shipped encoder is not there"):
         shipped_model(tmp_path)

@@ -24,7 +24,7 @@ def seg_beside(source: Path, shown: bool, write: Callable[[ModuleType], object])
     if not source.is_dir():
         return
     if importlib.util.find_spec("highdicom") is None:
-        logger.warning("no DICOM SEG is written: pip install 'smart-nets[dicom]' for it")
+        logger.warning("no DICOM SEG is written: pip install highdicom for it")
     elif not shown:
         logger.warning("no DICOM SEG is written: nothing is marked")
     else:

@@ -130,7 +130,7 @@ def _highdicom() -> ModuleType:
     try:
         import highdicom
     except ImportError as error:
-        raise InputError("needs highdicom", where="DICOM SEG", remedy="pip install 'smart-nets[dicom]'") from error
+        raise InputError("needs highdicom", where="DICOM SEG", remedy="pip install highdicom") from error
     logging.getLogger("highdicom").setLevel(logging.WARNING)  # it tells of every module that it copies
     return highdicom
 

@@ -31,7 +31,7 @@ def read_foreign(path: Path) -> Volume:
 def read_with_itk(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Voxels (X, Y, Z) and affine (4, 4) to LPS mm. InputError: see `read_foreign`."""
     if importlib.util.find_spec("itk") is None:
-        remedy = "pip install itk, or save it as NIfTI"
+        remedy = "pip install itk-io, or save it as NIfTI"
         raise InputError("needs itk", where=path, expected="a format read without it", found=path.suffix, remedy=remedy)
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder) / "image.npz"

@@ -118,7 +118,7 @@ def test_a_file_has_no_seg(scan, shown, tmp_path, caplog):
 
 @pytest.mark.parametrize(
     ("installed", "marked", "says"),
-    [(True, False, "nothing is marked"), (False, True, "pip install 'smart-nets[dicom]' for it")],
+    [(True, False, "nothing is marked"), (False, True, "pip install highdicom for it")],
 )
 def test_why_there_is_no_seg_is_told(series, tmp_path, caplog, monkeypatch, installed, marked, says):
     if not installed:

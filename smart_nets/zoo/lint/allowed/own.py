@@ -64,7 +64,7 @@ FREE = {
     "segment.split": "case_split few_patients held_out_cases split_cases",
     "segment.update": "SegmentUpdate segmenter_groups",
     "settings": "check_setting check_settings",
-    "training.beside": "outside_card",
+    "weights.beside": "outside_card",
     "training.checkpoint": "begun_epochs",
     "training.distributed": "check_alone main_first own_device start stop",
     "training.optimisation": "parameter_groups",

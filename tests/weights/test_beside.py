@@ -2,7 +2,7 @@
 
 import pytest
 
-from smart_nets.training.beside import outside_card, settings_beside
+from smart_nets.weights.beside import outside_card, settings_beside
 
 CARD = {"spacing": [4.0, 4.0, 4.0], "hu_window": [-175, 250]}
 

@@ -1,0 +1,160 @@
+"""A command line as the arguments of a verb: numbers, truths, and texts as they were typed; what is wrong is one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import difflib
+import re
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from smart_nets.cli.verbs import VERBS, Argument, Verb, read_verb
+from smart_nets.errors import ConfigError
+
+FLAG = re.compile(r"--?[A-Za-z]")
+HELP = {"--help", "-h"}
+TRUTH = {"true": True, "false": False}
+WIDTH = 110
+Given = tuple[list[str], dict[str, Any]]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message, where=self.prog, remedy="see --help")
+
+
+def parse(verb: Verb, words: Sequence[str]) -> Given:
+    """Values without a name, and the others by name, of what follows the verb.
+
+    Whatever must be given may be given by place or by name (of a verb that needs nothing, its first argument); all else only
+    by name.
+
+    Raises:
+        ConfigError: a name that the verb does not know, with the nearest; a value that is no number, truth or choice; too
+            many values, or too few.
+    """
+    parser = _Parser(prog=verb.name, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
+    for one in verb.arguments:
+        if not one.many:
+            extra = {"nargs": "?", "const": True} if one.kind == "bool" else {}
+            parser.add_argument(f"--{one.name}", type=_reader(one), dest=one.name, **extra)  # type: ignore[arg-type]
+    parser.add_argument("values", nargs="*", default=[])
+    words = [_spelt(word, verb) for word in words]
+    if verb.open:
+        return _split(verb, words)
+    found, unknown = parser.parse_known_intermixed_args(words)
+    for word in unknown:
+        _refuse(verb, word)
+    named = vars(found)
+    return _placed(verb, named.pop("values"), named)
+
+
+def help_of(verb: Verb) -> str:
+    """What --help shows of a verb."""
+    usage = " ".join(
+        [verb.name, *(_usage(one) for one in verb.arguments), *(["[--NAME VALUE ...]"] if verb.open else [])]
+    )
+    lines = [f"usage: smart-nets {usage}", "", verb.text, ""]
+    for one in verb.arguments:
+        choices = f" ({', '.join(one.kind)})" if isinstance(one.kind, tuple) else f" ({one.kind})"
+        default = "" if one.default in (None, "None", "''") else f" [default {one.default}]"
+        head = f"  {one.name if one.many else f'--{one.name}'}{choices}"
+        lines += [
+            head,
+            *textwrap.wrap(f"{one.told}{default}", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6),
+        ]
+    return "\n".join(lines)
+
+
+def help_of_all(begin: str = "") -> str:
+    """What --help shows: each verb that begins so, with its first sentence."""
+    names = [name for name in VERBS if name.startswith(begin)]
+    width = max(map(len, names)) + 4
+    lines = ["usage: smart-nets VERB [ARGUMENTS]; smart-nets VERB --help tells them, --version the version", ""]
+    for name in names:
+        told = textwrap.wrap(read_verb(name).summary, WIDTH - width, subsequent_indent=" " * width)
+        lines.append(f"  {name:<{width - 2}}" + "\n".join(told))
+    return "\n".join(lines)
+
+
+def _reader(one: Argument) -> Callable[[str], Any]:
+    """Text -> value; what is none raises."""
+
+    def read(text: str) -> Any:
+        good: Any
+        if isinstance(one.kind, tuple):
+            expected, good = " or ".join(one.kind), text if text in one.kind else None
+        elif one.kind == "bool":
+            expected, good = "true or false", TRUTH.get(text.lower())
+        elif one.kind in ("int", "float"):
+            expected = "a whole number" if one.kind == "int" else "a number"
+            good = _number(text, one.kind)
+        else:
+            return text
+        if good is None:
+            raise ConfigError("cannot be", where=f"--{one.name}", expected=expected, found=text)
+        return good
+
+    return read
+
+
+def _number(text: str, kind: str) -> float | None:
+    for read in (int,) if kind == "int" else (int, float):  # a whole number stays one, in sentences and cards
+        with contextlib.suppress(ValueError):
+            return read(text)
+    return None
+
+
+def _spelt(word: str, verb: Verb) -> str:
+    """A flag with underscores, --nostrict as --strict=false; other words as they are."""
+    if not FLAG.match(word):
+        return word
+    name, sign, value = word.partition("=")
+    name = name.lstrip("-").replace("-", "_")
+    truths = {one.name for one in verb.arguments if one.kind == "bool"}
+    for off in ("no_", "no"):
+        if not sign and name not in truths and name.removeprefix(off) in truths:
+            return f"--{name.removeprefix(off)}=false"
+    dashes = "--" if word.startswith("--") else "-"
+    return f"{dashes}{name}{sign}{value}"
+
+
+def _split(verb: Verb, words: Sequence[str]) -> Given:
+    """For a verb that hands on all names: words before the first flag are its values, all others are kept as they are."""
+    first = next((at for at, word in enumerate(words) if FLAG.match(word)), len(words))
+    return list(words[:first]), {"told": list(words[first:])}
+
+
+def _placed(verb: Verb, values: list[str], named: dict[str, Any]) -> Given:
+    """Values given by place to the arguments that must be given, in their order."""
+    many = any(one.many for one in verb.arguments)
+    needed = [one for one in verb.arguments if one.needed]
+    open_places = [one for one in needed or verb.arguments[:1] if one.name not in named]
+    if not many:
+        for one, value in zip(open_places, values, strict=False):
+            named[one.name] = _reader(one)(value)
+        if len(values) > len(open_places):
+            expected = ", ".join(one.name for one in verb.arguments)
+            found = f"{len(values)} without a name"
+            what, remedy = "has more values than arguments", "give the others as --name value"
+            raise ConfigError(what, where=verb.name, expected=expected, found=found, remedy=remedy)
+    missing = [f"--{one.name}" for one in needed if one.name not in named]
+    if missing:
+        raise ConfigError("is not given", where=f"{verb.name} {missing[0]}", remedy=f"see {verb.name} --help")
+    return values if many else [], named
+
+
+def _refuse(verb: Verb, word: str) -> NoReturn:
+    known = [one.name for one in verb.arguments]
+    name = word.partition("=")[0].lstrip("-")
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"perhaps --{near[0]} is meant" if near else "see --help"
+    raise ConfigError("is no argument", where=f"{verb.name} --{name}", expected=", ".join(known), remedy=hint)
+
+
+def _usage(one: Argument) -> str:
+    if one.many:
+        return f"{one.name.upper()} ..."
+    return f"--{one.name} {one.name.upper()}" if one.needed else f"[--{one.name}]"
