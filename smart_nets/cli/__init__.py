@@ -15,9 +15,18 @@ from smart_nets.errors import ConfigError, show_one_sentence
 
 
 def main() -> None:
-    """Run the verb that the command line names; help, the version and wrong words cost no import of what is behind it."""
+    """Run the verb that the command line names; whoever reads its output may stop reading, as `| head` does."""
     show_one_sentence()
-    words = sys.argv[1:]
+    try:
+        run_verb(sys.argv[1:])
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what Python flushes at its end goes nowhere
+        sys.exit(1)
+
+
+def run_verb(words: list[str]) -> None:
+    """A verb with its arguments; help, the version and wrong words cost no import of what is behind it."""
     if words[:1] == ["--version"]:
         print(f"smart-nets {smart_nets.__version__}")
         return

@@ -12,7 +12,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigParser, create_workflow, run, verify_net_in_out
+from monai.bundle import ConfigParser, create_workflow, load, run, verify_net_in_out
 
 from smart_nets.errors import SmartError, cause
 from smart_nets.lists.check import check_data
@@ -241,6 +241,14 @@ def test_monai_finds_every_property(kind, config, scans):
         config_file=str(CONFIGS / config), workflow_type=kind, bundle_root=str(BUNDLE), dataset_dir=str(scans)
     )
     assert workflow.check_properties() == []
+
+
+def test_monai_loads_the_encoder_with_its_weights():
+    """`monai.bundle.load` takes the configuration of training unless it is told otherwise, and tells of no weight it leaves."""
+    network = load("smart_pretrain", bundle_dir=str(BUNDLE.parent), model_file="models/small.pt")
+    saved = torch.load(BUNDLE / "models" / "small.pt", weights_only=True)
+    state = network.state_dict()
+    assert state.keys() == saved.keys() and all(torch.equal(state[name], value) for name, value in saved.items())
 
 
 def test_the_network_agrees_with_its_metadata(monkeypatch):

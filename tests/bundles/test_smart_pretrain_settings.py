@@ -59,7 +59,7 @@ def test_paper_json_is_the_paper_to_the_letter(scans):
     assert {name: parser.get_parsed_content(name) for name in PAPER} == PAPER
     own = json.loads((CONFIGS / "paper.json").read_text()).keys() - {"_what_to_run_"}
     assert own <= PAPER.keys()
-    network = parser.get_parsed_content("network_def")
+    network = parser.get_parsed_content("co_distillation")
     assert network.weights == {"amip": 1.0, "ampd": 0.1, "aitd": 0.1, "gitd": 0.1}
     assert (network.taps.image_stage, network.drop_grid, network.attention_input) == (4, "sa", "noisy")
 
@@ -108,9 +108,9 @@ def test_no_minutes(scans):
 
 def test_pretrained_weights_are_those_of_student_and_teacher():
     weights = shipped_model()
-    network = configured(preset="small", pretrained=str(weights)).get_parsed_content("network_def")
+    network = configured(preset="small", pretrained=str(weights)).get_parsed_content("co_distillation")
     saved = torch.load(weights, weights_only=True)
-    fresh = configured(preset="small").get_parsed_content("network_def").student.encoder.state_dict()
+    fresh = configured(preset="small").get_parsed_content("co_distillation").student.encoder.state_dict()
     assert sum(not torch.equal(value, fresh[name]) for name, value in saved.items()) > len(saved) / 2
     for branch in (network.student, network.teacher):
         found = branch.encoder.state_dict()

@@ -165,6 +165,13 @@ def test_help_and_version_import_nothing_heavy():
         assert imported == "[]" and text, words
 
 
+def test_whoever_reads_the_help_may_stop():
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m smart_nets --help | head -1"], capture_output=True, text=True
+    )
+    assert done.stdout.startswith("usage: smart-nets VERB") and "Traceback" not in done.stderr
+
+
 def test_every_verb_is_told_as_it_is():
     for name in VERBS:
         verb = read_verb(name)
