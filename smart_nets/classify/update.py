@@ -35,7 +35,7 @@ class ClassifierUpdate:
         self.weights = None if class_weights is None else torch.tensor(class_weights, dtype=torch.float32)
         self.clip, self.autocast = clip, autocast
 
-    def __call__(self, engine: SupervisedTrainer, batch: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, engine: SupervisedTrainer, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         device, optimizer = engine.state.device, engine.optimizer
         images, labels = batch["image"].to(device, non_blocking=True), batch["label"].to(device)
         engine.network.train()
@@ -55,7 +55,7 @@ class ClassifierUpdate:
         right = (scores.detach().argmax(dim=1) == labels).float().mean()
         rates = {f"lr_{group['name']}": group["lr"] for group in optimizer.param_groups if group["decays"]}
         log = {"loss": value, "accuracy": float(right), "grad_norm": float(norm), **rates}
-        return {"loss": loss.detach(), "log": log}
+        return [{"loss": loss.detach(), "log": log}]  # a list, as the handlers of MONAI read
 
     def _weights_on(self, scores: Tensor) -> Tensor | None:
         return None if self.weights is None else self.weights.to(scores.device)

@@ -20,6 +20,7 @@ from smart_nets.errors import ConfigError
 from smart_nets.networks.cells import cell_of, expand, grid_of
 from smart_nets.networks.encoder import Encoder, Encoding
 from smart_nets.pretrain.masking import count_of
+from smart_nets.training.logs import log_of
 
 if TYPE_CHECKING:
     from smart_nets.organs.probe import OrganCrops
@@ -142,7 +143,7 @@ class Instruments:
         self.first = None if engine.state.iteration else self.measure()  # before training
 
     def _step(self, engine: Engine) -> None:
-        state, log = engine.state, cast(dict[str, Any], engine.state.output)["log"]
+        state, log = engine.state, cast(dict[str, Any], log_of(engine))
         first, self.first = self.first, None
         if first is not None:
             log["instruments"] = first

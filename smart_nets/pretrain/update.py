@@ -67,7 +67,7 @@ class CoDistillationUpdate:
         keep_freed_memory()
         self._clock = time.perf_counter()
 
-    def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> dict[str, Any]:
+    def __call__(self, engine: SupervisedTrainer, batch: dict[str, Any]) -> list[dict[str, Any]]:
         state, optimizer = engine.state, engine.optimizer
         model = cast(CoDistillation, getattr(engine.network, "module", engine.network))
         epoch = state.iteration / state.epoch_length  # epochs done when this iteration ends
@@ -94,7 +94,7 @@ class CoDistillationUpdate:
                 self._skipped(batch, model, state.iteration, state.epoch_length, math.isfinite(log["loss"]))
         elapsed, self._clock = time.perf_counter() - self._clock, time.perf_counter()
         log |= {"step": state.iteration, "epoch": state.epoch, "seconds": elapsed, **now}
-        return {"loss": out["loss"].detach(), "log": log}
+        return [{"loss": out["loss"].detach(), "log": log}]  # a list, as the handlers of MONAI read
 
     def losses(
         self, engine: SupervisedTrainer, batch: dict[str, Any], now: dict[str, float], epoch: float

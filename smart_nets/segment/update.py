@@ -72,7 +72,7 @@ class SegmentUpdate:
         self.steps, self.warmup, self.clip, self.autocast = steps, warmup, clip, autocast
         self.loss = segment_loss()
 
-    def __call__(self, engine: SupervisedTrainer, batch: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, engine: SupervisedTrainer, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         device, optimizer, step = engine.state.device, engine.optimizer, engine.state.iteration
         image, label = batch["image"].to(device, non_blocking=True), batch["label"].to(device, torch.float32)
         share = rate_share(step - 1, self.steps, self.warmup)
@@ -95,7 +95,7 @@ class SegmentUpdate:
         finest = answers[0] if isinstance(answers, list) else answers
         rates = {f"lr_{group['name']}": group["lr"] for group in optimizer.param_groups if group["decays"]}
         log = {"loss": value, "dice": patch_dice(finest.detach(), label), "grad_norm": float(norm), **rates}
-        return {"loss": loss.detach(), "log": log}
+        return [{"loss": loss.detach(), "log": log}]  # a list, as the handlers of MONAI read
 
 
 def patch_dice(scores: Tensor, label: Tensor) -> float:

@@ -114,12 +114,13 @@ def _unwritable(path: Path, error: OSError) -> InputError:
 
 
 def log_of(engine: Engine) -> Mapping[str, Any]:
-    """The step's numbers, engine.state.output["log"].
+    """The step's numbers: "log" of the output, or of the first where it is a list, which the handlers of MONAI read.
 
     Raises:
         ConfigError: the step returns none.
     """
-    output = engine.state.output
+    output: Any = engine.state.output
+    output = output[0] if isinstance(output, list) and output else output
     if not isinstance(output, Mapping) or not isinstance(output.get("log"), Mapping):
         where, found = "the trainer's output", type(output).__name__
         raise ConfigError('has no table of numbers under "log"', where=where, expected="a table", found=found)

@@ -1,6 +1,6 @@
 """What a user sees while training runs: a bar or a line per epoch, a JSON line per step, TensorBoard curves.
 
-All three read `engine.state.output["log"]`, a dict of numbers (or of dicts of numbers), and work on rank 0 only.
+All three read the "log" of `engine.state.output`, a dict of numbers (or of dicts of numbers), and work on rank 0 only.
 """
 
 from __future__ import annotations

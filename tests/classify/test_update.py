@@ -40,18 +40,18 @@ def test_the_loss_is_cross_entropy_by_hand():
     )
     batch = {"image": IMAGE[:2], "label": torch.tensor([1, 0])}
     out = ClassifierUpdate()(engine, batch)
-    assert out["log"]["loss"] == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
+    assert out[0]["log"]["loss"] == pytest.approx((math.log(2) + math.log(4 / 3)) / 2)
     # with weights 1 and 3 for classes 0 and 1 the mean is weighted: (3 ln 2 + 1 ln 4/3) / 4; the scores have moved by then
     network.scores.data = torch.tensor([[0.0, 0.0], [math.log(3), 0.0]])
     out = ClassifierUpdate(class_weights=[1, 3])(engine, batch)
-    assert out["log"]["loss"] == pytest.approx((3 * math.log(2) + math.log(4 / 3)) / 4)
+    assert out[0]["log"]["loss"] == pytest.approx((3 * math.log(2) + math.log(4 / 3)) / 4)
 
 
 def test_steps_lower_the_loss_and_move_both_parts(small_encoder):
     network = Classifier(small_encoder)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     engine, batch = engine_of(network), {"image": IMAGE, "label": torch.tensor([0, 1, 1, 0])}
-    losses = [ClassifierUpdate()(engine, batch)["log"]["loss"] for _ in range(10)]
+    losses = [ClassifierUpdate()(engine, batch)[0]["log"]["loss"] for _ in range(10)]
     assert losses[-1] < losses[0]
     moved = {name.split(".")[0] for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert moved == {"encoder", "head"}

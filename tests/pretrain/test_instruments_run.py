@@ -21,7 +21,7 @@ def logs_of(trainer, handler: Instruments | None = None) -> list[dict]:
     logs: list[dict] = []
     if handler is not None:
         handler.attach(trainer)
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: logs.append(engine.state.output["log"]))
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: logs.append(engine.state.output[0]["log"]))
     trainer.run()
     return logs
 

@@ -48,7 +48,7 @@ def test_the_last_layers_rest_in_the_first_epoch(make_trainer):
 def test_the_log_follows_the_schedule_every_step(make_trainer):
     trainer = make_trainer([{"views": VIEWS}] * 2, epochs=2)
     logs = []
-    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: logs.append(engine.state.output["log"]))
+    trainer.add_event_handler(Events.ITERATION_COMPLETED, lambda engine: logs.append(engine.state.output[0]["log"]))
     trainer.run()
     assert [log["step"] for log in logs] == [1, 2, 3, 4]
     assert [log["epoch"] for log in logs] == [1, 1, 2, 2]
@@ -65,7 +65,7 @@ def test_training_lowers_the_loss(make_trainer):
     trainer = make_trainer([{"views": VIEWS}] * 12)
     losses = []
     trainer.add_event_handler(
-        Events.ITERATION_COMPLETED, lambda engine: losses.append(float(engine.state.output["loss"]))
+        Events.ITERATION_COMPLETED, lambda engine: losses.append(float(engine.state.output[0]["loss"]))
     )
     trainer.run()
     assert losses[-1] < 0.8 * losses[0]
@@ -87,7 +87,7 @@ def test_views_in_hu_are_windowed_on_the_device(make_trainer):
     for views in (hu, ((hu.float() + 175) / 425).clamp(0, 1)):
         trainer = make_trainer([{"views": views}])
         trainer.run()
-        losses.append(trainer.state.output["loss"])
+        losses.append(trainer.state.output[0]["loss"])
     assert torch.allclose(*losses, atol=1e-5)
 
 
@@ -102,14 +102,14 @@ def test_too_many_bad_steps_stop_the_run(make_trainer):
 def test_random_masks_need_no_attention(make_trainer):
     trainer = make_trainer([{"views": VIEWS}], model_options={"student_mask": StudentMask("block")})
     trainer.run()
-    assert torch.isfinite(trainer.state.output["loss"])
+    assert torch.isfinite(trainer.state.output[0]["loss"])
 
 
 def test_noise_and_koleo_are_told_where_they_are(make_trainer):
     weights = {"amip": 1.0, "koleo": 0.1}
     trainer = make_trainer([{"views": VIEWS}], model_options={"weights": weights, "patch_drop_ratio": 0.5})
     trainer.run()
-    log = trainer.state.output["log"]
+    log = trainer.state.output[0]["log"]
     assert log["lost"] == 0.5 and 0 <= log["mask_lost"] <= 1  # 4 of 8 cells
     assert log["loss"] == pytest.approx(log["amip"] + 0.1 * log["koleo"], rel=1e-5)
 

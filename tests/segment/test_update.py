@@ -68,7 +68,7 @@ def test_one_patch_is_learned_by_heart():
     logs = []
     for step in range(1, steps + 1):
         engine.state.iteration = step
-        logs.append(update(engine, batch)["log"])
+        logs.append(update(engine, batch)[0]["log"])
     assert logs[-1]["dice"] > 0.9 > logs[0]["dice"] and logs[-1]["loss"] < 0.5 * logs[0]["loss"]
     assert logs[2]["lr_encoder"] == pytest.approx(1e-3) and logs[-1]["lr_decoder"] < 1e-4
 
