@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,12 +16,16 @@ from smart_nets.settings import one_of
 from smart_nets.training.optimisation import parameter_groups
 
 
-def segment_loss() -> nn.Module:
+def segment_loss(weights: Sequence[float] | None = None) -> nn.Module:
     """MONAI's soft Dice of all but the background, over the batch as nnU-Net takes it, and cross-entropy of all channels.
 
     Of several resolutions the finer counts twice the next.
+
+    Args:
+        weights: of the background and of each channel, see `label_weights`.
     """
-    single = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True)
+    weight = None if weights is None else torch.tensor(weights)
+    single = DiceCELoss(include_background=False, to_onehot_y=True, softmax=True, batch=True, weight=weight)
     return DeepSupervisionLoss(single, weight_mode="exp", weights=[1.0, 0.5, 0.25])
 
 
@@ -58,6 +62,7 @@ class SegmentUpdate:
         warmup: share of them in which it rises.
         clip: largest norm of the whole gradient; 0 switches clipping off.
         autocast: "bf16" computes convolutions and matrices in bfloat16, "off" in fp32.
+        weights: of the background and of each channel in the loss.
 
     Raises:
         ConfigError: an unknown autocast.
@@ -65,12 +70,18 @@ class SegmentUpdate:
     """
 
     def __init__(
-        self, steps: int, rates: Mapping[str, float], warmup: float = 0.05, clip: float = 12.0, autocast: str = "off"
+        self,
+        steps: int,
+        rates: Mapping[str, float],
+        warmup: float = 0.05,
+        clip: float = 12.0,
+        autocast: str = "off",
+        weights: Sequence[float] | None = None,
     ) -> None:
         one_of("autocast", autocast, ("bf16", "off"))
         self.rates = dict(rates)
         self.steps, self.warmup, self.clip, self.autocast = steps, warmup, clip, autocast
-        self.loss = segment_loss()
+        self.loss = segment_loss(weights)
 
     def __call__(self, engine: SupervisedTrainer, batch: Mapping[str, Any]) -> list[dict[str, Any]]:
         device, optimizer, step = engine.state.device, engine.optimizer, engine.state.iteration
@@ -82,7 +93,7 @@ class SegmentUpdate:
         with torch.autocast(image.device.type, torch.bfloat16, enabled=self.autocast == "bf16"):
             answer = engine.network(image)
         answers = [one.float() for one in answer] if isinstance(answer, list) else answer.float()
-        loss: Tensor = self.loss(answers, label)
+        loss: Tensor = self.loss.to(image.device)(answers, label)
         value = float(loss.detach())
         if not math.isfinite(value):
             remedy = "lower the learning rate, and check the data for broken scans"

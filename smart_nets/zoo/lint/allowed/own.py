@@ -54,6 +54,7 @@ FREE = {
     "scans.monai_reader": "LoadScand",
     "scans.transforms": "BackToScand ToNetworkGridd",
     "scans.window": "check_window",
+    "segment.balance": "label_weights",
     "segment.budget": "segment_epochs",
     "segment.cases.names": "card_values channels label_values may_flip",
     "segment.cases.patches": "LoadCased",

@@ -1,0 +1,35 @@
+"""How much each channel counts in the loss, so that a tumour of a few voxels is learned beside a liver."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from smart_nets.segment.cases.volumes import CaseVolumes
+from smart_nets.settings import one_of
+
+ROOT = 4  # of how much rarer a channel is than the background: 1 would let the rarest rule, and none is learned without any
+
+
+def label_weights(how: str | None, volumes: CaseVolumes, items: Sequence[Mapping[str, Any]]) -> list[float] | None:
+    """A weight for the background and for each channel; those of the channels have the mean 1.
+
+    A channel's is the fourth root of the background's voxels over its own, in all training cases together.
+
+    Args:
+        how: "balanced", or None: all count alike.
+        volumes: the prepared cases. items: those of training.
+
+    Raises:
+        ConfigError: another word.
+    """
+    one_of("label_weights", how, ("balanced", None))
+    if how is None:
+        return None
+    counts = np.zeros(1 + len(volumes.values))
+    for item in items:
+        counts += np.bincount(np.asarray(volumes.get(item).target).ravel(), minlength=len(counts))
+    weights = (counts[0] / np.maximum(counts, 1)) ** (1 / ROOT)
+    return [float(weight) for weight in weights / weights[1:].mean()]
