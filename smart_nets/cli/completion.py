@@ -25,6 +25,6 @@ def completion() -> str:
     """What a shell needs to complete verbs and names: eval "$(smart-nets completion)" in .bashrc (zsh: bashcompinit first)."""
     cases = []
     for name in VERBS:
-        flags = " ".join(f"--{one.name}" for one in read_verb(name).arguments if not one.many)
+        flags = " ".join(one.flag for one in read_verb(name).arguments if not one.many)
         cases.append(f'        "{name}") words="{flags} --help";;')
     return SCRIPT.format(verbs=" ".join(dict.fromkeys(name.split()[0] for name in VERBS)), cases="\n".join(cases))

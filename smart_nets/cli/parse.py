@@ -39,7 +39,7 @@ def parse(verb: Verb, words: Sequence[str]) -> Given:
     for one in verb.arguments:
         if not one.many:
             extra = {"nargs": "?", "const": True} if one.kind == "bool" else {}
-            parser.add_argument(f"--{one.name}", type=_reader(one), dest=one.name, **extra)  # type: ignore[arg-type]
+            parser.add_argument(one.flag, type=_reader(one), dest=one.name, **extra)  # type: ignore[arg-type]
     parser.add_argument("values", nargs="*", default=[])
     words = [_spelt(word, verb) for word in words]
     if verb.open:
@@ -60,7 +60,7 @@ def help_of(verb: Verb) -> str:
     for one in verb.arguments:
         choices = f" ({', '.join(one.kind)})" if isinstance(one.kind, tuple) else f" ({one.kind})"
         default = "" if one.default in (None, "None", "''") else f" [default {one.default}]"
-        head = f"  {one.name if one.many else f'--{one.name}'}{choices}"
+        head = f"  {one.name if one.many else one.flag}{choices}"
         lines += [
             head,
             *textwrap.wrap(f"{one.told}{default}", WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6),
@@ -94,7 +94,7 @@ def _reader(one: Argument) -> Callable[[str], Any]:
         else:
             return text
         if good is None:
-            raise ConfigError("cannot be", where=f"--{one.name}", expected=expected, found=text)
+            raise ConfigError("cannot be", where=one.flag, expected=expected, found=text)
         return good
 
     return read
@@ -140,14 +140,14 @@ def _placed(verb: Verb, values: list[str], named: dict[str, Any]) -> Given:
             found = f"{len(values)} without a name"
             what, remedy = "has more values than arguments", "give the others as --name value"
             raise ConfigError(what, where=verb.name, expected=expected, found=found, remedy=remedy)
-    missing = [f"--{one.name}" for one in needed if one.name not in named]
+    missing = [one.flag for one in needed if one.name not in named]
     if missing:
         raise ConfigError("is not given", where=f"{verb.name} {missing[0]}", remedy=f"see {verb.name} --help")
     return values if many else [], named
 
 
 def _refuse(verb: Verb, word: str) -> NoReturn:
-    known = [one.name for one in verb.arguments]
+    known = [one.flag.lstrip("-") for one in verb.arguments]
     name = word.partition("=")[0].lstrip("-")
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"perhaps --{near[0]} is meant" if near else "see --help"
@@ -157,4 +157,4 @@ def _refuse(verb: Verb, word: str) -> NoReturn:
 def _usage(one: Argument) -> str:
     if one.many:
         return f"{one.name.upper()} ..."
-    return f"--{one.name} {one.name.upper()}" if one.needed else f"[--{one.name}]"
+    return f"{one.flag} {one.name.upper()}" if one.needed else f"[{one.flag}]"

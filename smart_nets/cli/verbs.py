@@ -52,6 +52,11 @@ class Argument:
     many: bool = False
 
     @property
+    def flag(self) -> str:
+        """As it is typed; Python's own words bear a trailing underscore here, as in for_."""
+        return f"--{self.name.rstrip('_')}"
+
+    @property
     def needed(self) -> bool:
         return self.default is None and not self.many
 

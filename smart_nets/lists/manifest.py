@@ -62,6 +62,34 @@ def datalist(
     return [candidate.item() for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
 
 
+def large_enough(
+    items: Sequence[dict[str, Any]], crop: Sequence[int], spacing: Sequence[float]
+) -> list[dict[str, Any]]:
+    """Those whose body fills half of a crop along each axis, as far as a manifest tells ("body_mm"); the others are counted.
+
+    Args:
+        crop: voxels.
+        spacing: mm of a voxel.
+
+    Raises:
+        InputError: none is left.
+    """
+    half = (np.asarray(crop) + 1) // 2
+    small = [item for item in items if (np.rint(np.asarray(item.get("body_mm", np.inf)) / spacing) < half).any()]
+    if not small:
+        return list(items)
+    expected = (
+        f"a body of at least {' x '.join(f'{side * step:g}' for side, step in zip(half, spacing, strict=True))} mm"
+    )
+    found = " x ".join(f"{side:.0f}" for side in small[0]["body_mm"]) + " mm"
+    if len(small) == len(items):
+        what, remedy = "no scan is large enough for half a crop", "take a smaller crop or spacing"
+        raise InputError(what, where=small[0]["image"], expected=expected, found=found, remedy=remedy)
+    log.warning("%d of %d scans left out: too small for half a crop (expected %s, found %s in %s)",
+                len(small), len(items), expected, found, Path(small[0]["image"]).name)  # fmt: skip
+    return [item for item in items if item not in small]
+
+
 def tagged(candidates: Sequence[Candidate], tag: str, where: Path) -> list[Candidate]:
     """Those with this tag; InputError if there are none."""
     found = [one for one in candidates if one.fields.get("tag") == tag]

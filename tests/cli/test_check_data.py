@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,3 +41,19 @@ def test_an_error_is_one_sentence(tmp_path: Path):
     assert done.stderr.strip() == (
         f"InputError: {tmp_path}/none: does not exist; check the path and that the disk is mounted."
     )
+
+
+@pytest.mark.parametrize(
+    ("purpose", "used"),
+    [([], 1), (["--for", "tiny"], 0), (["--for", "bundles/smart_pretrain/models/small.pt"], 0), (["--for", "tiny", "--crop", "8"], 1)],
+)  # fmt: skip
+def test_what_the_scans_are_for_sets_crop_and_spacing(tmp_path: Path, purpose, used):
+    save(tmp_path / "in/a.nii.gz")  # a body of 12 mm
+    done = run(str(tmp_path / "in"), "--output_dir", str(tmp_path / "out"), "--workers", "1", *purpose)
+    assert done.returncode == (0 if used else 3), done.stderr
+    assert ("  1 x is smaller than half the crop" in done.stdout) is (not used)
+
+
+def test_an_unknown_purpose(tmp_path: Path):
+    done = run(str(tmp_path), "--output_dir", str(tmp_path / "out"), "--for", "huge")
+    assert done.returncode == 1 and "--for: is not known (expected base or small or tiny, found huge)" in done.stderr

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smart_nets.errors import ConfigError, InputError
-from smart_nets.lists.manifest import datalist
+from smart_nets.lists.manifest import datalist, large_enough
 from smart_nets.phantom import Phantom, write_dicom
 
 
@@ -84,6 +84,29 @@ def test_a_wrong_json_is_told_with_its_place(save, hu, affine, tmp_path: Path, c
     (tmp_path / "list.json").write_text(content)
     with pytest.raises(InputError, match=message):
         datalist(tmp_path / "list.json")
+
+
+BODIES = [
+    {"image": "whole.nii.gz", "body_mm": [300.0, 200.0, 64.0]},
+    {"image": "slab.nii.gz", "body_mm": [300.0, 200.0, 61.9]},  # 15 voxels of 4 mm
+    {"image": "never checked.nii.gz"},
+]
+
+
+def test_a_body_shorter_than_half_a_crop_is_left_out_before_training(caplog):
+    kept = large_enough(BODIES, [32, 32, 32], [4.0, 4.0, 4.0])
+    assert [one["image"] for one in kept] == ["whole.nii.gz", "never checked.nii.gz"]
+    assert (
+        "1 of 3 scans left out: too small for half a crop (expected a body of at least 64 x 64 x 64 mm" in caplog.text
+    )
+    assert large_enough(BODIES, [32, 32, 32], [2.0, 2.0, 2.0]) == BODIES
+
+
+def test_no_scan_is_large_enough():
+    with pytest.raises(
+        InputError, match=r"slab.nii.gz: no scan is large enough for half a crop .expected a body of at least 64"
+    ):
+        large_enough(BODIES[1:2], [32, 32, 32], [4.0, 4.0, 4.0])
 
 
 def test_nothing_there(tmp_path: Path):

@@ -18,7 +18,7 @@ FREE = {
     "classify.update": "ClassifierUpdate choose_weights classifier_groups",
     "errors": "show_one_sentence",
     "files": "check_exists check_output",
-    "lists.manifest": "datalist",
+    "lists.manifest": "datalist large_enough",
     "lists.name_table": "check_names",
     "lists.scan_names": "with_names",
     "lists.usable": "DoneScans UsableScans check_all_done",
