@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.files import bundles_folder
-from smart_nets.lists.check import LEFT_OUT
+from smart_nets.lists.check import LEFT_OUT, Checked
 from smart_nets.lists.check import check_data as check
 from smart_nets.lists.check_scan import Rules
 from smart_nets.pages.data_page import write_data_report
@@ -66,6 +66,14 @@ def check_data(
         min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing, hu_offset=hu_offset
     )
     checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict)
+    _tell(checked)
+    if report:
+        print(f"report:   {write_data_report(checked.manifest)}")
+    sys.exit(checked.exit_code)
+
+
+def _tell(checked: Checked) -> None:
+    """What was found, in words: counts, what lay beside, and the reasons of refusals."""
     scans = len(checked.used) + len(checked.rejected)
     left_out = [case for case in checked.rejected if case["fault"] in LEFT_OUT]  # nothing is wrong with these
     refused = len(checked.rejected) - len(left_out)
@@ -85,9 +93,6 @@ def check_data(
         print(f"  and {len(faults) - MOST_SHOWN:,} other reasons")
     if checked.rejected:
         print(f"reasons:  {checked.manifest.with_name('rejected.json')}")
-    if report:
-        print(f"report:   {write_data_report(checked.manifest)}")
-    sys.exit(checked.exit_code)
 
 
 def _purpose(name: str, crop: int | None, spacing: float | None) -> tuple[int, float]:

@@ -45,8 +45,13 @@ def test_an_error_is_one_sentence(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("purpose", "used"),
-    [([], 1), (["--for", "tiny"], 0), (["--for", "bundles/smart_pretrain/models/small.pt"], 0), (["--for", "tiny", "--crop", "8"], 1)],
-)  # fmt: skip
+    [
+        ([], 1),
+        (["--for", "tiny"], 0),
+        (["--for", "bundles/smart_pretrain/models/small.pt"], 0),
+        (["--for", "tiny", "--crop", "6"], 1),
+    ],
+)
 def test_what_the_scans_are_for_sets_crop_and_spacing(tmp_path: Path, purpose, used):
     save(tmp_path / "in/a.nii.gz")  # a body of 12 mm
     done = run(str(tmp_path / "in"), "--output_dir", str(tmp_path / "out"), "--workers", "1", *purpose)
