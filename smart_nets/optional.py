@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import logging
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 from smart_nets.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 NAMES = {"PIL": "pillow", "sklearn": "scikit-learn"}  # on PyPI, where it is not the module's
+LONG = 3.0  # seconds that pass unnoticed
 T = TypeVar("T")
 
 
@@ -44,11 +47,26 @@ def absent(what: str, *modules: str, later: str = "") -> bool:
 
 
 def bar(items: Iterable[T], what: str) -> Iterable[T]:
-    """The items, with a progress bar where there is a terminal to show it and tqdm to draw it."""
+    """The items, with a progress bar where there is a terminal to show it and tqdm to draw it; else a line in the log."""
     if not sys.stderr.isatty() or absent("progress bars", "tqdm"):
-        return items
+        return _told(items, what)
     shown: Iterable[T] = needed("tqdm", "progress bars").tqdm(items, desc=what, leave=False)
     return shown
+
+
+@contextlib.contextmanager
+def phase(what: str) -> Iterator[None]:
+    """Tell the log what begins, and how long it took where a user had to wait for it."""
+    logger.info("%s ...", what)
+    begin = time.perf_counter()
+    yield
+    if (seconds := time.perf_counter() - begin) > LONG:
+        logger.info("%s: %.0f s", what, seconds)
+
+
+def _told(items: Iterable[T], what: str) -> Iterator[T]:
+    with phase(f"{what}, {len(items):,}" if isinstance(items, Sized) else what):
+        yield from items
 
 
 @functools.cache

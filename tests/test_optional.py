@@ -46,6 +46,15 @@ def test_what_is_left_out_is_told_once(hide, caplog):
     assert caplog.records[0].levelno == logging.WARNING
 
 
+def test_without_a_terminal_the_log_tells_what_takes_long(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    assert list(bar([1, 2], "things")) == [1, 2]
+    assert [record.message for record in caplog.records] == ["things, 2 ..."]
+    monkeypatch.setattr("smart_nets.optional.LONG", -1.0)
+    assert list(bar(iter([1]), "others")) == [1]
+    assert [record.message for record in caplog.records][1:] == ["others ...", "others: 0 s"]
+
+
 def test_a_bar_gives_the_items_with_and_without_tqdm(hide, monkeypatch, capsys):
     assert list(bar([1, 2], "things")) == [1, 2]
     assert capsys.readouterr().err == ""  # no terminal, no bar

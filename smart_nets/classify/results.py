@@ -22,7 +22,7 @@ from smart_nets.errors import ConfigError
 from smart_nets.files import whole, write_json
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.networks.classifier import Classifier
-from smart_nets.optional import absent
+from smart_nets.optional import absent, phase
 from smart_nets.scans.window import window_hu
 from smart_nets.statistics.predictions import Predictions
 from smart_nets.training.run_record import update_record
@@ -82,7 +82,7 @@ def examples(
         cubes.append(array[tuple(slice(a, a + n) for a, n in zip(first, size, strict=True))])
     crop = np.stack(cubes)
     image = window_hu(crop, *window)[:, None].to(next(network.parameters()).device)  # (n, D, H, W) -> (n, 1, D, H, W)
-    with eval_mode(network):
+    with eval_mode(network), phase(f"what {len(chosen)} answers rest on"):
         shown = reason_map(network, image)
     return {
         "crop": crop,

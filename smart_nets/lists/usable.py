@@ -59,6 +59,7 @@ class DoneScans:
     def count(self, engine: Engine) -> None:
         batch: Any = engine.state.batch
         self.done += len(batch)
+        logger.info("%d of %d scans done", self.done, self.given)
 
 
 def check_all_done(scans: DoneScans) -> None:

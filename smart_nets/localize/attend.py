@@ -26,6 +26,7 @@ from smart_nets.localize.report.picture import Shown
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.networks.attention_net import AttentionNet
 from smart_nets.networks.inputs import check_size
+from smart_nets.optional import bar, phase
 from smart_nets.scans.mask_regions import choose_region, pair_regions
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
@@ -78,7 +79,10 @@ def attend(
     folder = Path(output_dir)
     check_names(folder, [item])
     earlier_scans(folder)
-    entry, masks = _look(read_checked(scan, series=series), looks, marking, drawings, folder, item)
+    with phase("reading the scan"):
+        volume = read_checked(scan, series=series)
+    entry, masks = _look(volume, looks, marking, drawings, folder, item)
+    del volume
     for stem, mask in masks.items():  # scan and maps are let go: a SEG needs the memory for the series itself
         save_seg(folder, stem, mask, Path(scan), series)
     settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
@@ -96,11 +100,14 @@ def _look(
     """Write the maps and the picture of a scan; the entry of the record, and what is marked by the stem of its files."""
     readers = read_tumours({"readers": {"tumour": list(drawings)}}, volume)["tumour"]
     outline = consensus(readers) if readers else None
-    scores = {model: look(volume) for model, look in looks.items()}
+    scores = {}
+    for model, look in looks.items():
+        with phase(f"looking with {model}"):
+            scores[model] = look(volume)
     shown = [Shown(model, score, marking.mark(score, volume)) for model, score in scores.items()]
     stems = [item["name"] if len(shown) == 1 else f"{item['name']}_{one.name}" for one in shown]
     claim_names(folder, [{**item, "name": stem} for stem in stems])
-    for stem, one in zip(stems, shown, strict=True):
+    for stem, one in zip(bar(stems, "writing maps"), shown, strict=True):
         write_map(folder / f"{stem}_attention.nii.gz", one.score, volume.affine)
         write_map(folder / f"{stem}_mask.nii.gz", one.marked.mask.view(np.uint8), volume.affine)
     entry = save_picture(folder, item["name"], volume, shown, outline)

@@ -15,7 +15,7 @@ from typing import Any
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import DRAFT, write_text
-from smart_nets.optional import needed
+from smart_nets.optional import bar, needed
 from smart_nets.phantom.make import check_phantom, make_phantom, patient_name
 from smart_nets.phantom.model import Vector
 from smart_nets.phantom.write import write_dicom, write_labels, write_nifti
@@ -79,9 +79,9 @@ def make_dataset(
     seeds = [seed * MOST + i for i in range(count)]
     if workers > 1:
         with ProcessPoolExecutor(workers) as pool:
-            rows = [row for some in pool.map(draw, seeds) for row in some]
+            rows = [row for some in bar(pool.map(draw, seeds), f"drawing {count} phantoms") for row in some]
     else:
-        rows = [row for one in seeds for row in draw(one)]
+        rows = [row for one in bar(seeds, "drawing phantoms") for row in draw(one)]
     write_text(folder / LESION_FILE, as_csv(rows))
     write_text(folder / SETTINGS_FILE, json.dumps(settings, indent=1))
     return records

@@ -116,9 +116,16 @@ class Progress:
         return self.scans / max(1e-9, time.perf_counter() - self.epoch_clock)
 
 
+NOISE = ("Engine run resuming from", "Current run is terminating due to", "Engine run is terminating due to")
+
+
 def _tells(record: logging.LogRecord) -> bool:
-    """Ignite says of every run of MONAI's that it resumes, from iteration 0 as a rule; `TrainingState` tells when it does."""
-    return not record.getMessage().startswith("Engine run resuming from")
+    """Whether a line of ignite's says what nobody else does.
+
+    It says of every run of MONAI's that it resumes, from iteration 0 as a rule; `TrainingState` tells when it does. It
+    repeats every error, with the addresses of objects, before the sentence that ends the program.
+    """
+    return not record.getMessage().startswith(NOISE)
 
 
 def batch_size(batch: Any) -> int:
