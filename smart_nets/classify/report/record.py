@@ -122,7 +122,8 @@ def _command(run: ClassifyRun) -> str:
 def _probe_command(settings: dict[str, Any]) -> str:
     """Of a run that probed frozen features: the verb, with its settings."""
     told = " ".join(f"--{name} {shlex.quote(_literal(settings[name]))}" for name in PROBE if name in settings)
-    return f"python -m smart_nets probe /path/to/features.npz /path/to/output {told}"
+    test = f" --test /path/to/{shlex.quote(str(settings['test']))}" if "test" in settings else ""
+    return f"python -m smart_nets probe /path/to/features.npz --output_dir /path/to/output {told}{test}"
 
 
 def _literal(value: object) -> str:

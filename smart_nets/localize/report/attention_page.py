@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import InputError
+from smart_nets.localize.report.again import attend_again
 from smart_nets.optional import needed
 from smart_nets.pages import page
 from smart_nets.pages.record import read_json
@@ -129,4 +130,4 @@ def _settings(record: Mapping[str, Any]) -> str:
         same = all(value == values[0] for value in values)
         told = (f"scan {number}: {value}" for number, value in enumerate(values, start=1))
         rows.append((key, values[0] if same else ", ".join(told)))
-    return page.table([*rows, *record["versions"].items()])
+    return page.command(attend_again(record)) + page.table([*rows, *record["versions"].items()])

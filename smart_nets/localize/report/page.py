@@ -13,6 +13,7 @@ from typing import Any
 from smart_nets.errors import InputError
 from smart_nets.localize.figures import LEAST_OVERLAP, RING_MM, oracle_dice
 from smart_nets.localize.floors import DENSE_HU
+from smart_nets.localize.report.again import localise_again
 from smart_nets.localize.report.charts import charts
 from smart_nets.localize.report.record import NONE, Localised, Tumour, mean_of, table_measure, tumours_of
 from smart_nets.localize.scans import COMPARED, DENSE, ENCODER
@@ -59,7 +60,8 @@ def write_localize_report(folder: str | Path) -> Path:
 
 
 def _render(found: Localised) -> str:
-    settings = page.table([*found.content["settings"].items(), *found.content["versions"].items()])
+    settings = page.command(localise_again(found.content))
+    settings += page.table([*found.content["settings"].items(), *found.content["versions"].items()])
     sections = [
         ("pictures", "Where it looks", _pictures(found)),
         ("methods", "All methods", _methods(found) + _differences(found)),

@@ -12,7 +12,7 @@ from smart_nets.segment.report.run import SegmentRun
 COMMAND = "python -m monai.bundle run --config_file bundles/smart_segment/configs/train.json"
 OPTIONS = (
     *("labels", "other_labels", "tumour_pattern", "readers", "patient_pattern", "allow_overlap", "phantoms"),
-    *("autocast", "clip_gradient", "warmup", "weight_decay", "restart_attention"),
+    *("autocast", "clip_gradient", "warmup", "weight_decay", "restart_attention", "label_weights"),
     *("split_mode", "folds", "fold", "train_fraction", "subset_seed", "frozen", "deep_supervision", "seed"),
     *("max_epochs", "steps_per_epoch", "batch_size", "learning_rate", "decoder_learning_rate", "spacing", "hu_window"),
     *("crop_size", "foreground", "flip"),

@@ -97,7 +97,9 @@ def test_names_of_models_are_escaped(report: Make, tmp_path: Path) -> None:
         in report(record(a_scan({**flat, "figures": dict.fromkeys(FIGURES, 0.5)}))).text
     )
     html = (tmp_path / "report.html").read_text()
-    assert "<script" not in html and html.count("&lt;script&gt;") == 4  # lead, warning and both tables
+    assert (
+        "<script" not in html and html.count("&lt;script&gt;") == 6
+    )  # lead, warning, both tables, and twice in the command
 
 
 @pytest.mark.parametrize(

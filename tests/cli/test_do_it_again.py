@@ -1,0 +1,81 @@
+"""The commands of "Do it again": what a report says can be typed, and asks for what its run was."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from smart_nets.classify.report import record as classify
+from smart_nets.cli.parse import parse
+from smart_nets.cli.verbs import read_verb
+from smart_nets.localize.report.again import attend_again, localise_again
+from smart_nets.segment.report import again as segment
+
+ROOT = Path(__file__).parents[2]
+
+
+def words(command: str) -> list[str]:
+    return shlex.split(command.replace("\\\n", " "))
+
+
+def typed(command: str, verb: str) -> dict[str, Any]:
+    """What the verb of a command would be called with."""
+    start, rest = words(command)[:4], words(command)[4:]
+    assert start == ["python", "-m", "smart_nets", verb]
+    return parse(read_verb(verb), rest)[1]
+
+
+def keys(command: str) -> dict[str, str]:
+    """The overrides of a bundle's command, each of which must be a key of its configuration."""
+    given = words(command)
+    config = json.loads((ROOT / given[given.index("--config_file") + 1]).read_text())
+    told = dict(zip(given[6::2], given[7::2], strict=True))
+    assert given[:6:5] == ["python", given[5]] and not [name for name in told if name.removeprefix("--") not in config]
+    return told
+
+
+def test_attend():
+    settings = {
+        "percentile": 80,
+        "region": "lungs",
+        "components": 2,
+        "smallest_ml": 0.5,
+        "overlap": 0.25,
+        "head": 1,
+        "block": -1,
+    }
+    scan = {"maps": [{"model": "small"}, {"model": "random"}], "settings": settings}
+    told = typed(attend_again({"scans": [scan]}), "attend")
+    assert told.items() >= settings.items() and told["model"] == "small=/path/to/small.pt,random"
+    plain = typed(attend_again({"scans": [{**scan, "settings": settings | {"head": "mean"}}]}), "attend")
+    assert "head" not in plain
+
+
+def test_localise():
+    settings = {"percentile": 90, "region": "body", "components": 0, "smallest_ml": 0.0, "crop_size": [32, 32, 32],
+                "spacing": [8.0, 8.0, 8.0], "overlap": 0.5, "head": None, "block": -1, "random_encoders": 3}  # fmt: skip
+    told = keys(localise_again({"settings": settings}))
+    assert told["--spacing"] == "[8.0, 8.0, 8.0]" and told["--percentile"] == "90" and "--head" not in told
+
+
+@pytest.mark.parametrize("judged", [{"folds": 3}, {"test": "others.npz"}])
+def test_probe(judged):
+    run = SimpleNamespace(about={}, facts=lambda name: {"kind": "knn", "feature": "cls", "seed": 7, **judged})
+    told = typed(classify._command(run), "probe")
+    assert (told["kind"], told["feature"], told["seed"]) == ("knn", "cls", 7)
+    assert told.get("test") == (f"/path/to/{judged['test']}" if "test" in judged else None)
+
+
+@pytest.mark.parametrize(("page", "bundle"), [(classify, "smart_lidc_classify"), (segment, "smart_segment")])
+def test_training(page, bundle):
+    """Every setting that such a command can hold is a key of the bundle."""
+    config = json.loads((ROOT / "bundles" / bundle / "configs" / "train.json").read_text())
+    assert bundle in page.COMMAND and not [name for name in page.OPTIONS if name not in config]
+    source = {"data": {"source": "cases"}, "preset": "tiny", "settings": dict.fromkeys(page.OPTIONS, 1), "encoder": "x"}
+    run = SimpleNamespace(about=source, facts=lambda name: source.get(name, {}))
+    assert {f"--{name}" for name in page.OPTIONS} <= set(keys(page._command(run)))
