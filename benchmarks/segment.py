@@ -96,6 +96,8 @@ def table_of(args: argparse.Namespace, fraction: float) -> dict[str, Any]:
     for name, one in found["models"].items():
         each = ", ".join(f"{label} {measure_of(told['dice']).number()}" for label, told in one["classes"].items())
         print(f"{fraction:.0%} | {name} | {measure_of(one['mean_dice']).text()} | {each}", flush=True)
+    if "place" in found:
+        print(f"{fraction:.0%} | place alone | {measure_of(found['place']['mean_dice']).text()}", flush=True)
     path = args.work / f"compare_{fraction:g}.json"
     write_json(path, found)
     print(f"page: {write_segment_comparison(path)}")

@@ -11,6 +11,7 @@ from typing import Any
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.pages.record import read_json
 from smart_nets.segment.paired import dice_by_patient, dice_difference
+from smart_nets.segment.place import KEY, place_means
 from smart_nets.segment.report.run import read_rows
 from smart_nets.segment.scores import means_of_cases
 from smart_nets.weights.beside import settings_beside
@@ -52,7 +53,8 @@ def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
 
     Returns:
         {"models": {name: `summary`}, "differences": [{"a", "b", "class" ("mean" of all), "value", "low", "high", "p",
-        "patients", "better"}], "beside": ["spacing: 2 in a, 1.5 in b", ...]: what differs beside the weights}.
+        "patients", "better"}], "beside": ["spacing: 2 in a, 1.5 in b", ...], what differs beside the weights,
+        "place": `place_means` of the first model's runs, where these have it}.
 
     Raises:
         ConfigError: no runs, one occurs twice, or two did not see the same cases with the same names.
@@ -75,7 +77,10 @@ def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
     differences = [
         one for a, b in itertools.combinations(joined, 2) for one in _differences(a, joined[a], b, joined[b], names)
     ]
+    numbered = _numbered(next(iter(joined.values())), names)
+    floor = {"place": place_means(*numbered)} if all(KEY in row for row in numbered[0]) else {}
     return {
+        **floor,
         "models": models,
         "differences": differences,
         "beside": settings_beside({name: runs[0].settings for name, runs in groups.items()}),

@@ -18,7 +18,7 @@ def write_run(folder: Path, name: str, dices: list[float], fold: int = 0, **sett
     inside = folder / "eval"
     inside.mkdir(parents=True)
     rows = [
-        {"case": n, "patient": f"p{n}", "fold": fold, "class": "tumour", "dice": d, **BLANK}
+        {"case": n, "patient": f"p{n}", "fold": fold, "class": "tumour", "dice": d, "place_dice": 0.25, **BLANK}
         for n, d in enumerate(dices)
     ]
     (inside / "cases.csv").write_text(table_of(rows))
@@ -34,11 +34,13 @@ def test_a_clear_difference_and_its_page(tmp_path, page_of):
     assert one["value"] == pytest.approx(0.2 - 0.002 * 3.5) and one["low"] > 0 and one["p"] == pytest.approx(2 / 2**8)
     assert (one["better"], one["patients"]) == (8, 8) and found["models"]["fine-tuned"]["cases"] == 8
     assert found["beside"] == ["spacing: [2, 2, 2] in “fine-tuned”, [1, 1, 1] in “from scratch”"]
+    assert found["place"]["mean_dice"]["value"] == pytest.approx(0.25) and found["place"]["difference"]["better"] == 8
     (tmp_path / "compare.json").write_text(json.dumps(found))
     text = page_of(write_segment_comparison(tmp_path / "compare.json")).text
     assert (
         "“fine-tuned” is better than “from scratch” by 0.193 in Dice" in text
         and "differ in more than their weights" in text
+        and "place alone" in text
     )
 
 

@@ -10,6 +10,7 @@ from smart_nets.pages import page
 from smart_nets.pages.measures import measure_of
 from smart_nets.pages.record import read_json, record_of
 from smart_nets.pages.words import CLEAR, count, p_text
+from smart_nets.segment.report.floor import MEANING
 
 
 def write_segment_comparison(path: str | Path) -> Path:
@@ -72,7 +73,12 @@ def _models(content: Mapping[str, Any]) -> str:
     for name, found in models.items():
         cells = [measure_of(found["mean_dice"]), *(measure_of(found["classes"][one]["dice"]) for one in names)]
         rows.append([name, *((cell.number(), cell.interval() or cell.why) for cell in cells)])
-    return page.grid(("model", "mean", *names), rows)
+    if "place" in content:
+        told = content["place"]
+        cells = [measure_of(told["mean_dice"]), *(measure_of(told["classes"][one]) for one in names)]
+        rows.append(["place alone", *((cell.number(), cell.interval() or cell.why) for cell in cells)])
+    text = page.paragraph(MEANING, "quiet") if "place" in content else ""
+    return page.grid(("model", "mean", *names), rows) + text
 
 
 def _differences(content: Mapping[str, Any]) -> str:
