@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: install pretrain test test-faults test-monailabel fuzz lint bench tables-smoke gpu-check clean
+.PHONY: docs install pretrain test test-faults test-monailabel fuzz lint bench tables-smoke gpu-check clean
 
 install: $(INSTALLED)
 
@@ -72,3 +72,9 @@ gpu-check: $(INSTALLED)
 
 clean:
 	rm -rf $(VENV) build *.egg-info bundles/*/models/model.* bundles/*/eval bundles/*/cache
+
+# the pages of docs/ and of the bundles, and the API, as a site in build/site; warnings are errors
+docs: docs/requirements.txt
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet -r docs/requirements.txt
+	.venv-docs/bin/python -m mkdocs build --strict

@@ -1,6 +1,6 @@
 """One step of SMART, read from top to bottom: noisy teacher -> attention -> mask -> student -> four losses.
 
-Start here. `CoDistillation.forward` is the method; what surrounds it (optimiser, schedules, ranks) is in `trainer.py`.
+Start here. `CoDistillation.forward` is the method; what surrounds it (optimiser, schedules, ranks) is in `update.py`.
 """
 
 from __future__ import annotations

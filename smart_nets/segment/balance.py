@@ -10,13 +10,12 @@ import numpy as np
 from smart_nets.segment.cases.volumes import CaseVolumes
 from smart_nets.settings import one_of
 
-ROOT = 4  # of how much rarer a channel is than the background: 1 would let the rarest rule, and none is learned without any
-
 
 def label_weights(how: str | None, volumes: CaseVolumes, items: Sequence[Mapping[str, Any]]) -> list[float] | None:
     """A weight for the background and for each channel; those of the channels have the mean 1.
 
-    A channel's is the fourth root of the background's voxels over its own, in all training cases together.
+    A channel's is the square root of how much rarer it is than the commonest, in all training cases together; the background
+    counts as the commonest. A single label is not weighed against the background: patches around it see to that.
 
     Args:
         how: "balanced", or None: all count alike.
@@ -31,5 +30,7 @@ def label_weights(how: str | None, volumes: CaseVolumes, items: Sequence[Mapping
     counts = np.zeros(1 + len(volumes.values))
     for item in items:
         counts += np.bincount(np.asarray(volumes.get(item).target).ravel(), minlength=len(counts))
-    weights = (counts[0] / np.maximum(counts, 1)) ** (1 / ROOT)
+    shown = np.maximum(counts, 1)
+    weights = np.sqrt(shown[1:].max() / shown)
+    weights[0] = weights[1:].min()
     return [float(weight) for weight in weights / weights[1:].mean()]

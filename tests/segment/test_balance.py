@@ -21,14 +21,14 @@ def volumes() -> SimpleNamespace:
 
 
 def test_rare_labels_count_more(volumes):
-    # fourth roots of 1, 16 and 10,000: 1, 2 and 10, over the mean 6 of the two labels
-    assert label_weights("balanced", volumes, volumes.items) == pytest.approx([1 / 6, 2 / 6, 10 / 6])
+    # square roots of 1 and 625: 1 and 25, over their mean 13
+    assert label_weights("balanced", volumes, volumes.items) == pytest.approx([1 / 13, 1 / 13, 25 / 13])
     assert label_weights(None, volumes, volumes.items) is None
 
 
 def test_a_label_that_no_case_shows_weighs_no_infinity(volumes):
     weights = label_weights("balanced", volumes, volumes.items[:1])
-    assert weights == pytest.approx([0.1, 1.0, 1.0])  # MONAI Label may train on cases that show one of several
+    assert weights == pytest.approx([1.0, 1.0, 1.0])  # MONAI Label may train on cases that show one of several
 
 
 def test_another_word(volumes):
