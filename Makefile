@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 # threads that wait must sleep: on a shared machine, spinning ones make training several times slower
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: docs install pretrain test test-faults test-monailabel fuzz lint bench tables-smoke gpu-check clean
+.PHONY: docs test-lowest install pretrain test test-faults test-monailabel fuzz lint bench tables-smoke gpu-check clean
 
 install: $(INSTALLED)
 
@@ -78,3 +78,10 @@ docs: docs/requirements.txt
 	$(PYTHON) -m venv .venv-docs
 	.venv-docs/bin/python -m pip install --quiet -r docs/requirements.txt
 	.venv-docs/bin/python -m mkdocs build --strict
+
+# the oldest Python and the lower bounds that setup.cfg promises; needs python3.10
+PYTHON310 ?= python3.10
+test-lowest:
+	$(PYTHON310) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet -e ".[cluster]" pytest hypothesis -c tests/lowest.txt
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -q tests/statistics tests/training tests/weights tests/networks tests/segment tests/organs tests/classify tests/lists tests/scans tests/cli tests/bundles/test_smart_segment.py tests/bundles/test_smart_lidc_classify.py

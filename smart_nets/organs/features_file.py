@@ -37,7 +37,7 @@ def save_organ_features(path: str | Path, features: OrganFeatures) -> None:
     arrays: dict[str, Any] = {**features.vectors, "organ": features.organs, "scan": features.scans}
     arrays["encoder"] = np.full(len(features.organs), features.encoder)
     with whole(path) as draft, draft.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
 
 
 def read_organ_features(paths: Sequence[str | Path]) -> OrganFeatures:

@@ -110,7 +110,7 @@ def save_features(path: str | Path, features: Features) -> None:
     if features.labels is not None:
         arrays["label"] = features.labels
     with whole(path) as draft, draft.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, **arrays)
 
 
 def read_features(path: str | Path) -> Features:

@@ -1,5 +1,7 @@
 """Draws of whole patients, and intervals that know how few they are."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -61,11 +63,15 @@ def test_a_mean_gets_students_interval():
     assert found.high - found.low == pytest.approx(high - low, rel=0.05)  # plain percentiles would be 15 % narrower
 
 
+# SciPy renamed it in 1.15
+SEEDED = {"rng" if "rng" in signature(stats.bootstrap).parameters else "random_state": np.random.default_rng(1)}
+
+
 def test_skewed_draws_are_corrected_as_scipy_does():
     """Many patients, so that Student's t is as the normal distribution; a share of 2 % is skewed to the right."""
     values = np.repeat([1.0, 0.0], [6, 294])
     found = intervals(mean_of(values), PatientBootstrap(np.arange(300), rounds=20_000))["mean"]
-    theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1))
+    theirs = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="BCa", **SEEDED)
     assert (found.low, found.high) == pytest.approx(tuple(theirs.confidence_interval), abs=1 / 300)
     assert found.high - found.value > 1.3 * (found.value - found.low)
 
@@ -80,7 +86,7 @@ def test_biased_draws_are_corrected_as_scipy_does():
 
     bootstrap = PatientBootstrap(np.arange(150), rounds=20_000)
     found = intervals(spread, bootstrap)["spread"]
-    theirs = stats.bootstrap((values,), np.var, n_resamples=20_000, method="BCa", rng=np.random.default_rng(1))
+    theirs = stats.bootstrap((values,), np.var, n_resamples=20_000, method="BCa", **SEEDED)
     low, high = theirs.confidence_interval
     plain = np.quantile(np.concatenate([spread(weights)["spread"] for weights in bootstrap.draws()]), [0.025, 0.975])
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.05 * (high - low))
