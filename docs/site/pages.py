@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ def on_files(files: Files, config: Any) -> Files:
     for picture in sorted(ROOT.glob("bundles/*/docs/**/*.png")):
         files.append(File.generated(config, picture.relative_to(ROOT).as_posix(), abs_src_path=str(picture)))
     files.append(File.generated(config, "api.md", content=_api()))
+    files.append(File.generated(config, "first_steps.md", content=_notebook(ROOT / "docs" / "first_steps.ipynb")))
     return files
 
 
@@ -58,6 +60,23 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return f"[{found[1]}]({'../' * page.file.src_uri.count('/')}{site}{found[3] or ''})"
 
     return LINK.sub(moved, markdown)
+
+
+def _notebook(path: Path) -> str:
+    """Texts, code, and what it printed and drew when it was run."""
+    parts = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        text = "".join(cell["source"])
+        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        for output in cell.get("outputs", []):
+            printed, picture = "".join(output.get("text", "")), output.get("data", {}).get("image/png")
+            parts += [f"```text\n{printed}\n```"] if printed else []
+            parts += (
+                [f'<img alt="what the cell above draws" src="data:image/png;base64,{picture.strip()}">']
+                if picture
+                else []
+            )
+    return "\n\n".join(parts)
 
 
 def _api() -> str:
