@@ -6,9 +6,14 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-LEFT_OUT = shutil.ignore_patterns(
-    "eval", "cache", "model.*", "__pycache__", "*.part", "phantoms"
-)  # what runs leave there
+SHIPPED = {"small.pt", "small.json"}
+RUNS = {"eval", "cache", "phantoms", "__pycache__"}  # what runs leave in a bundle
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """Whatever runs left there: a model of somebody's patients must not travel with the package."""
+    models = set(names) - SHIPPED if Path(folder).name == "models" else set()
+    return models | (set(names) & RUNS) | {name for name in names if name.endswith(".part")}
 
 
 class BuildWithBundles(build_py):
@@ -18,7 +23,7 @@ class BuildWithBundles(build_py):
         super().run()
         if not self.editable_mode:
             shutil.copytree(
-                "bundles", Path(self.build_lib, "smart_nets", "bundles"), ignore=LEFT_OUT, dirs_exist_ok=True
+                "bundles", Path(self.build_lib, "smart_nets", "bundles"), ignore=left_out, dirs_exist_ok=True
             )
 
 

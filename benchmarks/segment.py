@@ -61,10 +61,14 @@ def arguments() -> argparse.Namespace:
 def train(args: argparse.Namespace, method: str, fraction: float, fold: int) -> Path:
     """One run by its bundle, unless it has ended; returns its folder. InputError: it failed; its log tells why."""
     folder = args.work / f"{method}_{fraction:g}" / f"fold_{fold}"
-    done = folder / "eval" / "metrics.json"
+    done, asked = folder / "eval" / "metrics.json", folder / "asked.json"
+    wanted = {"minutes": args.minutes, "folds": args.folds, "data": args.data, "labels": args.labels, "set": args.set}
     if done.is_file():
+        if read_json(asked) != wanted:
+            what, remedy = "holds a run of another command", "give another --work"
+            raise InputError(what, where=folder, expected=wanted, found=read_json(asked), remedy=remedy)
         return Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    write_json(asked, wanted)
     files = [CONFIGS / "train.json", *OVERLAYS[method]]
     options = {
         "fold": fold, "folds": args.folds, "train_fraction": fraction, "minutes": args.minutes, "output_dir": folder,

@@ -26,12 +26,14 @@ class Told(NamedTuple):
         values: name -> (where it was given, value), without what is MONAI's own.
         options: MONAI's own, such as run_id and tracking.
         parser: holds the merged configuration.
+        dropped: names that were given None, which MONAI lets fall.
     """
 
     files: list[str]
     values: dict[str, tuple[str, Any]]
     options: dict[str, Any]
     parser: ConfigParser
+    dropped: tuple[str, ...] = ()
 
 
 def told_to_run() -> Told | None:
@@ -49,17 +51,19 @@ def told_to_run() -> Told | None:
         return None
     source = arguments.pop("args_file", None)
     stored = {name: (f"{source}, {name}", value) for name, value in update_kwargs(source).items()}
-    every = {**stored, **{name: (f"--{name}", value) for name, value in arguments.items()}}
+    given = {name: (f"--{name}", value) for name, value in arguments.items() if value is not None}
+    every = {**stored, **given}
     options = {name: value for name, (_, value) in every.items() if name in OWN}
     values = {name: one for name, one in every.items() if name not in OWN}
-    return Told([str(file) for file in ensure_tuple(options["config_file"])], values, options, parser)
+    dropped = tuple(name for name, value in arguments.items() if value is None and name not in OWN)
+    return Told([str(file) for file in ensure_tuple(options["config_file"])], values, options, parser, dropped)
 
 
 def _arguments(call: Any, found: Mapping[str, Any]) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for name, parameter in inspect.signature(call).parameters.items():
         arguments |= found[name] if parameter.kind is parameter.VAR_KEYWORD else {name: found[name]}
-    return {name: value for name, value in arguments.items() if value is not None}
+    return arguments
 
 
 def as_typed(name: str, value: Any) -> Any:

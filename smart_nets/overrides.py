@@ -28,7 +28,8 @@ def check_overrides() -> None:
     is taken as it was typed, since a folder called 20240115 is a number for Fire.
 
     Raises:
-        ConfigError: a name that is none of these, with the nearest key; another word where True or False belongs;
+        ConfigError: a name that is none of these, with the nearest key; None where a key has a value, which would be lost;
+            another word where True or False belongs;
             something else than a path where one belongs.
     """
     told = told_to_run()
@@ -43,6 +44,12 @@ def check_overrides() -> None:
             check.one(f"{file}, {name}", name.lstrip("+~"), value)
     for name, (where, value) in told.values.items():
         check.one(where, name, value)
+    for name in told.dropped:
+        if check.known.get(name.replace("::", "#")) is not None:
+            remedy = "give none, or null in a configuration file of your own"
+            raise ConfigError(
+                "MONAI takes no None here, and would go on as if nothing was said", where=f"--{name}", remedy=remedy
+            )
     _take_paths(told, check.known)
 
 

@@ -76,10 +76,12 @@ RULES = {
     "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
     "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),
     "name": NAME,
+    "label_weights": Rule("cannot be", "balanced or none", lambda value: value in (None, "none", "balanced")),
+    "autocast": Rule("is not known", "bf16 or off", lambda value: value in ("bf16", "off")),
     "class_weights": Rule(
         "cannot be",
-        "balanced, None, or a number above 0 for each of the two classes",
-        lambda value: value in (None, "balanced") or _pair(value, ABOVE_0.good),
+        "balanced, none, or a number above 0 for each of the two classes",
+        lambda value: value in (None, "none", "balanced") or _pair(value, ABOVE_0.good),
     ),
 }
 

@@ -97,6 +97,11 @@ def test_unknown_names_are_refused(config, told, says):
     assert says.format("--") in refused(config_file=config, **told)
 
 
+def test_none_on_a_command_line_is_told_where_monai_would_let_it_fall(config):
+    assert "--folds: MONAI takes no None here" in refused(config_file=config, folds=None)
+    assert got(config_file=config, dataset_dir=None)  # which is None anyway
+
+
 @pytest.mark.parametrize(("told", "says"), UNKNOWN)
 @pytest.mark.parametrize("ending", ["json", "yaml"])
 def test_so_they_are_in_a_file_of_arguments_and_in_a_further_configuration(config, told, says, ending):

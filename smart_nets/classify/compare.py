@@ -67,6 +67,8 @@ def compare(runs: Sequence[str | Path], rounds: int = 2000, seed: int = 0) -> di
             curve[key].append(value)
     settings = {name: next(iter(group.values())).settings for (name, _), group in groups.items()}
     beside = settings_beside(settings)
+    for group in groups.values():
+        beside += settings_beside({f"fold {fold}, {seed}": run.settings for (fold, seed), run in group.items()})
     return {"models": models, "differences": _differences(groups), "few_shot": few_shot, "beside": beside}
 
 

@@ -75,7 +75,9 @@ def balanced_weights(labels: Sequence[int], classes: int) -> list[float]:
 
 def choose_weights(asked: Any, items: Sequence[Mapping[str, Any]], classes: int) -> Any:
     """What was asked for as weights of the classes; for "balanced", the `balanced_weights` of the items' labels."""
-    return balanced_weights([item["label"] for item in items], classes) if asked == "balanced" else asked
+    if asked == "balanced":
+        return balanced_weights([item["label"] for item in items], classes)
+    return None if asked == "none" else asked  # MONAI lets None on a command line fall
 
 
 def classifier_groups(network: Classifier, learning_rate: float, head_learning_rate: float) -> list[dict[str, Any]]:

@@ -85,7 +85,9 @@ def settings(task: str) -> str:
     Args:
         task: pretrain, classify, segment, zeroshot or cluster; or the name of its bundle.
     """
-    return keys_of(bundles_folder() / _bundle(task))
+    bundle = _bundle(task)
+    short = next(name for name, one in BUNDLES.items() if one == bundle)
+    return keys_of(bundles_folder() / bundle, DEFAULTS.get(short, "train"))
 
 
 def run_bundle(task: str, configs: Sequence[str], told: Words) -> None:
@@ -96,7 +98,7 @@ def run_bundle(task: str, configs: Sequence[str], told: Words) -> None:
     """
     bundle = _bundle(task)
     folder = bundles_folder() / bundle / "configs"
-    there = {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.json"))}
+    there = {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.json"))}
     there.pop("metadata", None)
     names = list(configs)
     if not {Path(name).stem for name in names} & set(RUNNABLE):
@@ -112,9 +114,9 @@ def run_bundle(task: str, configs: Sequence[str], told: Words) -> None:
 
 
 def _file(name: str, there: dict[str, Path]) -> Path:
+    if name.endswith(".json") and Path(name).is_file():
+        return Path(name).absolute()  # the user's own, whatever the bundle's are called
     found = there.get(name.removesuffix(".json")) or there.get(f"methods/{name}")
-    if found is None and Path(name).is_file():
-        found = Path(name).absolute()
     if found is None:
         expected = ", ".join(one for one in there if "/" not in one)
         raise ConfigError(

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 WIDTH = 110
-CONFIGS = ("train.json", "evaluate.json", "inference.json")  # the first that a bundle has is told
-INTERNAL = {"imports", "run", "roots", "bundle_root", "presets", "device", "network", "optimizer", "dataset_dir"}
+INTERNAL = {"imports", "run", "roots", "bundle_root", "presets", "device", "network", "optimizer"}
+FOLDERS = ("dataset_dir", "output_dir", "cache_dir", "model_path")  # told whatever their default is made of
 ROW = re.compile(r"^\| (`.+?) \| (.*?) \| (.*) \|$", re.MULTILINE)
 
 
@@ -32,11 +32,18 @@ def told_keys(bundle: Path) -> list[Key]:
     ]
 
 
-def keys_of(bundle: Path) -> str:
-    """All keys of a bundle's configuration as a text: those that its docs explain, then those that stand for themselves."""
-    file = next(bundle / "configs" / name for name in CONFIGS if (bundle / "configs" / name).is_file())
+def keys_of(bundle: Path, name: str) -> str:
+    """All keys of a configuration as a text: those that the bundle's docs explain, then those that stand for themselves.
+
+    Args:
+        name: of the configuration, such as "train".
+    """
+    file = bundle / "configs" / f"{name}.json"
     config = json.loads(file.read_text(encoding="utf-8"))
-    rows = told_keys(bundle)
+    rows = [
+        Key(tuple(one for one in row.names if one in config), row.default, row.meaning) for row in told_keys(bundle)
+    ]
+    rows = [row for row in rows if row.names]
     lines = [f"{bundle.name}, {file.name}: give any of them as --name value", ""]
     for row in rows:
         lines.append(f"  {', '.join(f'--{name}' for name in row.names)} [{row.default.replace('`', '')}]")
@@ -55,5 +62,5 @@ def _plain(config: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Top-level keys with a value of their own: no comment, no component, no expression."""
     for name, value in config.items():
         simple = not isinstance(value, dict) and not (isinstance(value, str) and value[:1] in "$@%")
-        if simple and not name.startswith("_"):
-            yield name, json.dumps(value)
+        if name in FOLDERS or (simple and not name.startswith("_")):
+            yield name, json.dumps(value) if simple else "below the folder of results"

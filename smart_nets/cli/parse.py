@@ -16,13 +16,26 @@ from smart_nets.errors import ConfigError
 FLAG = re.compile(r"--?[A-Za-z]")
 HELP = {"--help", "-h"}
 TRUTH = {"true": True, "false": False}
+WORDS = (*TRUTH, "yes", "no", "none", "1", "0")  # what somebody may mean by a truth
 WIDTH = 110
 Given = tuple[list[str], dict[str, Any]]
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(message, where=self.prog, remedy="see --help")
+        remedy = "give a value that begins with a dash as --name=VALUE" if "expected one" in message else "see --help"
+        raise ConfigError(message, where=self.prog, remedy=remedy)
+
+
+class _Once(argparse.Action):
+    """Takes a value, and refuses a second one instead of letting the first fall."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        if hasattr(namespace, self.dest):
+            raise ConfigError(
+                "is given twice", where=option_string, remedy="give it once; several are joined by commas"
+            )
+        setattr(namespace, self.dest, values)
 
 
 def parse(verb: Verb, words: Sequence[str]) -> Given:
@@ -38,17 +51,16 @@ def parse(verb: Verb, words: Sequence[str]) -> Given:
     parser = _Parser(prog=verb.name, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for one in verb.arguments:
         if not one.many:
-            extra = {"nargs": "?", "const": True} if one.kind == "bool" else {}
-            parser.add_argument(one.flag, type=_reader(one), dest=one.name, **extra)  # type: ignore[arg-type]
+            parser.add_argument(one.flag, type=_reader(one), dest=one.name, action=_Once)
     parser.add_argument("values", nargs="*", default=[])
-    words = [_spelt(word, verb) for word in words]
     if verb.open:
         return _split(verb, words)
-    found, unknown = parser.parse_known_intermixed_args(words)
+    end = list(words).index("--") if "--" in words else len(words)  # what follows is taken as it is
+    found, unknown = parser.parse_known_intermixed_args(_spelt_all(verb, words[:end]))
     for word in unknown:
         _refuse(verb, word)
     named = vars(found)
-    return _placed(verb, named.pop("values"), named)
+    return _placed(verb, [*named.pop("values"), *words[end + 1 :]], named)
 
 
 def help_of(verb: Verb) -> str:
@@ -59,7 +71,7 @@ def help_of(verb: Verb) -> str:
     lines = [f"usage: smart-nets {usage}", "", verb.text, ""]
     for one in verb.arguments:
         choices = f" ({', '.join(one.kind)})" if isinstance(one.kind, tuple) else f" ({one.kind})"
-        default = "" if one.default in (None, "None", "''") else f" [default {one.default}]"
+        default = "" if one.default in (None, "None", "''") or "(" in one.default else f" [default {one.default}]"
         head = f"  {one.name if one.many else one.flag}{choices}"
         lines += [
             head,
@@ -121,10 +133,38 @@ def _spelt(word: str, verb: Verb) -> str:
     return f"{dashes}{name}{sign}{value}"
 
 
+def _spelt_all(verb: Verb, words: Sequence[str]) -> list[str]:
+    """Flags as `_spelt` has them; a truth that is not told is true."""
+    found: list[str] = []
+    for word, after in zip(words, [*words[1:], ""], strict=False):
+        spelt = _spelt(word, verb)
+        truth = any(spelt == one.flag and one.kind == "bool" for one in verb.arguments)
+        found.append(
+            f"{spelt}=true" if truth and (FLAG.match(after) or not after or after.lower() not in WORDS) else spelt
+        )
+    return found
+
+
 def _split(verb: Verb, words: Sequence[str]) -> Given:
-    """For a verb that hands on all names: words before the first flag are its values, all others are kept as they are."""
+    """For a verb that hands on all names: words before the first flag are its values, the others are kept as they are.
+
+    Raises:
+        ConfigError: a word that belongs to no name: what runs the bundle would take it for something else.
+    """
     first = next((at for at, word in enumerate(words) if FLAG.match(word)), len(words))
-    return list(words[:first]), {"told": list(words[first:])}
+    told, valued = list(words[first:]), True
+    for word in told:
+        if FLAG.match(word):
+            valued = "=" in word
+        elif valued:
+            what, remedy = (
+                "belongs to no name",
+                f"give configurations before the first --name, as in {verb.name} {word} ...",
+            )
+            raise ConfigError(what, where=word, remedy=remedy)
+        else:
+            valued = True
+    return list(words[:first]), {"told": told}
 
 
 def _placed(verb: Verb, values: list[str], named: dict[str, Any]) -> Given:
@@ -147,10 +187,11 @@ def _placed(verb: Verb, values: list[str], named: dict[str, Any]) -> Given:
 
 
 def _refuse(verb: Verb, word: str) -> NoReturn:
-    known = [one.flag.lstrip("-") for one in verb.arguments]
+    known = [one.flag.lstrip("-") for one in verb.arguments if not one.many]
     name = word.partition("=")[0].lstrip("-")
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"perhaps --{near[0]} is meant" if near else "see --help"
+    hint = "give them without a name" if any(one.many and one.name == name for one in verb.arguments) else hint
     raise ConfigError("is no argument", where=f"{verb.name} --{name}", expected=", ".join(known), remedy=hint)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smart_nets.errors import InputError, SmartError
 from smart_nets.lists.find import Candidate, find
@@ -75,7 +77,7 @@ def large_enough(
         InputError: none is left.
     """
     half = (np.asarray(crop) + 1) // 2
-    small = [item for item in items if (np.rint(np.asarray(item.get("body_mm", np.inf)) / spacing) < half).any()]
+    small = [item for item in items if (np.rint(_body(item) / spacing) < half).any()]
     if not small:
         return list(items)
     expected = (
@@ -88,6 +90,14 @@ def large_enough(
     log.warning("%d of %d scans left out: too small for half a crop (expected %s, found %s in %s)",
                 len(small), len(items), expected, found, Path(small[0]["image"]).name)  # fmt: skip
     return [item for item in items if item not in small]
+
+
+def _body(item: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Millimetres (3,) of a body; endless where a list does not tell them."""
+    told = item.get("body_mm")
+    sides = told if isinstance(told, list) and len(told) == 3 else [None]
+    good = all(isinstance(side, (int, float)) and math.isfinite(side) for side in sides)
+    return np.array(sides if good else [math.inf] * 3, np.float64)
 
 
 def tagged(candidates: Sequence[Candidate], tag: str, where: Path) -> list[Candidate]:

@@ -86,6 +86,8 @@ def attend(
     for stem, mask in masks.items():  # scan and maps are let go: a SEG needs the memory for the series itself
         save_seg(folder, stem, mask, Path(scan), series)
     settings = {**asdict(marking), "overlap": overlap, "head": "mean" if head is None else head, "block": block}
+    given = {"spacing": spacing, "crop_size": crop_size}
+    settings |= {name: list(value) for name, value in given.items() if value is not None}
     return save_record(folder, [entry], settings)
 
 

@@ -21,7 +21,7 @@ from smart_nets.pages.style import PALETTE
 from smart_nets.statistics.features import IN_WORDS, KINDS
 
 FEW = 5  # scans, below which the page warns
-COMMAND = "python -m monai.bundle run --config_file bundles/smart_organ_cluster/configs/evaluate.json"
+COMMAND = "python -m smart_nets cluster"
 COLOURS = (
     "#0072b2",
     "#d55e00",

@@ -83,7 +83,12 @@ def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
         **floor,
         "models": models,
         "differences": differences,
-        "beside": settings_beside({name: runs[0].settings for name, runs in groups.items()}),
+        "beside": settings_beside({name: runs[0].settings for name, runs in groups.items()})
+        + [
+            line
+            for runs in groups.values()
+            for line in settings_beside({one.folder.name: one.settings for one in runs})
+        ],
     }
 
 

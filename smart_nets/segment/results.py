@@ -85,7 +85,7 @@ class SegmentResults:
             raise faults[0]
         found = means_of_cases(rows, [*self.values], patients)
         found["left_out"] = [fault.what for fault in faults]
-        if self.floor and rows:
+        if rows and KEY in rows[0]:
             found["place"] = place_means(rows, [*self.values], patients)
         write_text(self.folder / TABLE, table_of(rows))
         with whole(self.folder / EXAMPLES) as draft, draft.open("wb") as file:
@@ -101,6 +101,7 @@ class SegmentResults:
         examples: list[dict[str, Any]] = []
         patients: list[str] = []
         faults: list[SmartError] = []
+        floor = self._floor()
         for item in bar(self.items, "judging cases"):
             try:
                 scan = read_volume(item["image"], **read_options(item)).to_ras()
@@ -114,14 +115,22 @@ class SegmentResults:
             patients.append(patient_of(item))
             place = {"case": number, "patient": patients[-1], "fold": self.fold}
             scores = case_scores(answer, target, scan.spacing, [*self.values])
-            if self.floor:
-                guess = self.floor(target.shape)
+            if floor:
+                guess = floor(target.shape)
                 for channel, row in enumerate(scores, start=1):
                     drawn = target == channel
                     row[KEY] = dice(guess == channel, drawn) if drawn.any() else math.nan
             rows += [place | one for one in scores]
             examples.append(example_of(scan, answer, target, number))
         return rows, examples, patients, faults
+
+    def _floor(self) -> PlaceFloor | None:
+        """The floor, unless a training case cannot be read any more: the results do not fail for that."""
+        try:
+            return self.floor if self.floor is not None and self.floor.shares.size else None
+        except SmartError as fault:
+            logger.warning("the floor of place alone is left out: %s", fault)
+            return None
 
 
 def chosen_examples(examples: Sequence[dict[str, Any]], rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -11,14 +11,15 @@ NAMED = ("fold", "train_fraction", "subset_seed", "seed")  # settings that a nam
 
 
 def settings_beside(runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """A line for each setting that not all runs share, so that nobody takes another spacing for another encoder.
+    """A line for each setting that all runs tell and not all share, so that nobody takes another spacing for another encoder.
 
     Args:
-        runs: name -> settings of its run.json.
+        runs: name -> settings of its run.json; an evaluation tells fewer than a training.
     """
     told = []
-    for setting in dict.fromkeys(key for settings in runs.values() for key in settings if key not in NAMED):
-        values = {name: settings.get(setting) for name, settings in runs.items()}
+    names = [key for key in next(iter(runs.values()), {}) if all(key in one for one in runs.values())]
+    for setting in (name for name in names if name not in NAMED):
+        values = {name: settings[setting] for name, settings in runs.items()}
         if any(value != next(iter(values.values())) for value in values.values()):
             told.append(
                 f"{setting}: " + ", ".join(f"{_short(value, values)} in “{name}”" for name, value in values.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,11 +65,18 @@ def check_architecture(architecture: Mapping[str, Any], where: object = "") -> N
                               expected=" or ".join(known), found=_short(found), remedy="update smart-nets")  # fmt: skip
     name = architecture["name"]
     _check(architecture, name, _place(where))
-    size, memory = 4 * weights_of(architecture), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    size, memory = 4 * weights_of(architecture), _memory()
     if size > memory / 2:
         expected = f"up to {memory / 2e9:.0f} GB, half of this machine's memory"
         raise CheckpointError(f"describes a {name} too large to build", where=_place(where),
                               expected=expected, found=f"{size / 1e9:,.0f} GB of weights", remedy=REMEDY)  # fmt: skip
+
+
+def _memory() -> float:
+    """Bytes of this machine; where the system does not tell, as on Windows, any network may be built."""
+    if not hasattr(os, "sysconf"):
+        return math.inf
+    return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
 def weights_of(architecture: Mapping[str, Any]) -> int:

@@ -8,12 +8,13 @@ import re
 import subprocess
 import sys
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smart_nets import cli
-from smart_nets.cli.bundles import BUNDLES, settings
+from smart_nets.cli.bundles import BUNDLES, _file, settings
 from smart_nets.cli.completion import completion
 from smart_nets.cli.keys import told_keys
 from smart_nets.cli.look import _models
@@ -67,12 +68,16 @@ def test_a_path_stays_as_it_was_typed(call, name):
 def test_numbers_and_truths_are_still_understood(call):
     assert call("a", "b", "--percentile=80", "--strict")["percentile"] == 80
     assert call("a", "b", "--nostrict")["strict"] is False
+    assert call("--strict", "a", "b") == {"scan": "a", "output_dir": "b", "percentile": 80, "strict": True}
+    assert call("--", "-a.nii", "b")["scan"] == "-a.nii"
     assert call("a", "b", "--strict", "false")["strict"] is False and call("a", "b", "--strict=True")["strict"] is True
 
 
 def test_what_is_neither_true_nor_false_is_told(call):
     with pytest.raises(ConfigError, match=r"--strict: cannot be .expected true or false, found maybe"):
-        call("a", "b", "--strict", "maybe")
+        call("a", "b", "--strict=maybe")
+    with pytest.raises(ConfigError, match=r"--strict: cannot be .expected true or false, found yes"):
+        call("a", "b", "--strict", "yes")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,15 @@ def test_what_is_neither_true_nor_false_is_told(call):
     [
         (("a", "b", "--percentile", "much"), r"--percentile: cannot be .expected a number, found much"),
         (("a", "b", "--kind", "tree"), r"--kind: cannot be .expected cls or knn, found tree"),
-        (("a", "b", "--percentile"), r"note: argument --percentile: expected one argument; see --help"),
+        (
+            ("a", "b", "--percentile"),
+            r"note: argument --percentile: expected one argument; give a value that begins with",
+        ),
+        (
+            ("a", "b", "--kind", "cls", "--kind", "knn"),
+            r"--kind: is given twice; give it once; several are joined by commas",
+        ),
+        (("--strict", "a", "--", "-b.nii", "c"), r"note: has more values than arguments"),
         (("a",), r"note --output_dir: is not given; see note --help"),
     ],
 )
@@ -131,6 +144,11 @@ def test_more_values_than_arguments_are_told_before_the_work(call):
         (["--zzz"], "--zzz: is no verb; see smart-nets --help"),
         (["settings", "pretain"], "pretain: is no task .expected pretrain, classify"),
         (["segment", "from_scrach"], "from_scrach: is no configuration .expected a file, or evaluate, few_shot"),
+        (
+            ["segment", "--dataset_dir", "x", "frozen"],
+            "frozen: belongs to no name; give configurations before the first",
+        ),
+        (["compare", "--runs", "a"], "compare --runs: is no argument .expected output_dir.; give them without a name"),
         (
             ["segment", "inference", "--modl_path", "x"],
             "--modl_path: is no key of the configuration; perhaps --model_path",
@@ -197,7 +215,18 @@ def test_settings_are_listed_with_default_and_meaning():
     text = settings("segment")
     assert "--learning_rate, --decoder_learning_rate [preset]" in text and "of the pretrained encoder" in text
     assert "--overlap" in text and "preset tiny: " in text
-    assert settings("smart_pretrain") == settings("pretrain")
+    assert settings("smart_pretrain") == settings("pretrain") and "--dataset_dir" in settings("pretrain")
+    assert "inference.json" in settings("zeroshot") and "--random_encoders" not in settings("zeroshot")
+
+
+def test_a_file_of_ones_own_comes_before_the_bundles(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = {"train": Path("/bundle/train.json")}
+    assert _file("train.json", folder) == Path("/bundle/train.json")
+    Path("train.json").write_text("{}")
+    assert _file("train.json", folder) == tmp_path / "train.json" and _file("train", folder) == Path(
+        "/bundle/train.json"
+    )
 
 
 @pytest.mark.parametrize("bundle", BUNDLES.values())

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from smart_nets.classify.report import record as classify
+from smart_nets.cli.bundles import BUNDLES
 from smart_nets.cli.parse import parse
 from smart_nets.cli.verbs import read_verb
 from smart_nets.localize.report.again import attend_again, localise_again
@@ -30,13 +31,16 @@ def typed(command: str, verb: str) -> dict[str, Any]:
     return parse(read_verb(verb), rest)[1]
 
 
-def keys(command: str) -> dict[str, str]:
+def keys(command: str, task: str) -> dict[str, str]:
     """The overrides of a bundle's command, each of which must be a key of its configuration."""
     given = words(command)
-    config = json.loads((ROOT / given[given.index("--config_file") + 1]).read_text())
-    told = dict(zip(given[6::2], given[7::2], strict=True))
-    assert given[:6:5] == ["python", given[5]] and not [name for name in told if name.removeprefix("--") not in config]
-    return told
+    assert given[:3] == ["python", "-m", "smart_nets"] and given[3] == task
+    configs, told = parse(read_verb(task), given[4:])
+    name = (configs or ["train"])[0]
+    config = json.loads((ROOT / "bundles" / BUNDLES[task] / "configs" / f"{name}.json").read_text())
+    named = dict(zip(told["told"][::2], told["told"][1::2], strict=True))
+    assert not [name for name in named if name.removeprefix("--") not in config]
+    return named
 
 
 def test_attend():
@@ -51,7 +55,9 @@ def test_attend():
     }
     scan = {"maps": [{"model": "small"}, {"model": "random"}], "settings": settings}
     told = typed(attend_again({"scans": [scan]}), "attend")
-    assert told.items() >= settings.items() and told["model"] == "small=/path/to/small.pt,random"
+    assert told.items() >= settings.items() and told["model"] == "small=/path/to/small.pt,random" and "crop" not in told
+    sized = {**scan, "settings": settings | {"spacing": [3.0] * 3, "crop_size": [64] * 3}}
+    assert typed(attend_again({"scans": [sized]}), "attend").items() >= {"spacing": 3, "crop": 64}.items()
     plain = typed(attend_again({"scans": [{**scan, "settings": settings | {"head": "mean"}}]}), "attend")
     assert "head" not in plain
 
@@ -59,7 +65,7 @@ def test_attend():
 def test_localise():
     settings = {"percentile": 90, "region": "body", "components": 0, "smallest_ml": 0.0, "crop_size": [32, 32, 32],
                 "spacing": [8.0, 8.0, 8.0], "overlap": 0.5, "head": None, "block": -1, "random_encoders": 3}  # fmt: skip
-    told = keys(localise_again({"settings": settings}))
+    told = keys(localise_again({"settings": settings}), "zeroshot")
     assert told["--spacing"] == "[8.0, 8.0, 8.0]" and told["--percentile"] == "90" and "--head" not in told
 
 
@@ -71,11 +77,9 @@ def test_probe(judged):
     assert told.get("test") == (f"/path/to/{judged['test']}" if "test" in judged else None)
 
 
-@pytest.mark.parametrize(("page", "bundle"), [(classify, "smart_lidc_classify"), (segment, "smart_segment")])
-def test_training(page, bundle):
+@pytest.mark.parametrize(("page", "task"), [(classify, "classify"), (segment, "segment")])
+def test_training(page, task):
     """Every setting that such a command can hold is a key of the bundle."""
-    config = json.loads((ROOT / "bundles" / bundle / "configs" / "train.json").read_text())
-    assert bundle in page.COMMAND and not [name for name in page.OPTIONS if name not in config]
     source = {"data": {"source": "cases"}, "preset": "tiny", "settings": dict.fromkeys(page.OPTIONS, 1), "encoder": "x"}
     run = SimpleNamespace(about=source, facts=lambda name: source.get(name, {}))
-    assert {f"--{name}" for name in page.OPTIONS} <= set(keys(page._command(run)))
+    assert {f"--{name}" for name in page.OPTIONS} <= set(keys(page._command(run), task))

@@ -102,6 +102,12 @@ def test_a_body_shorter_than_half_a_crop_is_left_out_before_training(caplog):
     assert large_enough(BODIES, [32, 32, 32], [2.0, 2.0, 2.0]) == BODIES
 
 
+@pytest.mark.parametrize("body", [None, [61.9], "large", [300.0, 200.0, None], 12.0])
+def test_a_body_that_is_not_told_leaves_nothing_out(body):
+    items = [{"image": "a.nii.gz", "body_mm": body}]
+    assert large_enough(items, [32, 32, 32], [4.0, 4.0, 4.0]) == items
+
+
 def test_no_scan_is_large_enough():
     with pytest.raises(
         InputError, match=r"slab.nii.gz: no scan is large enough for half a crop .expected a body of at least 64"

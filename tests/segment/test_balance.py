@@ -23,7 +23,7 @@ def volumes() -> SimpleNamespace:
 def test_rare_labels_count_more(volumes):
     # square roots of 1 and 625: 1 and 25, over their mean 13
     assert label_weights("balanced", volumes, volumes.items) == pytest.approx([1 / 13, 1 / 13, 25 / 13])
-    assert label_weights(None, volumes, volumes.items) is None
+    assert label_weights(None, volumes, volumes.items) is None and label_weights("none", volumes, volumes.items) is None
 
 
 def test_a_label_that_no_case_shows_weighs_no_infinity(volumes):
@@ -32,7 +32,7 @@ def test_a_label_that_no_case_shows_weighs_no_infinity(volumes):
 
 
 def test_another_word(volumes):
-    with pytest.raises(ConfigError, match=r"label_weights: is not known .expected balanced or None, found sqrt"):
+    with pytest.raises(ConfigError, match=r"label_weights: is not known .expected balanced or none, found sqrt"):
         label_weights("sqrt", volumes, volumes.items)
 
 

@@ -42,7 +42,10 @@ def test_a_network_is_judged_beside_it():
         0.575
     )
     assert told["difference"]["value"] == pytest.approx(0.125) and told["difference"]["better"] == 4
-    assert place_notes({"place": told}) == []  # better in every patient
+    (note,) = place_notes({"place": told})  # better in all of four patients, which proves nothing
+    assert "difference is 0.125" in note and "too few patients for a test" in note
+    clear = {**told, "difference": told["difference"] | {"p": 0.01}}
+    assert place_notes({"place": clear}) == []
     assert place_notes({}) == []
 
 
@@ -50,10 +53,10 @@ def test_a_network_is_judged_beside_it():
     ("gap", "says"),
     [
         (
-            {"value": -0.1, "low": -0.2, "high": 0.05},
+            {"value": -0.1, "low": -0.2, "high": 0.05, "p": 0.3},
             "not shown to be better: the difference is −0.100 (−0.200 to 0.050)",
         ),
-        ({"value": None, "low": None, "high": None}, "not shown to be better: too few patients to tell"),
+        ({"value": None, "low": None, "high": None, "p": None}, "not shown to be better: too few patients to tell"),
     ],
 )
 def test_a_network_that_is_not_better_is_told(gap, says):

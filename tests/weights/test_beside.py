@@ -23,5 +23,6 @@ def test_an_encoder_used_unlike_its_card_says_so_in_one_line(spacing, window, sa
 
 def test_a_fold_and_a_seed_are_no_difference():
     assert settings_beside({"a": {"fold": 0, "seed": 1, "folds": 3}, "b": {"fold": 1, "seed": 2, "folds": 3}}) == []
-    assert settings_beside({"a": {"folds": 3}, "b": {}}) == ["folds: 3 in “a”, None in “b”"]
+    assert settings_beside({"a": {"folds": 3}, "b": {"folds": 4}}) == ["folds: 3 in “a”, 4 in “b”"]
+    assert settings_beside({"a": {"folds": 3}, "b": {}}) == []  # an evaluation does not tell how it was trained
     assert settings_beside({}) == []

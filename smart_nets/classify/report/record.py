@@ -14,7 +14,7 @@ from smart_nets.pages.curves import Line, line_chart
 from smart_nets.pages.record import record_tables
 from smart_nets.statistics.predictions import Predictions
 
-COMMAND = "python -m monai.bundle run --config_file bundles/smart_lidc_classify/configs/train.json"
+COMMAND = "python -m smart_nets classify"
 OPTIONS = (
     *(
         "split_mode",

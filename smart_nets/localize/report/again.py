@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ATTEND = "python -m smart_nets attend /path/to/scan --output_dir /path/to/output"
-LOCALISE = "python -m monai.bundle run --config_file bundles/smart_zeroshot_seg/configs/evaluate.json"
+LOCALISE = "python -m smart_nets zeroshot evaluate"
 LOOKING = ("percentile", "region", "components", "smallest_ml", "overlap", "head", "block")
 JUDGING = ("percentile", "region", "components", "smallest_ml", "overlap", "head", "block", "spacing", "crop_size")
 
@@ -18,6 +18,10 @@ def attend_again(record: Mapping[str, Any]) -> str:
     *_, scan = record["scans"]
     models = list(dict.fromkeys(str(one["model"]) for one in scan["maps"]))
     told = [f"--model {shlex.quote(','.join(_weights(name) for name in models))}"]
+    for name, key in (("spacing", "spacing"), ("crop", "crop_size")):  # of a cube, which is what the verb takes
+        sides = set(scan["settings"].get(key) or [])
+        told += [f"--{name} {sides.pop():g}"] if len(sides) == 1 else []
+    told += ["--tumour /path/to/tumour"] if any("figures" in one for one in scan["maps"]) else []
     return " \\\n  ".join([ATTEND, *told, *_options(scan["settings"], LOOKING)])
 
 

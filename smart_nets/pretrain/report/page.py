@@ -17,7 +17,7 @@ from smart_nets.pretrain.report.run import Run, read_run
 from smart_nets.pretrain.report.training import training_section
 from smart_nets.statistics.features import IN_WORDS as FEATURES
 
-COMMAND = "python -m monai.bundle run --config_file bundles/smart_pretrain/configs/train.json"
+COMMAND = "python -m smart_nets pretrain"
 
 
 def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:

@@ -9,7 +9,7 @@ from smart_nets.pages import page
 from smart_nets.pages.record import record_tables
 from smart_nets.segment.report.run import SegmentRun
 
-COMMAND = "python -m monai.bundle run --config_file bundles/smart_segment/configs/train.json"
+COMMAND = "python -m smart_nets segment"
 OPTIONS = (
     *("labels", "other_labels", "tumour_pattern", "readers", "patient_pattern", "allow_overlap", "phantoms"),
     *("autocast", "clip_gradient", "warmup", "weight_decay", "restart_attention", "label_weights"),

@@ -10,6 +10,7 @@ from smart_nets.pages import page
 from smart_nets.pages.measures import measure_of
 from smart_nets.pages.record import read_json, record_of
 from smart_nets.pages.words import CLEAR, count, p_text
+from smart_nets.segment.paired import LEAST
 from smart_nets.segment.report.floor import MEANING
 
 
@@ -51,6 +52,8 @@ def _summary(content: Mapping[str, Any]) -> str:
 
 def _verdict(content: Mapping[str, Any]) -> str:
     means = [one for one in content["differences"] if one["class"] == "mean" and one["value"] is not None]
+    if not means and len(content["models"]) > 1:
+        return page.verdict("quiet", "No patient has a Dice of both models: there is nothing to compare.")
     if not means:
         return page.verdict("quiet", "There is only one model: nothing to compare it with.")
     one = max(means, key=lambda each: abs(each["value"]))
@@ -58,7 +61,8 @@ def _verdict(content: Mapping[str, Any]) -> str:
     gain, p = abs(one["value"]), one["p"]
     clear = one["low"] is not None and (one["low"] > 0 or one["high"] < 0) and p is not None and p < CLEAR
     if not clear:
-        why = "too few patients to tell" if p is None else p_text(p)
+        few = "too few patients to tell" if one["patients"] < LEAST else "equal in every patient"
+        why = few if p is None else p_text(p)
         return page.verdict(
             "watch", f"“{better}” is not shown to be better than “{worse}”: {gain:.3f} in Dice ({why})."
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smart_nets.pages.measures import measure_of
+from smart_nets.pages.words import CLEAR
 
 MEANING = (
     "Place alone: what most training cases show at the same share of a scan's length, width and height, without a look at "
@@ -19,9 +20,11 @@ def place_notes(metrics: Mapping[str, Any]) -> list[str]:
     if not told:
         return []
     floor, gap = measure_of(told["mean_dice"]), measure_of(told["difference"])
-    if gap.known and gap.low > 0:
+    p = told["difference"]["p"]
+    if gap.known and gap.low > 0 and p is not None and p < CLEAR:
         return []
-    told_gap = f": the difference is {gap.text()}" if gap.interval() else ": too few patients to tell"
+    few = "; too few patients for a test" if p is None else ""
+    told_gap = f": the difference is {gap.text()}{few}" if gap.interval() else ": too few patients to tell"
     value = floor.number()
     known = f"Knowing only where in a scan things lie gives a mean Dice of {value}"
     return [f"{known}, and this network is not shown to be better{told_gap}."]

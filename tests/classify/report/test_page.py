@@ -221,7 +221,7 @@ def test_the_log_may_count_steps_or_epochs(make_classify_run: MakeRun, report: R
 
 def test_the_command_makes_the_run_again(make_classify_run: MakeRun, report: Report) -> None:
     text = report(make_classify_run(examples=0)).text
-    assert "--config_file bundles/smart_lidc_classify/configs/train.json" in text
+    assert "python -m smart_nets classify" in text
     for option in OPTIONS:
         assert option in text
     text = report(make_classify_run(examples=0, encoder="from scratch", data={"source": "embedded phantoms"})).text
