@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LUNG, SOFT_TISSUE, BONE = (-1350.0, 150.0), (-175.0, 250.0), (-200.0, 1000.0)
 """Windows: (lowest, highest) HU that are told apart."""
+HEAT = "inferno"  # colours of whatever is laid over a slice
 PLANES = ("axial", "coronal", "sagittal")
 FIXED_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 EDGES = {"axial": ("R", "L", "A", "P"), "coronal": ("R", "L", "S", "I"), "sagittal": ("A", "P", "S", "I")}
@@ -64,7 +65,7 @@ def draw_plane(
     if overlay is not None:
         heat = plane_picture(overlay, plane, index).astype(float)
         top = float(np.nanmax(overlay)) or 1.0
-        axes.imshow(heat, cmap="inferno", vmin=0, vmax=top, alpha=alpha * np.clip(heat / top, 0, 1), aspect=aspect)
+        axes.imshow(heat, cmap=HEAT, vmin=0, vmax=top, alpha=alpha * np.clip(heat / top, 0, 1), aspect=aspect)
     axes.set_axis_off()
     if letters:
         for letter, (x, y) in zip(EDGES[plane], [(0.02, 0.5), (0.98, 0.5), (0.5, 0.98), (0.5, 0.02)], strict=True):

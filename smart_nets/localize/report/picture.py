@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from smart_nets.errors import InputError
 from smart_nets.localize.marking import Marked
 from smart_nets.optional import needed
-from smart_nets.pages.planes import FIXED_AXIS, LUNG, PLANES, SOFT_TISSUE, black_figure, draw_plane, plane_picture
+from smart_nets.pages.planes import FIXED_AXIS, HEAT, LUNG, PLANES, SOFT_TISSUE, black_figure, draw_plane, plane_picture
 from smart_nets.scans.volume import Volume
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ NOTE = "research only, not for diagnostic use"
 TUMOUR, MASK = "#ff5a36", "#4fd8ff"
 WIDTH = 3.4  # inches of one picture
 TOP = 99.5  # percentile of the region at which colour is strongest: single voxels must not dim the rest
+LEAST = 0.5  # of an even share, over which the colours run at least: a peak 6 % above even must not look like a find
 LUNG_HU = -600.0  # a place this dark is looked at in the lung window
 
 
@@ -40,7 +41,7 @@ class Shown:
 
     @cached_property
     def span(self) -> tuple[float, float]:
-        """The shares of uniform attention between which colour grows: the region's median and its top."""
+        """The region's median and its top, in multiples of an even share."""
         low, high = np.percentile(self.score[self.marked.region], [50, TOP], overwrite_input=True)
         return float(low), float(max(high, low + 1e-6))
 
@@ -65,16 +66,17 @@ def attention_figure(
     centre = _centre(shown[0], tumour)
     pictures = [None, *shown]
     wide = len(shown) == 1
-    image = scan.to_ras()
+    image, scale = scan.to_ras(), scale_of(shown)
     size = [n * s for n, s in zip(image.array.shape, image.spacing, strict=True)]  # mm
     across = {"axial": size[0], "coronal": size[0], "sagittal": size[1]}
     down = {"axial": size[1], "coronal": size[2], "sagittal": size[2]}
     figure, grid = _grid(wide, len(pictures), across, down)
     drawn = _ras(scan, tumour)
     place = _voxel_in_ras(scan, centre)
-    window = LUNG if _is_lung(image.array, place) else SOFT_TISSUE
+    lung = _is_lung(image.array, place)
+    window, told = (LUNG, "scan, lung window") if lung else (SOFT_TISSUE, "scan, soft tissue window")
     for row, each in enumerate(pictures):
-        heat, mask = (None, None) if each is None else (_heat(scan, each), _ras(scan, each.marked.mask))
+        heat, mask = (None, None) if each is None else (_heat(scan, each, scale), _ras(scan, each.marked.mask))
         for column, plane in enumerate(PLANES):
             axes = grid[row, column] if wide else grid[column, row]
             index = place[FIXED_AXIS[plane]]
@@ -82,9 +84,16 @@ def attention_figure(
             _outline(axes, mask, plane, index, MASK)
             _outline(axes, drawn, plane, index, TUMOUR)
             if column == 0:
-                axes.set_title("scan" if each is None else each.name, color="white", fontsize=9, parse_math=False)
+                axes.set_title(told if each is None else each.name, color="white", fontsize=9, parse_math=False)
+    _colour_bar(figure, grid, scale)
     _legend(figure, tumour is not None and bool(tumour.any()), title)
     return figure
+
+
+def scale_of(shown: Sequence[Shown]) -> tuple[float, float]:
+    """The multiples of an even share between which colour grows, one scale for all that stand beside each other."""
+    low = min(one.span[0] for one in shown)
+    return low, max(low + LEAST, *(one.span[1] for one in shown))
 
 
 def _check(scan: Volume, shown: Sequence[Shown], tumour: NDArray[np.bool_] | None) -> None:
@@ -147,8 +156,8 @@ def _is_lung(array: NDArray[Any], voxel: tuple[int, int, int]) -> bool:
     return float((array[box] < LUNG_HU).mean()) > 0.2
 
 
-def _heat(scan: Volume, shown: Shown) -> NDArray[Any] | None:
-    low, high = shown.span
+def _heat(scan: Volume, shown: Shown, scale: tuple[float, float]) -> NDArray[Any] | None:
+    low, high = scale
     heat = np.empty(shown.score.shape, np.float16)  # enough for colours; slice by slice, as whole scans take gigabytes
     for place, (score, region) in enumerate(zip(shown.score, shown.marked.region, strict=True)):
         heat[place] = np.clip((score - low) / (high - low), 0, 1) * region
@@ -161,6 +170,16 @@ def _outline(axes: Axes, mask: NDArray[Any] | None, plane: str, index: int, colo
     picture = plane_picture(mask, plane, index)
     if picture.any() and not picture.all():
         axes.contour(picture.astype(float), levels=[0.5], colors=colour, linewidths=1.0)
+
+
+def _colour_bar(figure: Figure, grid: NDArray[Any], scale: tuple[float, float]) -> None:
+    colours = needed("matplotlib.cm", "pictures").ScalarMappable(
+        needed("matplotlib.colors", "pictures").Normalize(*scale), HEAT
+    )
+    bar = figure.colorbar(colours, ax=grid.ravel().tolist(), shrink=0.6, aspect=30, pad=0.01)
+    bar.set_label("attention; 1 = an even share", color="white", fontsize=8)
+    bar.ax.tick_params(colors="white", labelsize=8)
+    bar.outline.set_edgecolor("white")
 
 
 def _legend(figure: Figure, has_tumour: bool, title: str) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from smart_nets.errors import InputError
 from smart_nets.localize.marking import Marked
-from smart_nets.localize.report.picture import MASK, NOTE, TUMOUR, Shown, attention_figure
+from smart_nets.localize.report.picture import MASK, NOTE, TUMOUR, Shown, attention_figure, scale_of
 from smart_nets.pages.planes import FIXED_AXIS, LUNG, PLANES, SOFT_TISSUE, plane_picture, png
 from smart_nets.scans.volume import Volume
 
@@ -68,6 +68,11 @@ def looked(name: str = "model", **parts: np.ndarray) -> Shown:
     return Shown(name, parts["score"], Marked(parts["mask"], parts["region"], 1.0))
 
 
+def pictures(figure: Figure) -> list[Axes]:
+    """The axes of a figure, without those of the colour bar."""
+    return figure.axes[:-1]
+
+
 def outline(axes: Axes, colour: str) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """(left, right), (top, bottom) of what is drawn in a colour."""
     [lines] = [one for one in axes.collections if to_hex(one.get_edgecolor()[0]) == colour] or [None]
@@ -80,7 +85,7 @@ def outline(axes: Axes, colour: str) -> tuple[tuple[float, float], tuple[float, 
 def shown_slices(figure: Figure, scan: Volume) -> list[int]:
     """x, y and z of the slices in the pictures of the plain scan, which lie in a row."""
     found = {}
-    for axes, plane in zip(figure.axes, PLANES, strict=False):
+    for axes, plane in zip(pictures(figure), PLANES, strict=False):
         fixed = FIXED_AXIS[plane]
         picture = np.asarray(axes.images[0].get_array())
         (found[fixed],) = [
@@ -100,14 +105,14 @@ def test_the_outline_lies_on_the_tumour_whatever_the_files_axes(scan, order, fli
     figure = attention_figure(
         stored, [Shown("model", score, Marked(mask, region, 1.0))], turned(box(RIGHT_LOW_FRONT), order, flips)
     )
-    for axes, plane in zip(figure.axes, [*PLANES, *PLANES], strict=True):
+    for axes, plane in zip(pictures(figure), [*PLANES, *PLANES], strict=True):
         assert outline(axes, TUMOUR) == PLACES[plane]
         picture = np.asarray(axes.images[0].get_array())
         rows, columns = np.nonzero(picture == BRIGHT)
         (left, right), (top, bottom) = PLACES[plane]
         assert (columns.min() - 0.5, columns.max() + 0.5) == (left, right)
         assert (rows.min() - 0.5, rows.max() + 0.5) == (top, bottom)
-    for axes, plane in zip(figure.axes[3:], PLANES, strict=True):  # of the tumour all is marked
+    for axes, plane in zip(pictures(figure)[3:], PLANES, strict=True):  # of the tumour all is marked
         assert outline(axes, MASK) == PLACES[plane]
         rows, columns = np.nonzero(np.asarray(axes.images[1].get_array()) > 0)
         (left, right), (top, bottom) = PLACES[plane]
@@ -116,21 +121,21 @@ def test_the_outline_lies_on_the_tumour_whatever_the_files_axes(scan, order, fli
 
 def test_one_model_is_drawn_below_the_scan(scan):
     figure = attention_figure(scan, [looked("SMART")], box(RIGHT_LOW_FRONT))
-    assert [axes.get_title() for axes in figure.axes] == ["scan", "", "", "SMART", "", ""]
-    assert [axes.get_subplotspec().get_gridspec().get_geometry() for axes in figure.axes] == [(2, 3)] * 6
-    assert [len(axes.images) for axes in figure.axes] == [1, 1, 1, 2, 2, 2]  # no colour on the plain scan
-    assert [outline(axes, MASK) is not None for axes in figure.axes] == [False] * 3 + [True] * 3
+    assert [axes.get_title() for axes in pictures(figure)] == ["scan, soft tissue window", "", "", "SMART", "", ""]
+    assert [axes.get_subplotspec().get_gridspec().get_geometry() for axes in pictures(figure)] == [(2, 3)] * 6
+    assert [len(axes.images) for axes in pictures(figure)] == [1, 1, 1, 2, 2, 2]  # no colour on the plain scan
+    assert [outline(axes, MASK) is not None for axes in pictures(figure)] == [False] * 3 + [True] * 3
     # slices 4 mm apart of voxels 2 and 3 mm wide; letters stand once
-    assert [axes.get_aspect() for axes in figure.axes] == [1.5, 2.0, 4 / 3] * 2
-    assert [len(axes.texts) for axes in figure.axes] == [4, 4, 4, 0, 0, 0]
+    assert [axes.get_aspect() for axes in pictures(figure)] == [1.5, 2.0, 4 / 3] * 2
+    assert [len(axes.texts) for axes in pictures(figure)] == [4, 4, 4, 0, 0, 0]
 
 
 def test_three_models_stand_beside_the_scan(scan):
     figure = attention_figure(scan, [looked(name) for name in ("a", "b", "c")], box(RIGHT_LOW_FRONT), "one line")
-    assert [axes.get_title() for axes in figure.axes] == ["scan", "a", "b", "c"] + [""] * 8
-    assert [axes.get_subplotspec().get_gridspec().get_geometry() for axes in figure.axes] == [(3, 4)] * 12
+    assert [axes.get_title() for axes in pictures(figure)] == ["scan, soft tissue window", "a", "b", "c"] + [""] * 8
+    assert [axes.get_subplotspec().get_gridspec().get_geometry() for axes in pictures(figure)] == [(3, 4)] * 12
     for row, plane in enumerate(PLANES):
-        for axes in figure.axes[4 * row : 4 * row + 4]:
+        for axes in pictures(figure)[4 * row : 4 * row + 4]:
             assert outline(axes, TUMOUR) == PLACES[plane]
     assert figure.get_suptitle() == "one line"
 
@@ -187,7 +192,7 @@ def test_lungs_are_shown_in_their_own_window(scan, hu, lung, window):
     array = scan.array.copy()
     array.ravel()[: round(lung * array.size)] = hu
     figure = attention_figure(scan_of(array), [looked()], box(RIGHT_LOW_FRONT))
-    assert [axes.images[0].get_clim() for axes in figure.axes] == [window] * 6
+    assert [axes.images[0].get_clim() for axes in pictures(figure)] == [window] * 6
 
 
 def test_colour_grows_from_the_median_to_the_top_half_per_cent_of_the_region(scan):
@@ -195,14 +200,29 @@ def test_colour_grows_from_the_median_to_the_top_half_per_cent_of_the_region(sca
     score, region = np.full(SHAPE, 9, np.float32), np.zeros(SHAPE, bool)
     region.ravel()[:1001] = True
     score[region] = np.arange(1001) / 1000
+    score[region] *= 2  # 0 to 2: the median is 1, the top 1.99
     one = looked(score=score, mask=region, region=region)
-    assert one.span == pytest.approx((0.5, 0.995))
+    assert one.span == pytest.approx((1.0, 1.99))
     figure = attention_figure(scan, [one], box(np.s_[7:8, 6:7, 4:5]))
-    colour = np.where(region, np.clip((score - 0.5) / 0.495, 0, 1), 0)
-    for axes, plane, index in zip(figure.axes[3:], PLANES, (4, 6, 7), strict=True):
+    colour = np.where(region, np.clip((score - 1) / 0.99, 0, 1), 0)
+    for axes, plane, index in zip(pictures(figure)[3:], PLANES, (4, 6, 7), strict=True):
         heat = axes.images[1]
         np.testing.assert_allclose(np.asarray(heat.get_array()), plane_picture(colour, plane, index), atol=1e-3)
         assert heat.get_clim() == (0, 1)
+
+
+def test_models_beside_each_other_have_one_scale_which_a_bar_tells(scan):
+    flat, steep = (
+        looked(name, score=(1 + rise * box(RIGHT_LOW_FRONT)).astype(np.float32))
+        for name, rise in (("a", 0.06), ("b", 3))
+    )
+    assert scale_of([flat, steep]) == pytest.approx((1.0, 4.0))
+    assert scale_of([flat]) == pytest.approx((1.0, 1.5))  # 6 % above even is an eighth of the colours
+    figure = attention_figure(scan, [flat, steep], box(RIGHT_LOW_FRONT))
+    bar = figure.axes[-1]
+    assert bar.get_ylabel() == "attention; 1 = an even share" and bar.get_ylim() == pytest.approx((1.0, 4.0))
+    heats = [np.asarray(axes.images[1].get_array()).max() for axes in pictures(figure)[1:3]]
+    assert heats == pytest.approx([0.02, 1.0], abs=1e-3)
 
 
 def test_an_even_map_has_no_colour(scan):
@@ -210,8 +230,8 @@ def test_an_even_map_has_no_colour(scan):
     low, high = even.span
     assert low == 1 < high
     figure = attention_figure(scan, [even], box(RIGHT_LOW_FRONT))
-    assert all(np.asarray(axes.images[1].get_alpha()).max() == 0 for axes in figure.axes[3:])
-    assert all(outline(axes, MASK) is None for axes in figure.axes)
+    assert all(np.asarray(axes.images[1].get_alpha()).max() == 0 for axes in pictures(figure)[3:])
+    assert all(outline(axes, MASK) is None for axes in pictures(figure))
 
 
 @pytest.mark.parametrize("count", [1, 3])
@@ -223,7 +243,7 @@ def test_a_picture_is_drawn_of_any_name(scan, count):
         assert picture.size == tuple(int(50 * inches) for inches in figure.get_size_inches())
         shown = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     assert len(np.unique(shown, axis=0)) > 100
-    boxes = [axes.get_window_extent() for axes in figure.axes]
+    boxes = [axes.get_window_extent() for axes in pictures(figure)]
     assert not any(a.overlaps(b) for n, a in enumerate(boxes) for b in boxes[:n])
 
 
