@@ -48,6 +48,7 @@ def draw_plane(
     overlay: NDArray[Any] | None = None,
     alpha: float = 0.5,
     letters: bool = True,
+    top: float | None = None,
 ) -> None:
     """Draw one slice with its true proportions.
 
@@ -57,6 +58,7 @@ def draw_plane(
         window: values shown black and white.
         overlay: (X, Y, Z) heat map >= 0, drawn over the picture; it is more opaque where it is higher, up to `alpha`.
         letters: whether the patient's sides are told.
+        top: value of the overlay at which colour is strongest; its largest if None.
     """
     across, up = (spacing[k] for k in range(3) if k != FIXED_AXIS[plane])
     picture = plane_picture(volume, plane, index)
@@ -64,7 +66,7 @@ def draw_plane(
     axes.imshow(picture, cmap="gray", vmin=window[0], vmax=window[1], aspect=aspect, interpolation="bilinear")
     if overlay is not None:
         heat = plane_picture(overlay, plane, index).astype(float)
-        top = float(np.nanmax(overlay)) or 1.0
+        top = top or float(np.nanmax(overlay)) or 1.0
         axes.imshow(heat, cmap=HEAT, vmin=0, vmax=top, alpha=alpha * np.clip(heat / top, 0, 1), aspect=aspect)
     axes.set_axis_off()
     if letters:

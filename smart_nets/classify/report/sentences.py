@@ -12,6 +12,7 @@ from smart_nets.pages.measures import Measure
 from smart_nets.pages.words import CLEAR, FEW, count, p_text
 
 CHANCE = 0.5  # the AUC of guessing
+WIDE = 0.8  # of the cube, a lesion that leaves no room around it
 
 
 def what_ran(run: ClassifyRun) -> str:
@@ -99,12 +100,28 @@ def warnings(run: ClassifyRun) -> Iterator[str]:
             yield f"Few cases: only {count(number, 'lesion')} of the class “{name}”. Curves are rough and intervals wide."
     if results.patients < FEW:
         yield f"Few patients: only {count(results.patients, 'patient')}, however many lesions they have."
+    yield from _too_wide(run)
     if run.about.get("encoder") == "from scratch":
         yield "The network was trained from scratch, because no pretrained encoder was given: this is a baseline."
     if "phantom" in str(run.facts("data").get("source", "")).lower():
         yield "The lesions are synthetic (phantoms): the numbers show that the program works, and nothing about patients."
     yield from map(str, run.about.get("outside_card") or [])
     yield from run.notes
+
+
+def _too_wide(run: ClassifyRun) -> Iterator[str]:
+    """That some lesions fill the cube that is cut around them, where sizes and cube are known."""
+    model = run.facts("model")
+    sides = [model.get(name) for name in ("crop", "spacing")]
+    if run.predictions is None or not all(isinstance(one, list) and len(one) == 3 for one in sides):
+        return
+    side = min(float(voxels) * float(step) for voxels, step in zip(*sides, strict=True))
+    wide = int((run.predictions.sizes > WIDE * side).sum())  # NaN, a size that is not known, is not wider
+    if wide:
+        yield (
+            f"{count(wide, 'lesion')} wider than {WIDE:.0%} of the cube of {side:g} mm: nothing around them is seen, and where "
+            "they end may lie outside."
+        )
 
 
 def _lesions(counts: dict[str, int]) -> str:

@@ -80,7 +80,7 @@ def attention_figure(
         for column, plane in enumerate(PLANES):
             axes = grid[row, column] if wide else grid[column, row]
             index = place[FIXED_AXIS[plane]]
-            draw_plane(axes, image.array, image.spacing.tolist(), plane, index, window, heat, 0.65, letters=row == 0)
+            draw_plane(axes, image.array, image.spacing.tolist(), plane, index, window, heat, 0.65, row == 0, top=1.0)
             _outline(axes, mask, plane, index, MASK)
             _outline(axes, drawn, plane, index, TUMOUR)
             if column == 0:

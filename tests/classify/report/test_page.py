@@ -198,6 +198,15 @@ def test_few_patients_are_told(make_classify_run: MakeRun, report: Report) -> No
     assert "Few patients: only 29 patients, however" in report(make_classify_run(cases=39, examples=0)).text
 
 
+def test_lesions_that_fill_the_cube_are_told(make_classify_run: MakeRun, report: Report) -> None:
+    folder = make_classify_run(examples=0)
+    record = folder / "eval" / "run.json"
+    about = json.loads(record.read_text())
+    for side, told in ((128, False), (16, True)):
+        record.write_text(json.dumps(about | {"model": {"crop": [side] * 3, "spacing": [1.0] * 3}}))
+        assert (f"of the cube of {side} mm: nothing around them is seen" in report(folder).text) is told
+
+
 def test_lesions_left_out_without_a_reason_are_told(make_classify_run: MakeRun, report: Report) -> None:
     sentence = "Why the others were left out is not recorded."
     assert sentence in report(make_classify_run(examples=0, lesions={"given": 9, "used": 8})).text

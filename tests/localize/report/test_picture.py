@@ -223,6 +223,7 @@ def test_models_beside_each_other_have_one_scale_which_a_bar_tells(scan):
     assert bar.get_ylabel() == "attention; 1 = an even share" and bar.get_ylim() == pytest.approx((1.0, 4.0))
     heats = [np.asarray(axes.images[1].get_array()).max() for axes in pictures(figure)[1:3]]
     assert heats == pytest.approx([0.02, 1.0], abs=1e-3)
+    assert all(axes.images[1].get_clim() == (0, 1) for axes in pictures(figure)[1:3])  # and not each to its own largest
 
 
 def test_an_even_map_has_no_colour(scan):
