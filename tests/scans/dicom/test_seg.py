@@ -291,5 +291,5 @@ def test_series_that_cannot_be_referred_to(series, mask, tmp_path: Path, change,
 
 def test_without_highdicom_it_says_what_to_install(series, mask, tmp_path: Path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
-    with pytest.raises(InputError, match=r"needs highdicom; pip install 'smart-nets\[dicom\]'"):
+    with pytest.raises(InputError, match=r"needs highdicom; pip install highdicom"):
         write_seg(mask, series, tmp_path / "seg.dcm", **NAMES)
