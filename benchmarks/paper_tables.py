@@ -72,7 +72,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--parallel", type=int, default=1, help="runs at once")
     parser.add_argument("--set", default="", help="further settings of every run")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    return parser.parse_args()
+    args = parser.parse_args()
+    args.work = args.work.resolve()  # lists below it name their scans from wherever they are read
+    return args
 
 
 def phantoms(work: Path) -> Path:
