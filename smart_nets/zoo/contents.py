@@ -107,7 +107,7 @@ def _named_classes(files: Mapping[str, bytes], variant: Variant) -> dict[str, by
     if labels:  # MONAI Label gives label maps with the channels' numbers
         train = json.loads(files["configs/train.json"])
         numbered = {name: number for number, name in enumerate(labels, start=1)}
-        changed["configs/train.json"] = train | {"unsourced_labels": numbered, "resume": False}
+        changed["configs/train.json"] = train | {"unsourced_labels": numbered, "resume": False, "pretrained": "none"}
     return {name: (json.dumps(content, indent=4) + "\n").encode() for name, content in changed.items()}
 
 

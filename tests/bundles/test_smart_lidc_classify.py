@@ -192,7 +192,7 @@ def test_response_runs_with_its_own_phantoms(train, tmp_path, monkeypatch):
 def test_the_pooled_feature_and_an_encoder_without_attention(train, tmp_path, monkeypatch):
     monkeypatch.setattr("smart_nets.classify.occlusion.PARTS", 2)  # 3^3 places to hide instead of 7^3
     monkeypatch.setattr("smart_nets.classify.results.EXAMPLES", 1)
-    plain = {"default_card#architecture#sa_stage": None, "feature": "pooled"}
+    plain = {"default_card#architecture#sa_stage": "$None", "feature": "pooled"}  # a bare None would be lost
     run = train(tmp_path, **plain)
     assert read(run / "models" / "model.json")["feature"] == "pooled"
     assert weights_of(run / "models" / "model.pt")["head.1.weight"].shape == (2, 192)  # 12 * 2^4: the last stage
