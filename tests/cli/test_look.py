@@ -174,7 +174,7 @@ def test_every_setting_reaches_the_maps(verb, data):
     marked = marked_by(Marking(80, "image", 2, 5), score, scan)
     np.testing.assert_array_equal(mask_of(data / "out" / "scan_mask.nii.gz"), marked.mask)
     [scan] = json.loads((data / "out" / "attention.json").read_text())["scans"]
-    assert scan["settings"] == settings
+    assert scan["settings"] == {**settings, "spacing": [6, 6, 6], "crop_size": [64, 64, 64]}
 
 
 def test_several_readers_are_measured_together(verb, data, phantom):

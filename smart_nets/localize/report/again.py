@@ -15,7 +15,9 @@ JUDGING = ("percentile", "region", "components", "smallest_ml", "overlap", "head
 
 def attend_again(record: Mapping[str, Any]) -> str:
     """The verb `attend` with the settings of the last scan and its models by name; places of files are to be filled in."""
-    *_, scan = record["scans"]
+    if not record["scans"]:
+        return ATTEND
+    scan = record["scans"][-1]
     models = list(dict.fromkeys(str(one["model"]) for one in scan["maps"]))
     told = [f"--model {shlex.quote(','.join(_weights(name) for name in models))}"]
     for name, key in (("spacing", "spacing"), ("crop", "crop_size")):  # of a cube, which is what the verb takes
