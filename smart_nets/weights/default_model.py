@@ -27,12 +27,15 @@ def shipped_model(bundles: str | Path | None = None) -> Path:
     return folder / SHIPPED
 
 
-def own_or_shipped(bundle_root: str | Path) -> str:
+def own_or_shipped(bundle_root: str | Path, package: bool = True) -> str:
     """A bundle's models/model.pt where there is one, else the encoder shipped beside the bundle or with the package.
 
     For an expression of a configuration. Where there is none, the first path, so that whoever loads it tells what is
     missing.
+
+    Args:
+        package: whether the encoder of the installed package counts, too; not where a bundle is handed on.
     """
     own = Path(bundle_root) / "models" / "model.pt"
-    shipped = (Path(bundle_root).absolute().parent / SHIPPED, bundles_folder() / SHIPPED)
+    shipped = [Path(bundle_root).absolute().parent / SHIPPED, *([bundles_folder() / SHIPPED] if package else [])]
     return str(next((path for path in (own, *shipped) if path.is_file()), own))

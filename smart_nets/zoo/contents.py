@@ -117,7 +117,7 @@ def weights(bundle: Path) -> dict[str, bytes]:
     A bundle that answers with an encoder carries the shipped one until it has its own.
     """
     kind = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8")).get("model_kind", "encoder")
-    path = Path(own_or_shipped(bundle)) if kind == "encoder" else bundle / MODEL
+    path = Path(own_or_shipped(bundle, package=False)) if kind == "encoder" else bundle / MODEL
     if not path.is_file():
         remedy = "train it, or give --without_weights"
         raise CheckpointError("has no weights", where=bundle, expected=path, remedy=remedy)
