@@ -48,13 +48,13 @@ def parse(verb: Verb, words: Sequence[str]) -> Given:
         ConfigError: a name that the verb does not know, with the nearest; a value that is no number, truth or choice; too
             many values, or too few.
     """
+    if verb.open:
+        return _split(verb, words)
     parser = _Parser(prog=verb.name, add_help=False, allow_abbrev=False, argument_default=argparse.SUPPRESS)
     for one in verb.arguments:
         if not one.many:
             parser.add_argument(one.flag, type=_reader(one), dest=one.name, action=_Once)
     parser.add_argument("values", nargs="*", default=[])
-    if verb.open:
-        return _split(verb, words)
     end = list(words).index("--") if "--" in words else len(words)  # what follows is taken as it is
     found, unknown = parser.parse_known_intermixed_args(_spelt_all(verb, words[:end]))
     for word in unknown:
@@ -159,7 +159,7 @@ def _split(verb: Verb, words: Sequence[str]) -> Given:
         elif valued:
             what, remedy = (
                 "belongs to no name",
-                f"give configurations before the first --name, as in {verb.name} {word} ...",
+                "quote a value that has spaces; configurations stand before the first --name",
             )
             raise ConfigError(what, where=word, remedy=remedy)
         else:

@@ -89,7 +89,8 @@ def large_enough(
         raise InputError(what, where=small[0]["image"], expected=expected, found=found, remedy=remedy)
     log.warning("%d of %d scans left out: too small for half a crop (expected %s, found %s in %s)",
                 len(small), len(items), expected, found, Path(small[0]["image"]).name)  # fmt: skip
-    return [item for item in items if item not in small]
+    left_out = set(map(id, small))
+    return [item for item in items if id(item) not in left_out]
 
 
 def _body(item: Mapping[str, Any]) -> NDArray[np.float64]:

@@ -31,6 +31,7 @@ from smart_nets.scans.mask_regions import choose_region, pair_regions
 from smart_nets.scans.read import read_checked
 from smart_nets.scans.volume import Volume
 from smart_nets.statistics.overlap import consensus
+from smart_nets.weights.beside import outside_card
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import FED, read_card
 
@@ -143,6 +144,7 @@ def load_models(
         size = list(card["crop_size"] if crop_size is None else crop_size)
         check_size(size, encoder.stride)
         steps = list(card["spacing"] if spacing is None else spacing)
+        outside_card(card, steps, card["hu_window"])
         looks[name] = ScanAttention(AttentionNet(encoder, head, block), size, steps, card["hu_window"], overlap)
     if first is None:
         found, remedy = ", ".join(models) or "none", "fresh weights can only stand beside one"

@@ -146,7 +146,7 @@ def test_more_values_than_arguments_are_told_before_the_work(call):
         (["segment", "from_scrach"], "from_scrach: is no configuration .expected a file, or evaluate, few_shot"),
         (
             ["segment", "--dataset_dir", "x", "frozen"],
-            "frozen: belongs to no name; give configurations before the first",
+            "frozen: belongs to no name; quote a value that has spaces; configurations stand before",
         ),
         (["compare", "--runs", "a"], "compare --runs: is no argument .expected output_dir.; give them without a name"),
         (

@@ -29,6 +29,7 @@ from smart_nets.scans.window import window_hu
 from smart_nets.settings import one_of
 from smart_nets.statistics.features import KINDS, Features, check_kind
 from smart_nets.statistics.knn import extract_features
+from smart_nets.weights.beside import outside_card
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import FED, read_card
 
@@ -67,6 +68,7 @@ def features_of(
     steps = list(card["spacing"] if spacing is None else spacing)
     if np.asarray(steps).dtype.kind not in "if":
         raise ConfigError("is no length", where="spacing", expected="mm", found=steps)
+    outside_card(card, steps, card["hu_window"])  # a line in the log, before time is spent
     window = (float(card["hu_window"][0]), float(card["hu_window"][1]))
     encoder = load_encoder(model)
     check_size(size, encoder.stride)

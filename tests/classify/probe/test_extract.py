@@ -100,9 +100,10 @@ def test_a_classifier_gives_the_features_of_its_encoder(scans, model, tmp_path):
     np.testing.assert_array_equal(ours.vectors["cls"], theirs.vectors["cls"])
 
 
-def test_scans_have_the_mean_over_windows_and_no_labels(scans, model, tmp_path):
+def test_scans_have_the_mean_over_windows_and_no_labels(scans, model, tmp_path, caplog):
     (scans / "lesions.csv").unlink()
     found = features_of(scans, model, tmp_path / "cache", spacing=[2.0] * 3)
+    assert "with voxels of 1.5 x 1.5 x 1.5 mm and is used with 2 x 2 x 2 mm" in caplog.text
     assert found.labels is None and found.rows.tolist() == [0, 1] and np.isnan(found.sizes).all()
     assert {name: value.shape for name, value in found.vectors.items()} == {
         "cls": (2, 48),
