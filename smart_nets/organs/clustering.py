@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from smart_nets.files import write_json
@@ -28,14 +27,14 @@ from smart_nets.organs.clusters import (
 )  # fmt: skip
 from smart_nets.organs.features_file import read_organ_features
 from smart_nets.organs.judge import ROUNDS, fresh_encoder, mean_over_scans
-from smart_nets.organs.probe import OrganCrops
+from smart_nets.organs.probe import OrganCrops, raw_voxels
 from smart_nets.settings import FROM_0
 from smart_nets.statistics.features import IN_WORDS
 from smart_nets.statistics.knn import extract_features
 from smart_nets.training.run_record import versions
 
 logger = logging.getLogger(__name__)
-RAW, RANDOM, RAW_GRID = "raw voxels", "random", 12
+RAW, RANDOM = "raw voxels", "random"
 PER_CROP = ("knn", "silhouette")  # numbers of single crops, whose differences get intervals over scans
 Table = dict[str, Any]
 
@@ -80,7 +79,7 @@ def cluster_organs(
     check_organs(organs, scans)
     check_size(crops.crops.shape[2:], encoder.stride)
     sets = {name: [value] for name, value in extract_features(encoder, crops.crops).items()}
-    raw = F.adaptive_avg_pool3d(crops.crops, RAW_GRID).flatten(1).numpy()  # (n, 1, 12, 12, 12) -> (n, 1728)
+    raw = raw_voxels(crops.crops)
     device = next(encoder.parameters()).device
     fresh = [fresh_encoder(card["architecture"], seed).to(device) for seed in range(encoders)]
     random = [extract_features(one, crops.crops) for one in bar(fresh, "random encoders")]

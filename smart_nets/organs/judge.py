@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -26,6 +25,7 @@ from smart_nets.networks.encoder import Encoder
 from smart_nets.networks.inputs import check_size
 from smart_nets.optional import needed
 from smart_nets.organs.fields import CROPS, SHIFT, SIDE, FieldCrops, Fields, cut
+from smart_nets.organs.probe import raw_voxels
 from smart_nets.statistics.bootstrap import intervals
 from smart_nets.statistics.draws import PatientBootstrap
 from smart_nets.statistics.knn import KNN, extract_features, nearest
@@ -34,7 +34,7 @@ from smart_nets.weights.build import build_encoder
 logger = logging.getLogger(__name__)
 METHODS = {"knn": "3-NN", "logistic": "logistic regression"}
 RAW, BRIGHTNESS, RANDOM = "raw voxels", "brightness", "random"  # the floors; "random cls" and so on
-RAW_GRID, RAW_PARTS = 12, 20  # raw voxels are averaged on a grid of 12^3 and reduced to 20 principal components
+RAW_PARTS = 20  # principal components of raw voxels
 NEIGHBOURS, STRENGTH, ITERATIONS = 3, 0.1, 500
 ENCODERS, ROUNDS = 5, 10_000
 Floats = NDArray[np.float64]
@@ -92,7 +92,7 @@ class FieldJudge:
 
     def plain_floors(self) -> dict[str, Right]:
         """Of raw voxels and of brightness."""
-        coarse = F.adaptive_avg_pool3d(self.images, RAW_GRID).flatten(1).numpy()  # (m, 1, 12, 12, 12) -> (m, 1728)
+        coarse = raw_voxels(self.images)
         parts = needed("sklearn.decomposition", KNN).PCA(min(RAW_PARTS, *coarse.shape), svd_solver="full")
         raw = parts.fit_transform(coarse)
         raw = raw[:, : max(1, int((parts.explained_variance_ratio_ > 1e-9).sum()))]  # the others are rounding errors

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from ignite.engine import Engine, Events
+from numpy.typing import NDArray
 from torch import Tensor
 
 from smart_nets.errors import ConfigError, InputError
@@ -28,6 +29,7 @@ from smart_nets.training.run_record import update_record
 logger = logging.getLogger(__name__)
 FIRST_SEED = 9000  # far from the seeds of the embedded training set
 AIR = -1024
+RAW_GRID = 12  # cells along each axis, over which raw voxels are averaged
 
 
 @dataclass(frozen=True)
@@ -134,13 +136,22 @@ def organ_accuracy(encoder: Encoder, crops: OrganCrops | None, k: int = 5) -> di
     return {name: knn_accuracy(value, crops.organs, crops.patients, k) for name, value in features.items()}
 
 
+def raw_voxels(crops: Tensor) -> NDArray[np.float32]:
+    """The floor that needs no network: (n, 1, D, H, W) averaged on a grid of 12^3, (n, 1728)."""
+    coarse: NDArray[np.float32] = (
+        F.adaptive_avg_pool3d(crops, RAW_GRID).flatten(1).numpy()
+    )  # (n, 1, 12, 12, 12) -> (n, 1728)
+    return coarse
+
+
 class KnnProbe:
     """Handler: kNN accuracy of organ crops before and after training, written to the run record; rank 0 only.
 
     Args:
         encoder: the student's encoder.
         crops: see `phantom_organ_crops`; without them, nothing is measured.
-        record: run.json, which gets the accuracies of `feature` as "knn" and of every feature by name.
+        record: run.json, which gets the accuracies of `feature` as "knn", of every feature by name, and of raw voxels as
+            "knn_raw".
         feature: the one to report first, "cls", "pooled" or "stages".
     """
 
@@ -163,6 +174,13 @@ class KnnProbe:
 
     def start(self, engine: Engine) -> None:
         if not engine.state.iteration:  # a run that goes on has been measured
+            crops = self.crops
+            assert crops is not None  # else `attach` has attached nothing
+            coarse = raw_voxels(crops.crops)
+            coarse -= coarse.mean(0)  # by the cosine of values above 0 all crops look alike: the floor would be too low
+            raw = knn_accuracy(coarse, crops.organs, crops.patients, self.k)
+            update_record(self.record, knn_raw=raw.as_dict())
+            logger.info("kNN of raw voxels, without a network: %s", raw)
             self.measure("before")
 
     def measure(self, when: str) -> None:

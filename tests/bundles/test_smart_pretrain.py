@@ -57,6 +57,7 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
     record = json.loads((trained / "eval" / "run.json").read_text())
     assert record["weights"]["sha256"] == card["sha256"]
     assert set(record["knn"]) == set(record["knn_cls"]) == {"before", "after"}
+    assert record["knn_raw"].keys() == record["knn"]["after"].keys()
     lines = [json.loads(line) for line in (trained / "eval" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]  # two scans, two visits, batches of two
     assert all("rank_cls" in line["instruments"] for line in lines), "before and after training"

@@ -126,6 +126,10 @@ def _what_was_learned(run: Run) -> Iterator[str]:
         yield "The 95% intervals do not overlap: training made the features worse for this task."
     else:
         yield "The 95% intervals overlap: this run alone does not show that training helped."
+    raw = run.about.get("knn_raw")
+    if isinstance(raw, dict) and {"accuracy", "low", "high"} <= raw.keys():
+        told = f"Raw voxels of the same crops, without any network, reach {_with_interval(raw)}"
+        yield f"{told}." if after["low"] > raw["high"] else f"{told}: nothing here is shown to beat the bare layout."
 
 
 def _tiles(run: Run) -> Iterator[tuple[str, str, str, str]]:

@@ -27,6 +27,20 @@ def report(page_of: PageOf) -> Report:
     return lambda folder: page_of(write_report(folder))
 
 
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ((0.4, 0.3, 0.5), "without any network, reach 40% (30%–50%)."),
+        ((0.6, 0.5, 0.7), "without any network, reach 60% (50%–70%): nothing here is shown to beat the bare layout."),
+    ],
+)
+def test_features_stand_beside_raw_voxels(make_run: MakeRun, report: Report, raw, told) -> None:
+    """After training the interval of the features begins at 57 %."""
+    page = report(make_run(knn_raw=dict(zip(("accuracy", "low", "high"), raw, strict=True))))
+    assert told in page.text and "training improved the features" in page.text
+    assert "Raw voxels" not in report(make_run()).text  # runs of earlier versions have none
+
+
 def test_a_whole_report(make_run: MakeRun, page_of: PageOf) -> None:
     """What it tells, and what it never does."""
     path = write_report(make_run(steps=200, crops=1))
