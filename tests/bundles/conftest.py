@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ PATIENTS, SPACING, NODULES = 4, (4.0, 4.0, 4.0), 4
 QUICK = {
     "preset": "tiny", "max_epochs": 1, "batch_size": 4, "crop_size": [32, 32, 32], "margin": 2, "spacing": [3.0, 3.0, 3.0],
     "hu_window": [-1000, 400], "folds": 2, "num_workers": 0, "learning_rate": 0.001, "head_learning_rate": 0.05,
-    "pretrained": "none", "feature": "cls", "default_card#architecture": {"name": "SmartEncoder", **UNEVEN},
+    "pretrained": "none", "like": "$None", "feature": "cls", "default_card#architecture": {"name": "SmartEncoder", **UNEVEN},
 }  # fmt: skip
 
 Run = Callable[..., Path]
@@ -61,7 +62,9 @@ def train(quick: dict[str, Any]) -> Run:
 
     def train(output: Path, *overlays: str, **options: Any) -> Path:
         files = [str(CONFIGS / name) for name in ("train.json", *overlays)]
-        run(config_file=files, output_dir=str(output), **{**quick, **options})
+        run(
+            config_file=files, output_dir=str(output), **copy.deepcopy({**quick, **options})
+        )  # MONAI changes tables in place
         return output
 
     return train
