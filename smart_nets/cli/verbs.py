@@ -27,6 +27,7 @@ VERBS = {  # verb: module and function
     "compare": ("compare", "compare_runs"),
     "attend": ("look", "attend"),
     "heads": ("look", "heads"),
+    "convert": ("weights", "convert"),
     "doctor": ("doctor", "doctor"),
     "completion": ("completion", "completion"),
     **{f"zoo {name}": ("zoo", name) for name in ("lint", "package", "verify", "install", "export")},

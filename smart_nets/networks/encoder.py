@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from smart_nets.networks.blocks import linear_std
 from smart_nets.networks.cells import Grid, grid_of
 from smart_nets.networks.inputs import Fill, check_image, expand_mask, fill_token
 from smart_nets.networks.positions import Position, PositionEmbedding
+from smart_nets.networks.pretrained import Pretrained
 from smart_nets.networks.semantic_attention import SemanticAttention
 from smart_nets.networks.swin import SwinTransformer
 
@@ -58,7 +59,7 @@ class Encoding(NamedTuple):
         return self.pooled if self.cls is None else self.cls
 
 
-class Encoder(nn.Module, ABC):
+class Encoder(Pretrained, nn.Module, ABC):
     """The contract of every backbone: Swin with or without semantic attention, and ViT, interchangeable by configuration.
 
     Attributes:
@@ -87,6 +88,15 @@ class Encoder(nn.Module, ABC):
     @property
     def stages_dim(self) -> int:
         return sum(self.map_dims) + sum(self.map_dims[:-1])
+
+    @property
+    def num_features(self) -> int:
+        """Channels of `forward_features`; both as timm calls them."""
+        return self.deep_dim
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """(B, in_chans, D, H, W) in [0, 1] -> the last stage's map (B, num_features, d, h, w)."""
+        return cast(Encoding, self(x)).deep
 
     @abstractmethod
     def forward(self, x: Tensor, mask: Tensor | None = None, fill: Fill = "mask_token") -> Encoding:

@@ -125,17 +125,20 @@ def swin_unetr_state(network: Segmenter) -> dict[str, Tensor]:
             found["swinViT." + name.removeprefix("encoder.swin.")] = value.clone()
         elif not name.startswith(("encoder.", "coarse.")):
             found[name] = value.clone()
-    _centre(
-        found, float(getattr(network.encoder, "input_mean", 0.0)), float(getattr(network.encoder, "input_std", 1.0))
-    )
+    mean, std = (float(getattr(network.encoder, name, value)) for name, value in (("input_mean", 0), ("input_std", 1)))
+    fold_centring(found, "swinViT.patch_embed.proj.", mean, std)
     return found
 
 
-def _centre(state: dict[str, Tensor], mean: float, std: float) -> None:
-    """Fold (x - mean) / std into the patch embedding: its patches touch without overlap or padding, so this is exact."""
-    weight, bias = "swinViT.patch_embed.proj.weight", "swinViT.patch_embed.proj.bias"
+def fold_centring(state: dict[str, Tensor], place: str, mean: float, std: float) -> None:
+    """Fold (x - mean) / std into a patch embedding: its patches touch without overlap or padding, so this is exact.
+
+    Args:
+        place: what the names of its weight and bias begin with.
+    """
+    weight, bias = f"{place}weight", f"{place}bias"
     state[weight] = state[weight] / std
-    state[bias] = state[bias] - mean * state[weight].sum((1, 2, 3, 4))  # (C, in_chans, 2, 2, 2) -> (C,)
+    state[bias] = state[bias] - mean * state[weight].sum((1, 2, 3, 4))  # (C, in_chans, p, p, p) -> (C,)
 
 
 def _normalised(one: Tensor) -> Tensor:

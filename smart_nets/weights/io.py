@@ -19,8 +19,15 @@ from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError
 from smart_nets.files import whole
+from smart_nets.optional import needed
 from smart_nets.weights.card import parse_card
 
+SAFE = ".safetensors"
+NESTED = (
+    "model",
+    "state_dict",
+    "network_weights",
+)  # under what checkpoints keep their state dict: ours, Lightning's, nnU-Net's
 FED = (
     "architecture",
     "crop_size",
@@ -68,14 +75,18 @@ def save_weights(module: nn.Module, path: str | Path, card: Mapping[str, Any]) -
     """Write a state dict and its card, each whole or not at all; returns the weights' sha256.
 
     Args:
+        path: of the weights; one that ends in .safetensors is written in that format.
         card: what a later user must know: architecture, orientation, spacing in mm, HU window, crop, versions ...
     """
     path = Path(path)
-    state = {name: tensor.detach().cpu().clone() for name, tensor in module.state_dict().items()}
+    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in module.state_dict().items()}
     tensors = {"tensors": len(state), "parameters": sum(p.numel() for p in module.parameters())}
     with whole(card_path(path)) as card_draft, whole(path) as draft:  # both are there before either takes its place
-        with draft.open("wb") as file:
-            torch.save(state, file)
+        if path.suffix == SAFE:
+            needed("safetensors.torch", str(path)).save_file(state, draft, {"format": "pt"})
+        else:
+            with draft.open("wb") as file:
+                torch.save(state, file)
         digest = sha256_of(draft)
         card_draft.write_text(json.dumps({**card, **tensors, "sha256": digest}, indent=2, default=str) + "\n", "utf-8")
     return digest
@@ -165,11 +176,12 @@ def check_numbers(theirs: Mapping[str, Tensor], own: Mapping[str, Tensor], where
 
 
 def read_tensors(path: Path) -> Any:
-    """What torch saved in a file, tensors and plain Python only; nothing in it is run.
+    """What torch or safetensors saved in a file, tensors and plain Python only; nothing in it is run.
 
     Raises:
-        CheckpointError: it cannot be read, whatever the reason.
+        CheckpointError: it cannot be read, whatever the reason. ConfigError: safetensors is not installed.
     """
+    safe = needed("safetensors.torch", str(path)) if path.suffix == SAFE else None
     try:
         with path.open("rb") as file:
             head = file.read(64).lstrip().lower()
@@ -184,6 +196,8 @@ def read_tensors(path: Path) -> Any:
                 if (damaged := records.testzip()) is not None:
                     raise CheckpointError("is damaged", where=path, found=f"another checksum of {damaged}",
                                           remedy="copy the file again")  # fmt: skip
+        if safe is not None:
+            return safe.load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except (CheckpointError, MemoryError):
         raise
@@ -198,8 +212,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise CheckpointError("there are no weights here", where=path, remedy="give the path of a weights file")
     state = read_tensors(path)
-    if isinstance(state, dict) and isinstance(state.get("model"), dict):
-        state = state["model"]
+    if isinstance(state, dict):
+        state = next((state[key] for key in NESTED if isinstance(state.get(key), dict)), state)
     if not (isinstance(state, dict) and state and all(isinstance(value, Tensor) for value in state.values())):
         expected, found, remedy = "names and tensors", type(state).__name__, "save module.state_dict()"
         raise CheckpointError("holds no state dict", where=path, expected=expected, found=found, remedy=remedy)
