@@ -21,8 +21,8 @@ tags: [medical-imaging, computed-tomography, self-supervised, {tag}]
 ---
 # {title}
 
-A 3-D CT encoder, pretrained without labels. Research software: **not for diagnostic use**. The licence of the weights is that of the scans they were made from:
-state it here before you hand them on.
+A 3-D CT encoder, pretrained without labels. Research software: **not for diagnostic use**. The licence of the weights is
+that of the scans they were made from: state it here before you hand them on.
 
 Input: CT in HU, upright in RAS, voxels of {spacing} mm, window {window} HU to [0, 1], crops of {crop} voxels.
 
