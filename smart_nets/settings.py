@@ -71,7 +71,7 @@ RULES = {
     "betas": Rule("are no betas", "two numbers in [0, 1)", lambda value: _pair(value, BELOW_1.good)),
     "warmup": Rule("is no share", "0 to 1", lambda value: _number(value) and 0 <= value <= 1),
     **dict.fromkeys(("train_fraction", "foreground"), UP_TO_1),
-    "overlap": BELOW_1,
+    **dict.fromkeys(("overlap", "val_overlap"), BELOW_1),
     "spacing": Rule("is no voxel size", "three lengths in mm, such as [2, 2, 2]", _lengths),
     "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
     "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),

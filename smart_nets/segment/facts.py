@@ -44,14 +44,19 @@ def source_told(items: Items, source: str | None) -> str | None:
 
 
 def evaluation_facts(
-    path: str, card: Mapping[str, Any], items: Items, source: str | None, part: str, name: str
+    path: str, card: Mapping[str, Any], items: Items, source: str | None, part: str, name: str, overlap: float
 ) -> None:
-    """Write run.json of an evaluation: the model as its card tells, and the data it is judged on."""
+    """Write run.json of an evaluation: the model as its card tells, and the data it is judged on.
+
+    Args:
+        overlap: of neighbouring windows: figures of two overlaps are figures of two methods.
+    """
     model = ("sha256", "epochs", "parameters")
     how = ("spacing", "crop_size", "hu_window", "architecture", "labels")
     facts = {
         "title": "Evaluation of a segmenter", "segment": {"name": name, "part": part},
-        "model": {key: card.get(key) for key in model}, "settings": {key: card.get(key) for key in how},
+        "model": {key: card.get(key) for key in model}, 
+        "settings": {**{key: card.get(key) for key in how}, "overlap": overlap},
         "data": data_facts(items, source), "cases": case_facts({"judged": items}),
         "versions": versions(), "hardware": hardware(),
     }  # fmt: skip

@@ -140,7 +140,7 @@ def test_the_seed_decides_and_a_stopped_run_goes_on(quick, tmp_path, monkeypatch
 def test_evaluation_finds_the_same_numbers_again(trained, quick, tmp_path):
     run(
         config_file=str(CONFIGS / "evaluate.json"), model_path=str(trained / "models" / "model.pt"), output_dir=str(tmp_path),
-        dataset_dir=quick["dataset_dir"], overlap=0.25,
+        dataset_dir=quick["dataset_dir"],
     )  # fmt: skip
     first, second = (json.loads((one / "metrics.json").read_text()) for one in (trained / "eval", tmp_path))
     assert first.pop("place")["mean_dice"]["value"] > 0  # of the training cases, which an evaluation does not read
