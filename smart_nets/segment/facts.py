@@ -55,7 +55,7 @@ def evaluation_facts(
     how = ("spacing", "crop_size", "hu_window", "architecture", "labels")
     facts = {
         "title": "Evaluation of a segmenter", "segment": {"name": name, "part": part},
-        "model": {key: card.get(key) for key in model}, 
+        "model": {key: card.get(key) for key in model},
         "settings": {**{key: card.get(key) for key in how}, "overlap": overlap},
         "data": data_facts(items, source), "cases": case_facts({"judged": items}),
         "versions": versions(), "hardware": hardware(),
