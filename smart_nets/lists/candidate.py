@@ -14,7 +14,8 @@ class Candidate:
     """Something that may be a scan; `fault` is set where it is already known that it cannot be used.
 
     `companion` says what it is where it is no scan, but lies beside one; `files` are those of a DICOM series; `listed`
-    tells that somebody gave it as a scan, by its name or in a list, and that it was not merely found in a folder.
+    tells that somebody gave it as a scan, by its name or in a list, and that it was not merely found in a folder;
+    `sides_mm` are the lengths of a DICOM series along R, A and S, as far as its headers tell them.
     """
 
     path: Path
@@ -26,6 +27,7 @@ class Candidate:
     companion: str = ""
     files: tuple[Path, ...] = ()
     listed: bool = False
+    sides_mm: tuple[float, ...] | None = None
 
     @property
     def name(self) -> str:

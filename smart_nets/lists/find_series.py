@@ -9,6 +9,7 @@ from pathlib import Path
 
 from smart_nets.lists.candidate import Candidate
 from smart_nets.scans.dicom.folder import UNNAMED, DicomSeries
+from smart_nets.scans.dicom.geometry import stack_sides
 
 
 def series_candidates(folders: Mapping[Path, Mapping[str, DicomSeries]]) -> list[Candidate]:
@@ -48,7 +49,9 @@ def _candidate(uid: str, part: list[tuple[Path, DicomSeries]], studies: set[str]
     if not kind and first.modality != "CT" and first.study in studies:
         kind = f"{first.modality or 'other'} images"  # the PET of a PET-CT, the MR of a plan
     files = tuple(file for _, series in part for file in series.files)
-    return Candidate(folder, uid, first.patient, first.modality, companion=kind, files=files)
+    sides = stack_sides([box for _, series in part for box in series.boxes])
+    told = None if sides is None else tuple(sides.tolist())
+    return Candidate(folder, uid, first.patient, first.modality, companion=kind, files=files, sides_mm=told)
 
 
 def only_companions(candidates: list[Candidate]) -> list[Candidate]:

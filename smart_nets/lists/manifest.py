@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from smart_nets.errors import InputError, SmartError
 from smart_nets.lists.find import Candidate, find
 from smart_nets.scans.files.nifti import data_bytes, read_header
+from smart_nets.scans.files.nifti_affine import Header, affine_of
 from smart_nets.scans.hounsfield import is_label_map
 from smart_nets.scans.read import NIFTI, read_stored
+from smart_nets.scans.volume import sides_mm
 
 log = logging.getLogger(__name__)
 MOST_SHOWN = 5  # reasons told in a warning; `check_data` writes all of them
@@ -26,7 +28,8 @@ LABEL_RATIO = 0.05  # label maps shrink below a twentieth of their size; a CT's 
 def datalist(
     source: str | Path | None, key: str = "training", patient_pattern: str = "", tag: str | None = None
 ) -> list[dict[str, Any]]:
-    """Items {"image": absolute path, "patient_id": ...} (and "series" for DICOM) of a data source.
+    """Items {"image": absolute path, "patient_id": ...} (and "series" for DICOM) of a data source, with the sides of the scan
+    along R, A and S in mm ("scan_mm") where headers tell them.
 
     A folder is searched with everything below it: each NIfTI, NRRD or MetaImage file is a scan, each SeriesInstanceUID
     among the DICOM files of a folder too. Files that are no CT (label maps, unreadable ones) are left out, counted
@@ -50,8 +53,8 @@ def datalist(
     path = Path(source).expanduser()
     candidates = [one for one in find(path, key, patient_pattern=patient_pattern) if not one.companion]
     candidates = candidates if tag is None else tagged(candidates, tag, path)
-    faults = [refusal(candidate) for candidate in candidates]
-    refused = [fault for fault in faults if fault is not None]
+    examined = [_examined(candidate) for candidate in candidates]
+    refused = [fault for fault, _ in examined if fault is not None]
     if refused and path.is_file():
         raise refused[0]
     if len(refused) == len(candidates):
@@ -61,13 +64,17 @@ def datalist(
     if refused:
         shown = [str(fault) for fault in refused[:MOST_SHOWN]] + ["..."] * (len(refused) > MOST_SHOWN)
         log.warning("%d of %d left out of %s:\n  %s", len(refused), len(candidates), path, "\n  ".join(shown))
-    return [candidate.item() for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
+    kept = [(one.item(), sides) for one, (fault, sides) in zip(candidates, examined, strict=True) if fault is None]
+    return [item if sides is None else {"scan_mm": sides, **item} for item, sides in kept]
 
 
 def large_enough(
     items: Sequence[dict[str, Any]], crop: Sequence[int], spacing: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """Those whose body fills half of a crop along each axis, as far as a manifest tells ("body_mm"); the others are counted.
+    """Those whose body fills half of a crop along each axis; the others are counted.
+
+    The body is as a manifest tells it ("body_mm"), or at most as large as the scan ("scan_mm"); where neither is told, the
+    scan stays.
 
     Args:
         crop: voxels.
@@ -83,7 +90,7 @@ def large_enough(
     expected = (
         f"a body of at least {' x '.join(f'{side * step:g}' for side, step in zip(half, spacing, strict=True))} mm"
     )
-    found = " x ".join(f"{side:.0f}" for side in small[0]["body_mm"]) + " mm"
+    found = " x ".join(f"{side:.0f}" for side in _body(small[0])) + " mm"
     if len(small) == len(items):
         what, remedy = "no scan is large enough for half a crop", "take a smaller crop or spacing"
         raise InputError(what, where=small[0]["image"], expected=expected, found=found, remedy=remedy)
@@ -94,8 +101,11 @@ def large_enough(
 
 
 def _body(item: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Millimetres (3,) of a body; endless where a list does not tell them."""
-    told = item.get("body_mm")
+    """Most millimetres (3,) that a body can have; endless where a list does not tell them."""
+    return np.minimum(_lengths(item.get("body_mm")), _lengths(item.get("scan_mm")))
+
+
+def _lengths(told: object) -> NDArray[np.float64]:
     sides = told if isinstance(told, list) and len(told) == 3 else [None]
     good = all(isinstance(side, (int, float)) and math.isfinite(side) for side in sides)
     return np.array(sides if good else [math.inf] * 3, np.float64)
@@ -114,35 +124,56 @@ def tagged(candidates: Sequence[Candidate], tag: str, where: Path) -> list[Candi
     return found
 
 
-def refusal(candidate: Candidate) -> SmartError | None:
-    """Why a candidate cannot be a CT, judged by its header and, if that is suspicious, its voxels; None if it can."""
+def _examined(candidate: Candidate) -> tuple[SmartError | None, list[float] | None]:
+    """Why a candidate cannot be a CT, judged by its header and, if that is suspicious, its voxels; None if it can.
+
+    And the sides of the scan in mm, where these tell them.
+    """
     path = candidate.path
     if candidate.fault is not None or path.is_dir():
         other = candidate.modality not in ("", "CT")
-        return candidate.fault or (
-            InputError("modality is not CT", where=candidate.name, expected="CT", found=candidate.modality)
-            if other
-            else None
-        )
+        fault = InputError("modality is not CT", where=candidate.name, expected="CT", found=candidate.modality)
+        sides = None if candidate.sides_mm is None else [round(side, 1) for side in candidate.sides_mm]
+        return candidate.fault or (fault if other else None), sides
     try:
-        if path.name.lower().endswith(NIFTI) and not _suspicious(path):
-            return None
-        array = read_stored(path).array
+        header = _header(path) if path.name.lower().endswith(NIFTI) else None
+        if header is not None and not _suspicious(path, header):
+            return None, _header_sides(header, path)
+        volume = read_stored(path)
     except SmartError as error:
-        return error
-    if array.dtype.kind in "iuf" and is_label_map(array):
-        found = f"{len(np.unique(array))} whole numbers"
-        return InputError("label map, not HU", where=path, expected="air near -1000", found=found, remedy="give the CT")
-    return None
+        return error, None
+    if volume.array.dtype.kind in "iuf" and is_label_map(volume.array):
+        found, remedy = f"{len(np.unique(volume.array))} whole numbers", "give the CT"
+        what, expected = "label map, not HU", "air near -1000"
+        return InputError(what, where=path, expected=expected, found=found, remedy=remedy), None
+    return None, _rounded(volume.affine, volume.array.shape)
 
 
-def _suspicious(path: Path) -> bool:
-    """Whether a NIfTI file looks like a label map from outside: bytes for voxels, or far too small for a CT."""
+def _header(path: Path) -> Header:
     header = read_header(path)
     if len(header.get_data_shape()) < 3:
         found, remedy = f"shape {header.get_data_shape()}", "give the whole volume, not a slice"
         raise InputError("needs 3-D", where=path, expected="3 dimensions", found=found, remedy=remedy)
+    return header
+
+
+def _suspicious(path: Path, header: Header) -> bool:
+    """Whether a NIfTI file looks like a label map from outside: bytes for voxels, or far too small for a CT."""
     if header.get_data_dtype() == np.uint8 or path.suffix != ".gz":
         return True
     size = sum(data_bytes(header))
     return size < SMALL or path.stat().st_size < LABEL_RATIO * size
+
+
+def _header_sides(header: Header, path: Path) -> list[float] | None:
+    """None where the header does not tell the geometry: the reader will say why."""
+    try:
+        return _rounded(affine_of(header, path)[0], header.get_data_shape())
+    except SmartError:
+        return None
+
+
+def _rounded(affine: NDArray[Any], shape: Sequence[int]) -> list[float] | None:
+    """The sides in mm; None of an affine that is not finite."""
+    sides = sides_mm(affine, shape)
+    return [round(float(side), 1) for side in sides] if np.isfinite(sides).all() and len(shape) >= 3 else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import nibabel as nib
@@ -45,6 +46,11 @@ class Volume:
         array = nib.orientations.apply_orientation(self.array, orientation)
         affine = self.affine @ nib.orientations.inv_ornt_aff(orientation, self.array.shape)
         return replace(self, array=array, affine=affine)
+
+
+def sides_mm(affine: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Lengths (3,) in mm along R, A and S of the box around all voxels of a grid of `shape`, however its axes run."""
+    return np.asarray(np.abs(affine[:3, :3]) @ np.asarray(shape[:3], dtype=np.float64))
 
 
 def lps_to_ras(affine: np.ndarray) -> np.ndarray:

@@ -185,12 +185,24 @@ def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
     assert [part["step"] for part in record["resumed"]] == [1] and set(record["knn"]) == {"before", "after"}
 
 
+def write_slab(folder: Path, scans: Path) -> Path:
+    """A folder with 40 mm of a patient."""
+    image = nib.load(sorted(scans.glob("*.nii.gz"))[0])
+    folder.mkdir()
+    nib.save(image.slicer[:, :, 20:30], folder / "slab.nii.gz")
+    return folder
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         ({"dataset_dir": "/no/such/folder"}, "/no/such/folder: does not exist"),
         ({"dataset_dir": "EMPTY"}, "holds no scans"),
         ({"dataset_dir": "TEXT"}, "note.txt"),
+        (
+            {"dataset_dir": "SLAB"},
+            "no scan is large enough for half a crop (expected a body of at least 64 x 64 x 64 mm",
+        ),
         ({"crop_size": [40, 64, 64]}, "multiples of 32, such as 32 or 64"),
         ({"mask_ratio": 0.1, "hint_ratio": 0.2}, "hint_ratio: hints would show every hidden token"),
         ({"preset": "huge"}, "preset: is not known (expected auto or base or small or tiny, found huge)"),
@@ -205,7 +217,8 @@ def test_resume_goes_on_where_it_stopped(trained, scans, tmp_path):
 def test_faults_end_in_one_sentence_before_training(options, says, scans, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "note.txt").write_text("no scan")
-    names = {"EMPTY": str(tmp_path / "empty"), "TEXT": str(tmp_path / "note.txt")}
+    slab = write_slab(tmp_path / "slab", scans)
+    names = {"EMPTY": str(tmp_path / "empty"), "TEXT": str(tmp_path / "note.txt"), "SLAB": str(slab)}
     settings = {"dataset_dir": str(scans), **QUICK, **options}
     settings["dataset_dir"] = names.get(settings["dataset_dir"], settings["dataset_dir"])
     with pytest.raises((RuntimeError, SmartError)) as caught:
@@ -234,6 +247,18 @@ def test_the_bundle_finds_its_folder_from_anywhere(where, tmp_path, monkeypatch)
     parser = ConfigParser()
     parser.read_config(str(CONFIGS / "train.json"))
     assert Path(parser.get_parsed_content("bundle_root")).resolve() == BUNDLE.resolve()
+
+
+def test_a_scan_too_small_for_the_crop_is_left_out_of_a_plain_folder(scans, tmp_path, caplog):
+    folder = write_slab(tmp_path / "cts", scans)
+    for scan in sorted(scans.glob("*.nii.gz")):
+        (folder / scan.name).symlink_to(scan)
+    parser = ConfigParser(ConfigParser.load_config_file(str(CONFIGS / "train.json")))
+    parser.update({**QUICK, "dataset_dir": str(folder)})
+    kept = [Path(item["image"]).name for item in parser.get_parsed_content("datalist")]
+    assert "slab.nii.gz" not in kept and len(kept) == len(list(scans.glob("*.nii.gz")))
+    (told,) = [record.message for record in caplog.records if "left out" in record.message]
+    assert told.startswith(f"1 of {len(kept) + 1} scans left out: too small for half a crop") and "x 40 mm" in told
 
 
 @pytest.mark.parametrize(("kind", "config"), [("train", "train.json"), ("infer", "inference.json")])

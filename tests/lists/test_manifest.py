@@ -108,6 +108,47 @@ def test_a_body_that_is_not_told_leaves_nothing_out(body):
     assert large_enough(items, [32, 32, 32], [4.0, 4.0, 4.0]) == items
 
 
+def grid(sides_mm: tuple[float, float, float], affine: np.ndarray, spacing: float = 4.0) -> Phantom:
+    """A warm block in air, of voxels of 4 mm, as wide as told."""
+    shape = [round(side / spacing) for side in sides_mm]
+    image = np.full(shape, 40, np.int16)
+    image[0], image[:, 0] = -1000, -1000
+    image += np.arange(image.size, dtype=np.int16).reshape(shape) % 7  # no label map
+    placed = np.diag([spacing, spacing, spacing, 1.0])
+    return Phantom(image, np.zeros(shape, np.uint8), placed @ affine, (), "slab", 1)
+
+
+TURNED = np.array([[0.0, 0, -1, 0], [1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])  # axes run to A, I and L
+
+
+@pytest.mark.parametrize("kind", ["nii.gz", "nii", "mha", "dicom", "turned"])
+def test_a_scan_too_small_is_found_by_its_header(kind, save, tmp_path: Path, caplog):
+    """No manifest tells the body, and a body is no larger than its scan: 40 mm are 10 voxels, half a crop is 16."""
+    whole, slab = grid((80, 80, 80), np.eye(4)), grid((80, 72, 40), np.eye(4))
+    save(whole.image, whole.affine, "tree/whole.nii.gz")
+    if kind == "dicom":
+        write_dicom(slab, tmp_path / "tree")
+    elif kind == "mha":
+        sitk = pytest.importorskip("SimpleITK", reason="SimpleITK is not installed")
+        image = sitk.GetImageFromArray(slab.image.T)  # (X, Y, Z) -> (Z, Y, X)
+        image.SetSpacing([4.0] * 3)
+        sitk.WriteImage(image, str(tmp_path / "tree" / "slab.mha"))
+    elif kind == "turned":  # the file's first axis is the short one, and runs to the front
+        turned = grid((40, 80, 72), TURNED)
+        save(turned.image, turned.affine, "tree/slab.nii.gz")
+    else:
+        save(slab.image, slab.affine, f"tree/slab.{kind}")
+    items = datalist(tmp_path / "tree")
+    sides = {"slab" in one["image"]: one["scan_mm"] for one in items}
+    assert sides == {False: [80.0, 80.0, 80.0], True: [72.0, 40.0, 80.0] if kind == "turned" else [80.0, 72.0, 40.0]}
+    (kept,) = large_enough(items, [32, 32, 32], [4.0, 4.0, 4.0])
+    assert Path(kept["image"]).name == "whole.nii.gz"
+    assert (
+        "1 of 2 scans left out: too small for half a crop (expected a body of at least 64 x 64 x 64 mm" in caplog.text
+    )
+    assert large_enough(items, [16, 16, 16], [4.0, 4.0, 4.0]) == items
+
+
 def test_no_scan_is_large_enough():
     with pytest.raises(
         InputError, match=r"slab.nii.gz: no scan is large enough for half a crop .expected a body of at least 64"

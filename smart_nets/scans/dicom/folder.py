@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from smart_nets.errors import InputError, SmartError
 from smart_nets.files import is_litter
 from smart_nets.scans.dicom.companions import CT_IMAGES, companion_kind, sop_class
+from smart_nets.scans.dicom.geometry import SliceBox, slice_box
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -32,7 +33,8 @@ _LONGEST_SAID = 200  # characters of what a library says about a file
 class DicomSeries:
     """One SeriesInstanceUID of a folder: what it shows, whose it is, and its files in order of their names.
 
-    `kind` says what it is where it is no scan (`companion_kind`); `instances` are the SOPInstanceUIDs.
+    `kind` says what it is where it is no scan (`companion_kind`); `instances` are the SOPInstanceUIDs;
+    `boxes` tells where the slices lie, of those whose headers do.
     """
 
     modality: str
@@ -41,6 +43,7 @@ class DicomSeries:
     study: str = ""
     kinds: Counter[str] = field(default_factory=Counter)
     instances: set[str] = field(default_factory=set)
+    boxes: list[SliceBox] = field(default_factory=list)
 
     @property
     def kind(self) -> str:
@@ -174,6 +177,8 @@ def list_series(
             series.files.append(path)
             series.kinds[kind] += 1
             series.instances.add(str(header.get("SOPInstanceUID") or path))
+            if not kind and (box := slice_box(header)) is not None:
+                series.boxes.append(box)
     return groups
 
 

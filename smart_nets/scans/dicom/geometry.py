@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from smart_nets.errors import GeometryError
+from smart_nets.errors import GeometryError, SmartError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -15,6 +16,8 @@ STEP_TOLERANCE = 0.02  # share of the slice distance, and mm: headers round posi
 ROUNDED_TO = (0.1, 0.01)  # mm
 JUMP = 1.5  # times its neighbours: such a distance is a missing slice, not another protocol
 ROUNDING = 1e-6  # mm that arithmetic may differ by
+SliceBox = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
+"""Of one slice, in LPS mm: its first pixel, its last pixel, and how far one pixel reaches along each axis."""
 _EXPORT = "export the series again, complete"
 
 
@@ -62,6 +65,31 @@ def positions(headers: list[Dataset], where: str) -> np.ndarray:
             what = "a slice has another orientation or spacing than the first"
             raise GeometryError(what, where=_name(header), expected=expected, found=found, remedy="split the series")
     return np.array(places)
+
+
+def slice_box(header: Dataset) -> SliceBox | None:
+    """Where a slice lies; None where its header does not tell it, or holds several slices."""
+    try:
+        axes = slice_axes(header, "")  # (3, 2)
+        place = [float(value) for value in header.ImagePositionPatient]
+        ends = np.array(place) + axes @ [int(header.Columns) - 1, int(header.Rows) - 1]
+    except (SmartError, AttributeError, TypeError, ValueError):
+        return None
+    wrong = len(place) != 3 or not np.isfinite(ends).all()
+    return None if wrong else (tuple(place), tuple(ends.tolist()), tuple(np.abs(axes).sum(axis=1).tolist()))
+
+
+def stack_sides(boxes: Sequence[SliceBox]) -> np.ndarray | None:
+    """Lengths (3,) in mm along the patient's axes of the box around a stack of slices; None for less than two of them.
+
+    Slices are told apart by their places, so that copies do not count; each is as thick as the mean distance of two.
+    """
+    corners = np.array([box[:2] for box in boxes]).reshape(-1, 3)  # (slices, 2, 3) -> (2 slices, 3)
+    places = np.unique(corners[::2].round(3), axis=0) if len(boxes) else corners
+    if len(places) < 2:
+        return None
+    thick = np.ptp(places, axis=0) / (len(places) - 1)
+    return np.asarray(np.ptp(corners, axis=0) + np.array(boxes[0][2]) + thick)
 
 
 def _name(header: Dataset) -> str:
