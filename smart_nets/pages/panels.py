@@ -156,3 +156,9 @@ def png_uri(picture: Array) -> str:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def pixels_of(uri: str) -> Array:
+    """The picture of a data URI as uint8 (rows, columns, 3)."""
+    picture = needed("PIL.Image", "pictures").open(io.BytesIO(base64.b64decode(uri.partition(",")[2])))
+    return np.array(picture.convert("RGB"))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import math
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ignite.engine import Engine, Events
 from torch import Tensor
@@ -16,6 +16,9 @@ from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import open_to_append, write_text
 from smart_nets.optional import absent
 from smart_nets.training.distributed import rank
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class JsonLines:
@@ -72,30 +75,41 @@ class TensorBoard:
 
     Left out, with a warning, where tensorboard is not installed. Events reach the disk at every step. The writer closes
     when training completes, and at the latest when this handler or the program ends; it takes no part in ignite's
-    EXCEPTION_RAISED, where only one handler can pass the error on.
+    EXCEPTION_RAISED, where only one handler can pass the error on. A new run takes the place of an earlier one of its folder.
 
     Args:
         log_dir: folder of the event files.
+        run: folder of the run, whose last name the run has in TensorBoard; by default that of `log_dir`.
+        more: adds what is no number of a step, such as pictures: called with the writer and 0 before the first step of a run,
+            and with the last step when training completes. Attach this handler after those whose files it reads.
     """
 
-    def __init__(self, log_dir: str | Path) -> None:
-        self.log_dir = Path(log_dir)
+    def __init__(
+        self,
+        log_dir: str | Path,
+        run: str | Path | None = None,
+        more: Callable[[SummaryWriter, int], None] | None = None,
+    ) -> None:
+        self.log_dir = Path(log_dir) if run is None else Path(log_dir) / Path(run).resolve().name
+        self.more = more
 
     def attach(self, engine: Engine) -> None:
         if rank() == 0 and not absent("TensorBoard curves", "tensorboard"):
             engine.add_event_handler(Events.STARTED, self._start)
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._write)
-            engine.add_event_handler(Events.COMPLETED, self._close)
+            engine.add_event_handler(Events.COMPLETED, self._end)
 
     def _start(self, engine: Engine) -> None:
         from torch.utils.tensorboard import SummaryWriter  # takes seconds to import, and only rank 0 needs it
 
         try:
-            again = engine.state.iteration + 1  # of a run that goes on, what was logged of later steps is not shown
-            self.writer = SummaryWriter(str(self.log_dir), purge_step=again if again > 1 else None)
+            done = engine.state.iteration  # what was logged of later steps is not shown
+            self.writer = SummaryWriter(str(self.log_dir), purge_step=done + 1 if done else 0)
         except OSError as error:
             raise _unwritable(self.log_dir, error) from error
         self._closing = weakref.finalize(self, self.writer.close)
+        if self.more is not None and not done:
+            self.more(self.writer, 0)
 
     def _write(self, engine: Engine) -> None:
         log = dict(flat(log_of(engine)))
@@ -104,7 +118,9 @@ class TensorBoard:
             self.writer.add_scalar(name, value, step)
         self.writer.flush()
 
-    def _close(self) -> None:
+    def _end(self, engine: Engine) -> None:
+        if self.more is not None and engine.state.iteration:
+            self.more(self.writer, engine.state.iteration)
         self._closing()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigParser, create_workflow, load, run, verify_net_in_out
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from smart_nets.errors import SmartError, cause
 from smart_nets.lists.check import check_data
@@ -61,6 +62,10 @@ def test_training_leaves_model_card_record_curves_and_report(trained):
     lines = [json.loads(line) for line in (trained / "eval" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [1, 2]  # two scans, two visits, batches of two
     assert all("rank_cls" in line["instruments"] for line in lines), "before and after training"
+    events = EventAccumulator(str(trained / "eval" / "tensorboard" / trained.name)).Reload()
+    assert [one.step for one in events.Images("attention/crop_1")] == [0, 2] and events.Images("mask/crop_2")
+    after = record["knn_cls"]["after"]["accuracy"]
+    assert events.Scalars("knn/cls")[-1].value == pytest.approx(after) and events.Scalars("instruments/rank_cls")
     page = (trained / "eval" / "report.html").read_text()
     assert "not for diagnostic use" in page.lower()
     assert "The method does not do what it says" in page, "not after two steps"

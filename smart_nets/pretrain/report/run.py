@@ -56,7 +56,7 @@ def read_run(folder: Path) -> Run:
     series = read_metrics(folder / "metrics.jsonl", notes)
     about = read_about(folder / "run.json", notes)
     _check(about, folder / "run.json")
-    return Run(folder, series, about, _read_snapshots(folder / "snapshots.npz", notes), notes)
+    return Run(folder, series, about, read_snapshots(folder / "snapshots.npz", notes), notes)
 
 
 def _check(about: dict[str, Any], path: Path) -> None:
@@ -76,7 +76,12 @@ def _check(about: dict[str, Any], path: Path) -> None:
         check_number(end, "model window", path)
 
 
-def _read_snapshots(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
+def read_snapshots(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
+    """Arrays of snapshots.npz, {} if there is none; notes tell of values that are no numbers.
+
+    Raises:
+        InputError: the file is damaged, or an array does not fit the image.
+    """
     arrays = read_arrays(path)
     if not arrays:
         return {}

@@ -41,6 +41,7 @@ FREE = {
     "pretrain.co_distillation": "CoDistillation",
     "pretrain.instruments": "Instruments",
     "pretrain.masking": "StudentMask",
+    "pretrain.report.board": "RunBoard",
     "pretrain.report.snapshots": "probe_crops",
     "pretrain.replay": "replay",
     "pretrain.schedules": "Schedules",
