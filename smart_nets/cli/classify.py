@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,7 @@ def features(
     rule: str = "median",
     feature: Literal["cls", "pooled", "stages", "all"] = "all",
     coordinates: Literal["RAS", "LPS"] = "RAS",
+    places: bool = True,
 ) -> None:
     """Write the frozen features of lesions, or of whole scans, to one .npz file.
 
@@ -40,6 +42,8 @@ def features(
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
         feature: which to write: "cls", "pooled" (mean of the last stage), "stages" (means and spreads of all), or "all".
         coordinates: of x, y, z in a table of lesions: "RAS" as a NIfTI affine counts, or "LPS" as DICOM and ITK do.
+        places: whether the file tells the path of each scan and the middle of each crop, which `similar` shows pictures by;
+            "false" for a file that leaves the house.
     """
     data, output = str(data), str(output)  # Fire makes a number of a name such as 5
     model = str(model or shipped_model())
@@ -52,7 +56,7 @@ def features(
     steps = None if spacing is None else [spacing] * 3
     sides = None if crop is None else [crop] * 3
     found = features_of(data, model, cache, steps, sides, rule, feature, coordinates)
-    save_features(output, found)
+    save_features(output, found if places else replace(found, places=None))
     kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
     if "places" in found.card:
         print(f"places: {found.card['places']}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,28 @@ class FeatureWriter:
     Args:
         path: of the file.
         encoder_id: SHA-256 of the weights, as their card tells it.
+        grid: "size", "spacing" and "window" of the crops, for the file's card.
+        crops: whose places the file is to tell, in the order in which they pass by.
 
     Raises:
         CheckpointError: the card does not tell it, so that nobody would know whose features these are.
     """
 
-    def __init__(self, path: str | Path, encoder_id: str | None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        encoder_id: str | None,
+        grid: Mapping[str, Any] | None = None,
+        crops: OrganCrops | None = None,
+    ) -> None:
         if not encoder_id:
             raise CheckpointError(
                 "does not tell the sha256 of its weights", where="card", remedy="save the weights again"
             )
         self.path, self.encoder_id = Path(path), encoder_id
+        told = {"crop_size": "size", "spacing": "spacing", "hu_window": "window"}
+        self.card = {name: list(grid[key]) for name, key in told.items()} if grid else {}
+        self.crops = crops
         self.rows: list[tuple[dict[str, Tensor], Sequence[str], Sequence[str]]] = []
 
     def attach(self, engine: Engine) -> None:
@@ -72,6 +83,8 @@ class FeatureWriter:
         kinds = [kind for kind in KINDS if kind in self.rows[0][0]]
         vectors = {kind: torch.cat([row[0][kind] for row in self.rows]).numpy() for kind in kinds}
         organs, scans = (np.array([name for row in self.rows for name in row[place]]) for place in (1, 2))
-        save_organ_features(self.path, OrganFeatures(vectors, organs, scans, self.encoder_id))
+        same = self.crops is not None and [self.crops.organs, self.crops.patients] == [organs.tolist(), scans.tolist()]
+        places = self.crops.places if self.crops is not None and same else None  # none where the order was changed
+        save_organ_features(self.path, OrganFeatures(vectors, organs, scans, self.encoder_id, self.card, places))
         named = int((organs != "").sum())
         logger.info("%d crops, %d of them with an organ's name: %s", len(organs), named, self.path.name)

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from numpy.typing import NDArray
 from smart_nets.errors import InputError
 from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.optional import bar
-from smart_nets.organs.probe import OrganCrops, crop_around
+from smart_nets.organs.probe import OrganCrops, crop_around, middle_mm
 from smart_nets.scans.grid import network_grid
 from smart_nets.scans.labels import read_labels
 from smart_nets.scans.read import read_volume
 from smart_nets.scans.volume import Volume
 from smart_nets.scans.window import window_hu
+from smart_nets.statistics.places import crop_places
 
 log = logging.getLogger(__name__)
 MASKS, NAMES = "segmentations", "labels.json"
@@ -57,7 +59,7 @@ def crops_of_scans(
         InputError, GeometryError: no case, a map that does not lie on its scan, or none of the organs in two scans.
     """
     root = Path(folder)
-    found: list[tuple[torch.Tensor, str, str]] = []
+    found: list[tuple[torch.Tensor, str, str, dict[str, Any]]] = []
     for case in bar(list(_cases(root)), "organs"):
         scan = read_volume(_scan_of(case))
         upright = network_grid(scan, spacing)
@@ -67,8 +69,10 @@ def crops_of_scans(
                 continue
             centre = _middle(mask, scan.to_ras(), upright)
             crop = crop_around(upright.array, centre, (size[0], size[1], size[2]))
-            found.append((window_hu(crop, *window), organ, pseudonym(str(case.relative_to(root)))))
-    counts = Counter(organ for organ, _ in {(organ, case) for _, organ, case in found})  # of scans
+            low = [middle - side // 2 for middle, side in zip(centre, size, strict=True)]  # as `crop_around` cuts
+            place = {"image": str(_scan_of(case)), "centre_mm": middle_mm(upright.affine, low, size)}
+            found.append((window_hu(crop, *window), organ, pseudonym(str(case.relative_to(root))), place))
+    counts = Counter(organ for organ, _ in {(organ, case) for _, organ, case, _ in found})  # of scans
     lacking = sorted(set(organs or ()) - set(counts))
     if lacking and counts:
         remedy = "spell it as the label maps do"
@@ -81,8 +85,9 @@ def crops_of_scans(
         expected = ", ".join(organs or ORGANS)
         seen = ", ".join(sorted(counts)) or "none of them"
         raise InputError("no organ is in two scans", where=root, expected=expected, found=seen, remedy="name others")
-    crops, names, cases = zip(*kept, strict=True)
-    return OrganCrops(torch.stack(crops).unsqueeze(1), list(names), list(cases))  # n of (D, H, W) -> (n, 1, D, H, W)
+    crops, names, cases, places = zip(*kept, strict=True)
+    stacked = torch.stack(crops).unsqueeze(1)  # n of (D, H, W) -> (n, 1, D, H, W)
+    return OrganCrops(stacked, list(names), list(cases), crop_places(places))
 
 
 def _cases(root: Path) -> Iterator[Path]:

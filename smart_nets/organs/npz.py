@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,13 @@ def read_boxes(path: str | Path, spacing: float | None = None, orientation: str 
     return OrganBoxes(hu, arrays["organ"].astype(np.str_), arrays["scan"].astype(np.str_), (d, h, w))
 
 
-def read_arrays_of(path: str | Path, expected: str) -> dict[str, NDArray[Any]]:
-    """All arrays of a .npz; InputError, with the format that was expected, where it is missing or damaged."""
+def read_arrays_of(path: str | Path, expected: str, left_out: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz; InputError, with the format that was expected, where it is missing or damaged."""
     path = Path(path)
     if not path.is_file():
         raise InputError("there is no such file", where=path, expected=expected, remedy="give a .npz")
     try:
-        return checked_arrays(path)
+        return checked_arrays(path, left_out)
     except FAULTS as error:
         what, remedy = "is damaged, or no .npz of organs", "copy or make it again"
         raise InputError(what, where=path, expected=expected, found=error, remedy=remedy) from error

@@ -6,6 +6,7 @@ The crops come from phantoms that no training run sees, or from a file of real c
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from smart_nets.phantom import make_phantom, organ_centres
 from smart_nets.scans.window import window_hu
 from smart_nets.statistics.features import check_kind
 from smart_nets.statistics.knn import Accuracy, extract_features, knn_accuracy
+from smart_nets.statistics.places import CropPlaces
 from smart_nets.training.run_record import update_record
 
 logger = logging.getLogger(__name__)
@@ -34,11 +36,12 @@ RAW_GRID = 12  # cells along each axis, over which raw voxels are averaged
 
 @dataclass(frozen=True)
 class OrganCrops:
-    """crops (n, 1, D, H, W) in [0, 1], and the organ and patient of each."""
+    """crops (n, 1, D, H, W) in [0, 1], the organ and patient of each, and where they were cut, where that is in scans."""
 
     crops: Tensor
     organs: list[str]
     patients: list[str]
+    places: CropPlaces | None = None
 
 
 def phantom_organ_crops(
@@ -112,6 +115,13 @@ def find_organ_crops(
     if source:
         return read_organ_crops(source, size, window, spacing, orientation)
     return phantom_organ_crops(patients, size, spacing, window)
+
+
+def middle_mm(affine: np.ndarray, corner: Sequence[int] | np.ndarray, size: Sequence[int]) -> list[float]:
+    """(x, y, z) in mm of the middle of a box of `size` voxels whose first voxel is `corner`; affine (4, 4) to mm."""
+    index = np.asarray(corner) + (np.asarray(size) - 1) / 2
+    point: list[float] = (affine @ [*index, 1.0])[:3].tolist()
+    return point
 
 
 def crop_around(volume: np.ndarray, centre: tuple[int, int, int], size: tuple[int, int, int]) -> np.ndarray:

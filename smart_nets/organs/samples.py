@@ -16,12 +16,13 @@ from smart_nets.organs.fields import CROPS, SHIFT, Fields, cut, phantom_fields, 
 from smart_nets.organs.label_maps import ORGANS, crops_of_scans, has_label_maps
 from smart_nets.organs.medmnist import is_medmnist, read_organmnist
 from smart_nets.organs.npz import read_arrays_of, read_boxes
-from smart_nets.organs.probe import OrganCrops, read_organ_crops
+from smart_nets.organs.probe import OrganCrops, middle_mm, read_organ_crops
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.grid import network_grid
 from smart_nets.scans.read import read_options, read_volume
 from smart_nets.scans.window import window_hu
 from smart_nets.settings import Rule
+from smart_nets.statistics.places import crop_places
 
 NPZ = "a .npz of OrganMNIST3D, or of x, organ, scan (docs/README.md)"
 ORGAN_NAMES = Rule(
@@ -106,12 +107,16 @@ def _of_volumes(
 ) -> OrganCrops:
     """The middle of each volume; folders tell the organ only where they bear the name of one: many bear a patient's."""
     known = {spelt(name) for name in (*ORGANS, *ORGANS.values(), *named)}
-    crops, organs, names = [], [], []
-    for item in bar(datalist(path), "volumes"):
-        grid = network_grid(read_volume(item["image"], **read_options(item)), spacing).array
-        box = crop_or_pad(grid, (np.array(grid.shape) - size) // 2, np.array(size))
+    crops, organs, names, centres = [], [], [], []
+    items = datalist(path)
+    for item in bar(items, "volumes"):
+        scan = network_grid(read_volume(item["image"], **read_options(item)), spacing)
+        grid, corner = scan.array, (np.array(scan.array.shape) - size) // 2
+        box = crop_or_pad(grid, corner, np.array(size))
+        centres.append(middle_mm(scan.affine, corner, size))
         crops.append(window_hu(box, *window))
         folder = Path(item["image"]).parent.name
         organs.append(str(item.get("organ", spelt(folder) if spelt(folder) in known else UNNAMED)))
         names.append(pseudonym(str(item["patient_id"])))
-    return OrganCrops(torch.stack(crops).unsqueeze(1), organs, names)  # n of (D, H, W) -> (n, 1, D, H, W)
+    stacked = torch.stack(crops).unsqueeze(1)  # n of (D, H, W) -> (n, 1, D, H, W)
+    return OrganCrops(stacked, organs, names, crop_places(items, centres))

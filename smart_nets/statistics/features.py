@@ -1,8 +1,8 @@
 """Features of a frozen encoder, one row per lesion, kept in a .npz so that probes never need the scans again.
 
 The file has one or more of the arrays "cls", "pooled" and "stages", each (n, C); "row" (n,), "patient" (n,) pseudonyms,
-"size_mm" (n,), where known "label" (n,); and "card", a JSON object that tells where the features come from. Nothing in it
-is pickled.
+"size_mm" (n,), where known "label" (n,); "card", a JSON object that tells where the features come from; and, unless they
+were left out, the arrays of `places`, which tell where each row lies. Nothing in it is pickled.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import whole
 from smart_nets.settings import one_of
+from smart_nets.statistics.places import CropPlaces, read_places
 
 IN_WORDS = {"cls": "[CLS]", "pooled": "mean of the last stage", "stages": "all stages"}
 """What downstream tasks may read off a frozen encoder (`Encoding`); where none is chosen, the first that there is."""
@@ -42,6 +43,7 @@ class Features:
         sizes: (n,) diameter in mm; NaN where unknown.
         labels: (n,) 0 or 1, or None where nobody knows them.
         card: the encoder (its file's sha256), spacing, crop size, window: what JSON can hold.
+        places: source and middle of each, or None where the file does not tell them.
 
     Raises:
         InputError: shapes differ, there is nothing, or a value is out of range or not finite.
@@ -53,6 +55,7 @@ class Features:
     sizes: NDArray[np.float64]
     labels: NDArray[np.int64] | None
     card: Mapping[str, Any]
+    places: CropPlaces | None = None
 
     def __post_init__(self) -> None:
         vectors = {name: np.asarray(value, np.float32) for name, value in self.vectors.items()}
@@ -85,6 +88,8 @@ def _check(table: Features) -> None:
     if table.labels is not None:
         columns["labels"] = table.labels
     shapes = {name: value.shape for name, value in columns.items()}
+    if table.places is not None:
+        shapes["places"] = (len(table.places),)
     if not n or any(shape != (n,) for shape in shapes.values()):
         raise InputError("columns differ in length or are empty", expected="one value per lesion", found=shapes)
     for name, value in table.vectors.items():
@@ -109,12 +114,17 @@ def save_features(path: str | Path, features: Features) -> None:
     arrays |= {"row": features.rows, "patient": features.patients, "size_mm": features.sizes}
     if features.labels is not None:
         arrays["label"] = features.labels
+    if features.places is not None:
+        arrays |= features.places.arrays()
     with whole(path) as draft, draft.open("wb") as file:
         np.savez(file, **arrays)
 
 
-def read_features(path: str | Path) -> Features:
+def read_features(path: str | Path, kinds: Collection[str] = KINDS) -> Features:
     """Read what `save_features` wrote; every array is compared with its checksum.
+
+    Args:
+        kinds: of features to read; the others are left on the disk.
 
     Raises:
         InputError: the file is missing, damaged, or holds something else.
@@ -123,7 +133,7 @@ def read_features(path: str | Path) -> Features:
     if not path.is_file():
         raise InputError("there is no such file", where=path, remedy="extract features first")
     try:
-        arrays = checked_arrays(path)
+        arrays = checked_arrays(path, set(KINDS) - set(kinds))
         card = json.loads(str(arrays.get("card", "{}")))
     except FAULTS as error:
         what, remedy = "is damaged, or no file of features", "extract the features again"
@@ -133,16 +143,21 @@ def read_features(path: str | Path) -> Features:
         raise InputError("is no file of features", where=path, expected=", ".join(NEEDED), found=", ".join(arrays))
     vectors = {name: arrays[name] for name in KINDS if name in arrays}
     try:
-        return Features(vectors, arrays["row"], arrays["patient"], arrays["size_mm"], arrays.get("label"), card)
-    except (InputError, ValueError) as error:  # ValueError: text where numbers should be
+        columns = (arrays["row"], arrays["patient"], arrays["size_mm"], arrays.get("label"))
+        return Features(vectors, *columns, card, read_places(arrays, len(arrays["row"])))
+    except (InputError, ValueError, TypeError) as error:  # TypeError: no rows; ValueError: text where numbers should be
         raise InputError("is no file of features", where=path, found=error) from error
 
 
-def checked_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of a .npz. A zip checks an entry's checksum at its end, so each is read whole before it is parsed."""
+def checked_arrays(path: Path, left_out: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz. A zip checks an entry's checksum at its end, so each is read whole before it is parsed."""
     with zipfile.ZipFile(path) as archive:
-        entries = {name.removesuffix(".npy"): archive.read(name) for name in archive.namelist()}
-    return {name: np.load(io.BytesIO(content), allow_pickle=False) for name, content in entries.items()}
+        names = {name: name.removesuffix(".npy") for name in archive.namelist()}
+        return {
+            short: np.load(io.BytesIO(archive.read(name)), allow_pickle=False)
+            for name, short in names.items()
+            if short not in left_out
+        }
 
 
 def check_kind(feature: str, has_attention: bool = True, where: str = "feature") -> str:

@@ -18,7 +18,9 @@ QUICK = {"phantoms": 2, "random_encoders": 1, "umap_seeds": 1}
 def test_features_of_phantoms_and_their_clustering(tmp_path, page_of):
     run(config_file=str(CONFIGS / "inference.json"), phantoms=2, output_dir=str(tmp_path))
     with np.load(tmp_path / "features.npz") as file:
-        assert set(file) == {"cls", "pooled", "stages", "organ", "scan", "encoder"} and len(file["organ"]) == 132
+        assert (
+            set(file) == {"cls", "pooled", "stages", "organ", "scan", "encoder", "card"} and len(file["organ"]) == 132
+        )
     run(
         config_file=str(CONFIGS / "evaluate.json"), features=str(tmp_path / "features.npz"), umap_seeds=1,
         output_dir=str(tmp_path / "out"),

@@ -95,6 +95,10 @@ class LesionCrops:
         """The cube of a prepared item: int16 HU of shape `size`, its affine, its source."""
         return self._get(item, _LastScan())
 
+    def holds(self, item: Item) -> bool:
+        """Whether the cube of a prepared item lies on disk already; whether it is sound is seen when it is read."""
+        return self.store.holds(_entry_name(item))
+
     def _place(self, item: Item, scan: _LastScan) -> tuple[list[float], float]:
         if item.get("centre_mm") is not None and not item.get("mask"):  # a mask is compared with the centre
             diameter = item.get("diameter_mm")
@@ -102,14 +106,16 @@ class LesionCrops:
         return lesion_place(item, scan.read(item))
 
     def _get(self, item: Item, scan: _LastScan) -> CachedScan:
-        name = (
-            f"{Path(item['image']).resolve()}\n{item.get('series') or ''}\n{item['centre_mm']}{item.get('reading', '')}"
-        )
-        return self.store.get(name, Path(item["image"]), lambda: self._cut(item, scan.read(item)))
+        return self.store.get(_entry_name(item), Path(item["image"]), lambda: self._cut(item, scan.read(item)))
 
     def _cut(self, item: Item, scan: Volume) -> Volume:
         cube = crop_lesion(scan, item["centre_mm"], self.size, self.spacing)
         return replace(cube, array=np.rint(np.clip(cube.array, AIR, HIGHEST)).astype(np.int16))
+
+
+def _entry_name(item: Item) -> str:
+    """Tells one cube of a recipe from another."""
+    return f"{Path(item['image']).resolve()}\n{item.get('series') or ''}\n{item['centre_mm']}{item.get('reading', '')}"
 
 
 class _LastScan:

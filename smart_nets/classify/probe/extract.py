@@ -29,6 +29,7 @@ from smart_nets.scans.window import window_hu
 from smart_nets.settings import one_of
 from smart_nets.statistics.features import KINDS, Features, check_kind
 from smart_nets.statistics.knn import extract_features
+from smart_nets.statistics.places import crop_places
 from smart_nets.weights.beside import outside_card
 from smart_nets.weights.build import load_encoder
 from smart_nets.weights.io import FED, read_card
@@ -84,6 +85,7 @@ def features_of(
         items = [{"row": row, **item} for row, item in enumerate(datalist(data))]
         vectors = _of_scans(encoder, items, VolumeCache(cache_dir, steps), size, window)
     labels = [item.get("label") for item in items]
+    places_mm = crop_places(items)
     grid = {"spacing": steps, "crop_size": size}
     return Features(
         vectors=vectors if feature == "all" else {feature: vectors[feature]},
@@ -92,6 +94,7 @@ def features_of(
         sizes=np.array([item.get("size_mm", math.nan) for item in items], dtype=float),
         labels=None if None in labels else np.array(labels),
         card={"model": Path(model).name, "sha256": card.get("sha256"), **grid, "hu_window": window, **places},
+        places=places_mm,
     )
 
 
