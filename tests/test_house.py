@@ -8,7 +8,7 @@ HOUSE = Path(__file__).parents[1] / "smart_nets"
 FLOORS = (  # from the top; a room may import what lies below it, and itself
     ("__main__",),
     ("cli",),
-    ("tables",),
+    ("tables", "similar"),
     ("pretrain", "classify", "localize", "segment"),
     ("organs",),
     ("pages",),

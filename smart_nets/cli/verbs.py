@@ -24,6 +24,7 @@ VERBS = {  # verb: module and function
     "overlap": ("lists", "overlap"),
     "features": ("classify", "features"),
     "probe": ("classify", "probe"),
+    "similar": ("similar", "similar"),
     "compare": ("compare", "compare_runs"),
     "attend": ("look", "attend"),
     "heads": ("look", "heads"),

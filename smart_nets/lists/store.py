@@ -88,6 +88,10 @@ class EntryStore:
             self._checked[key] = self._load_or_build(source, file, build)
         return self._checked[key].scan()
 
+    def holds(self, name: str) -> bool:
+        """Whether there is an entry of this name, sound or not."""
+        return (self.folder / f"{digest(name)}.scan").is_file()
+
     def _load_or_build(self, source: Path, entry: Path, build: Callable[[], Volume]) -> Entry:
         identity = file_identity(source)
         fault = "missing"
