@@ -27,7 +27,7 @@ def features(
     rule: str = "median",
     feature: Literal["cls", "pooled", "stages", "all"] = "all",
     coordinates: Literal["RAS", "LPS"] = "RAS",
-    places: bool = True,
+    places: bool = False,
 ) -> None:
     """Write the frozen features of lesions, or of whole scans, to one .npz file.
 
@@ -42,8 +42,8 @@ def features(
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
         feature: which to write: "cls", "pooled" (mean of the last stage), "stages" (means and spreads of all), or "all".
         coordinates: of x, y, z in a table of lesions: "RAS" as a NIfTI affine counts, or "LPS" as DICOM and ITK do.
-        places: whether the file tells the path of each scan and the middle of each crop, which `similar` shows pictures by;
-            "false" for a file that leaves the house.
+        places: whether the file tells the path of each scan and the middle of each crop, which `similar` shows pictures by.
+            Paths may name patients: not for a file that leaves the house.
     """
     data, output = str(data), str(output)  # Fire makes a number of a name such as 5
     model = str(model or shipped_model())

@@ -21,8 +21,8 @@ EMPTY = 0.002  # share of voxels: a ball of 5 voxels in 32^3
 MOST_VOXELS = 2e9  # that are read for the floor, some 4 GB
 
 NO_PLACES = (
-    "The features file does not tell where its crops lie (an older one, of boxes, or written without places), so there are no "
-    "pictures."
+    "The features file does not tell where its crops lie (an older one, of boxes, or written without --places), so there are "
+    "no pictures."
 )
 NO_GRID = "The features file does not tell how its crops were cut, so there are no pictures."
 WHOLE = "Rows are whole scans, of which no picture is shown."

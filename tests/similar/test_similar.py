@@ -49,7 +49,7 @@ def data(tmp_path_factory) -> Path:
         save_weights(SmartEncoder(**SAVED), folder / f"{name}.pt", CARD)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "excepthook", sys.excepthook)
-        for output, more in (("features", []), ("bare", ["--places", "false"])):
+        for output, more in (("features", ["--places"]), ("bare", [])):
             words = [
                 "features",
                 folder / "lesions.csv",
