@@ -15,7 +15,7 @@ from smart_nets.networks.classifier import Classifier
 class ClassifierInferer(Inferer):
     """Gives scores and a map of what they rest on: {"scores": (B, classes), "reason": (B, 1, D, H, W)}.
 
-    The map is relative to an even share (1 = uniform), see `reason_map`.
+    What the map tells depends on the feature, see `reason_map`.
     """
 
     def __call__(self, inputs: Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> dict[str, Tensor]:  # type: ignore[override]
@@ -32,10 +32,10 @@ def reason_name(feature: str) -> str:
 
 
 def reason_map(network: Classifier, image: Tensor) -> Tensor:
-    """Where a classifier's answer comes from: (B, 1, D, H, W), 1 = an even share.
+    """Where a classifier's answer comes from: (B, 1, D, H, W).
 
-    The attention of the [CLS] token where the answer is read from it; else, since the attention then has no part in the
-    answer, what is lost when a place is hidden (`occlusion_map`).
+    The attention of the [CLS] token where the answer is read from it, 1 = an even share; else, since the attention then has
+    no part in the answer, by how much its probability falls when a place is hidden (`occlusion_map`).
     """
     if reason_name(network.feature) == "attention":
         return network.look(image)[1]

@@ -17,7 +17,7 @@ from torch import nn
 
 from smart_nets.classify.evaluate import evaluate
 from smart_nets.classify.inferer import reason_map, reason_name
-from smart_nets.classify.lesions.crops import LesionCrops
+from smart_nets.classify.lesions.crops import LesionCrops, overview_spacing
 from smart_nets.errors import ConfigError
 from smart_nets.files import whole, write_json
 from smart_nets.lists.pseudonym import pseudonym
@@ -65,8 +65,9 @@ def examples(
     """The most confident mistakes, then the most confident right answers, with what was seen and where it was looked.
 
     Returns:
-        "crop" int16 HU (n, D, H, W), "attention" or "occlusion" float32 of the same shape (`reason_map`, 1 = an even share),
-        "label", "probability", "row", "size_mm" (n,), "spacing" (3,), "window" (2,).
+        "crop" int16 HU (n, D, H, W), "attention" or "occlusion" float32 of the same shape (`reason_map`), "label",
+        "probability", "row", "size_mm" (n,), "spacing" (3,), "window" (2,); "overview" int16 HU (n, d, h, w), a larger field
+        around each crop, and its "overview_spacing" (3,).
     """
     labels = np.array([item["label"] for item in items])
     surprise = np.abs(probabilities - labels)
@@ -84,6 +85,7 @@ def examples(
     image = window_hu(crop, *window)[:, None].to(next(network.parameters()).device)  # (n, D, H, W) -> (n, 1, D, H, W)
     with eval_mode(network), phase(f"what {len(chosen)} answers rest on"):
         shown = reason_map(network, image)
+        fields = crops.around([items[index] for index in chosen], crop_size)
     return {
         "crop": crop,
         "label": labels[chosen],
@@ -91,6 +93,8 @@ def examples(
         "row": np.array([items[index]["row"] for index in chosen]),
         "size_mm": np.array([items[index]["size_mm"] for index in chosen], dtype=float),
         "spacing": np.array(crops.spacing),
+        "overview": np.stack([one.array for one in fields]),
+        "overview_spacing": np.array(overview_spacing(crop_size, crops.spacing)),
         "window": np.array(window),
         reason_name(network.feature): shown[:, 0].float().cpu().numpy(),
     }

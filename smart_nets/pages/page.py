@@ -64,9 +64,9 @@ def picture(uri: str, caption: str, letters: tuple[str, str] | None = None) -> s
     return _part("picture", uri, caption, letters)
 
 
-def frame(uri: str, alt: str, letters: tuple[str, str] | None = None) -> str:
-    """The picture alone; letters as in `picture`."""
-    return _part("frame", uri, alt, letters)
+def frame(uri: str, alt: str, letters: tuple[str, str] | None = None, bar: tuple[float, str] | None = None) -> str:
+    """The picture alone; letters as in `picture`; on request a scale bar: percent of the width, and its length in words."""
+    return _part("frame", uri, alt, letters, bar)
 
 
 def film(name: str, told: str, html: str | Iterable[str]) -> str:

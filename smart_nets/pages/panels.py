@@ -14,11 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from smart_nets.optional import needed
-from smart_nets.pages.planes import FIXED_AXIS, plane_picture
+from smart_nets.pages.changes import change_stops, tint
+from smart_nets.pages.planes import FIXED_AXIS, bar_mm, plane_picture
 
 SIDE = 224  # pixels of a picture's longer side: sharp on a phone, and four crops of noise stay below 4 MB
 UNSEEN = np.array([52, 66, 92], dtype=np.float32)  # colour of cells that a network does not see
 OUTLINE = np.array([96, 112, 140], dtype=np.float32)
+FRAME = np.array([255, 211, 77], dtype=np.float32)  # around what a larger picture shows the place of
 ATTENTION, ERROR = "inferno", "magma"
 
 Array = NDArray[Any]
@@ -79,6 +81,32 @@ class Crop:
         strength = np.clip((self._resize(voxels, plane, index) - 1) / (top - 1), 0, 1)
         return png_uri(_glow(self._gray(self.image, plane, index), strength))
 
+    def changed(self, change: Array, plane: str, index: int, top: float) -> str:
+        """Changes of a score (D, H, W) over the image, as `changes` colours them, strongest at `top` and -`top`."""
+        strength = np.clip(self._resize(change, plane, index) / top, -1, 1)
+        return png_uri(tint(self._gray(self.image, plane, index), strength))
+
+    def framed(self, inside: Array, plane: str, index: int) -> str:
+        """The image with a frame around its middle `inside` (3,) mm."""
+        picture = self._gray(self.image, plane, index)
+        rows, columns = picture.shape[:2]
+        across, down = (axis for axis in range(3) if axis != FIXED_AXIS[plane])
+        share = np.minimum(np.asarray(inside) / (np.asarray(self.image.shape) * self.spacing), 1.0)
+        left, top = (round((1 - share[axis]) / 2 * side) for axis, side in ((across, columns), (down, rows)))
+        right, bottom = columns - left, rows - top
+        edge = np.zeros((rows, columns), dtype=bool)
+        edge[top:bottom, left:right] = True
+        edge[top + 2 : bottom - 2, left + 2 : right - 2] = False  # lines of two pixels
+        picture[edge] = FRAME
+        return png_uri(picture)
+
+    def bar(self, plane: str) -> tuple[float, str]:
+        """A scale bar: its share of the picture's width in percent, and its length in words."""
+        across = next(axis for axis in range(3) if axis != FIXED_AXIS[plane])
+        width = float(self.image.shape[across] * self.spacing[across])
+        length = bar_mm(width)
+        return round(100 * length / width, 1), f"{length:g} mm"
+
     def _in_hidden(self, picture: Array, cells: Array, plane: str, index: int) -> Array:
         """The picture in the True cells, the dimmed image around them, and a fine outline between the two."""
         hidden, _ = self._cells(cells, plane, index)
@@ -134,6 +162,11 @@ def attention_scale() -> str:
     """The colours of attention on a gray image, from an even share to `top`, as a CSS gradient."""
     gray = np.full((9, 3), 110.0)
     return _gradient(_glow(gray, np.linspace(0, 1, 9)))
+
+
+def change_scale() -> str:
+    """The colours of changes of a score, from the largest rise to the largest fall, as a CSS gradient."""
+    return _gradient(change_stops())
 
 
 def _glow(gray: Array, strength: Array) -> Array:

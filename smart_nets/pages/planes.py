@@ -76,6 +76,28 @@ def draw_plane(
             axes.text(x, y, letter, transform=axes.transAxes, color="#ffd34d", fontsize=8, ha=ha, va=va)
 
 
+def draw_scale_bar(axes: Axes, shape: Sequence[int], spacing: Sequence[float], plane: str) -> None:
+    """A bar of whole millimetres, and how many, at the lower right of a slice that `draw_plane` has drawn."""
+    across, up = (k for k in range(3) if k != FIXED_AXIS[plane])
+    length = bar_mm(shape[across] * spacing[across])
+    end, height = (
+        shape[across] * 0.96 - 0.5,
+        shape[up] * 0.95 - 0.5,
+    )  # pixels of the picture, 0 in the middle of the first
+    start = end - length / spacing[across]
+    outline = [needed("matplotlib.patheffects", "pictures").withStroke(linewidth=3, foreground="black")]  # on bone, too
+    line: dict[str, Any] = {"color": "white", "path_effects": outline}
+    axes.plot([start, end], [height] * 2, linewidth=1.5, solid_capstyle="butt", scalex=False, scaley=False, **line)
+    middle, above = (start + end) / 2, height - 0.02 * shape[up]
+    axes.text(middle, above, f"{length:g} mm", fontsize=7, ha="center", va="bottom", **line)
+
+
+def bar_mm(width: float) -> float:
+    """Length of a scale bar for a picture of so many mm: the largest of 1, 2, 5, 10, ... up to 0.4 of it."""
+    lengths = [digit * 10.0**power for power in range(-2, 4) for digit in (1, 2, 5)]
+    return max(length for length in lengths if length <= max(0.4 * width, lengths[0]))
+
+
 def black_figure(width: float, height: float) -> Figure:
     """An empty figure of so many inches, without a window of its own."""
     figure: Figure = needed("matplotlib.figure", "pictures").Figure(

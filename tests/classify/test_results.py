@@ -107,6 +107,8 @@ def test_examples_are_the_surest_mistakes_and_the_surest_right_answers(
     assert shown["crop"].dtype == np.int16 and shown["size_mm"][2] == 7.5
     chosen = [items[row] for row in (4, 3, 6, 1)]
     np.testing.assert_array_equal(shown["crop"][0], crops.get(chosen[0]).array[1:33, 1:33, 1:33])
+    assert shown["overview"].shape == (4, 64, 64, 64) and shown["overview"].dtype == np.int16
+    np.testing.assert_allclose(shown["overview_spacing"], np.minimum(3 * 32 * np.array(crops.spacing), 400) / 64)
     name = {"cls": "attention", "pooled": "occlusion"}[feature]
     assert {"attention", "occlusion"} & shown.keys() == {name}
     expected = reason_map(network.eval(), images_of(chosen, crops))[:, 0].detach().numpy()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from smart_nets.pages.panels import SIDE, UNSEEN, Crop, enlarge, middle, peak, png_uri
+from smart_nets.pages.panels import FRAME, SIDE, UNSEEN, Crop, enlarge, middle, peak, pixels_of, png_uri
 from smart_nets.pretrain.report.pictures import hidden_error
 
 SHAPE = (32, 32, 32)
@@ -103,3 +103,33 @@ def test_hidden_error_by_hand() -> None:
 def test_gray_pictures_take_one_channel() -> None:
     gray = np.repeat(np.linspace(0, 255, 64).reshape(8, 8, 1), 3, axis=-1)
     assert Image.open(io.BytesIO(base64.b64decode(png_uri(gray).split(",")[1]))).mode == "L"
+
+
+def test_changes_are_orange_where_the_score_falls_and_blue_where_it_rises() -> None:
+    change = corner(x=1, y=1, z=1) * 0.2 - corner(x=0, y=0, z=1) * 0.2
+    crop = Crop(np.full(SHAPE, 0.5, np.float32), ISO)
+    picture = pixels(crop.changed(change, "axial", 20, top=0.2))
+    falls, rises, still = picture[20, 20], picture[-20, -20], picture[20, -20]
+    assert falls[0] > falls[2] + 80 and rises[2] > rises[0] + 80 and np.ptp(still) <= 3
+
+
+def test_the_frame_of_a_cube_by_hand() -> None:
+    crop = Crop(np.zeros(SHAPE, np.float32), ISO * 2)  # 64 mm
+    picture = pixels(crop.framed(np.array([32.0, 16.0, 64.0]), "axial", 16))
+    yellow = (np.abs(picture - FRAME).max(-1) <= 2).nonzero()
+    assert (yellow[0].min(), yellow[0].max()) == (SIDE * 3 // 8, SIDE * 5 // 8 - 1)  # a quarter of the height
+    assert (yellow[1].min(), yellow[1].max()) == (SIDE // 4, SIDE * 3 // 4 - 1)  # half of the width
+    everything = pixels(crop.framed(np.full(3, 999.0), "axial", 16))
+    assert np.abs(everything[0] - FRAME).max() <= 2 and everything[SIDE // 2, SIDE // 2].max() == 0
+
+
+def test_the_scale_bar_of_a_picture() -> None:
+    crop = Crop(np.zeros((32, 16, 8), np.float32), np.array([2.0, 1.0, 1.0]))
+    assert crop.bar("axial") == crop.bar("coronal") == (31.2, "20 mm")  # of 64 mm
+    assert crop.bar("sagittal") == (31.2, "5 mm")  # of 16 mm
+
+
+def test_a_picture_is_read_back() -> None:
+    picture = np.zeros((4, 6, 3))
+    picture[1, 2] = 255, 0, 0
+    np.testing.assert_array_equal(pixels_of(png_uri(picture)), picture)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from smart_nets.errors import ConfigError
-from smart_nets.pages.planes import EDGES, black_figure, draw_plane, plane_picture, png
+from smart_nets.pages.planes import EDGES, bar_mm, black_figure, draw_plane, draw_scale_bar, plane_picture, png
 
 SPACING = (1.0, 1.0, 2.0)
 
@@ -75,3 +75,15 @@ def test_png(corner, tmp_path):
 def test_unknown_plane(corner):
     with pytest.raises(ConfigError, match="oblique"):
         plane_picture(corner, "oblique", 0)
+
+
+@pytest.mark.parametrize(("width", "length"), [(64, 20), (12.5, 5), (5, 2), (300, 100), (0.9, 0.2), (0.001, 0.01)])
+def test_a_scale_bar_takes_at_most_two_fifths(width, length):
+    assert bar_mm(width) == pytest.approx(length)
+
+
+def test_a_scale_bar_has_its_length(corner):
+    axes = drawn(corner, "coronal", 2)  # 4 columns of 1 mm
+    draw_scale_bar(axes, corner.shape, SPACING, "coronal")
+    assert np.ptp(axes.lines[0].get_xdata()) == pytest.approx(1.0) and axes.texts[-1].get_text() == "1 mm"
+    assert axes.get_xlim() == (-0.5, 3.5)

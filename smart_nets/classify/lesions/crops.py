@@ -21,6 +21,7 @@ from smart_nets.scans.volume import AIR, Volume
 
 logger = logging.getLogger(__name__)
 VERSION = 2  # raise when what is cut changes
+OVERVIEW, FIELD, WIDEST = 64, 3, 400.0  # voxels along each axis, times the cube's side, and mm, of a larger field
 HIGHEST = 3071  # HU, the highest value a scanner's 12 bits hold
 
 
@@ -49,6 +50,14 @@ def crop_lesion(scan: Volume, centre: Sequence[float], size: Sequence[int], spac
     return replace(scan, array=sample_on(scan, affine, size, AIR), affine=affine)
 
 
+def overview_spacing(size: Sequence[int], spacing: Sequence[float]) -> tuple[float, float, float]:
+    """Voxel size in mm of the larger field around a cube: `OVERVIEW` voxels along each axis over three times the cube's side,
+    but no more than a body needs."""
+    sides = np.asarray(size) * np.asarray(spacing)  # mm
+    steps = np.maximum(np.minimum(FIELD * sides, WIDEST), 1.5 * sides) / OVERVIEW
+    return float(steps[0]), float(steps[1]), float(steps[2])
+
+
 class LesionCrops:
     """Cubes around lesions, cut once and kept on disk as int16 HU.
 
@@ -67,6 +76,7 @@ class LesionCrops:
             what, found = "needs three sizes and three spacings above 0", f"{size} voxels of {spacing} mm"
             raise ConfigError(what, where="lesion crops", found=found)
         self.size, self.spacing = tuple(int(side) for side in size), tuple(float(step) for step in spacing)
+        self.folder = Path(folder)
         self.store = EntryStore(folder, {"lesion crops": VERSION, "size": self.size, "spacing": self.spacing})
 
     def prepare(self, items: Sequence[Item]) -> list[dict[str, Any]]:
@@ -98,6 +108,16 @@ class LesionCrops:
     def holds(self, item: Item) -> bool:
         """Whether the cube of a prepared item lies on disk already; whether it is sound is seen when it is read."""
         return self.store.holds(_entry_name(item))
+
+    def around(self, items: Sequence[Item], size: Sequence[int]) -> list[CachedScan]:
+        """A larger field around each prepared item, coarser, with the middle of the cube in its middle, see `overview_spacing`.
+
+        Args:
+            size: voxels of the cube that it is the surroundings of.
+        """
+        wide = LesionCrops(self.folder, [OVERVIEW] * 3, overview_spacing(size, self.spacing))
+        scan = _LastScan()
+        return [wide._get(item, scan) for item in items]
 
     def _place(self, item: Item, scan: _LastScan) -> tuple[list[float], float]:
         if item.get("centre_mm") is not None and not item.get("mask"):  # a mask is compared with the centre

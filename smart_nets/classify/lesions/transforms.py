@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 
-from smart_nets.classify.lesions.crops import LesionCrops, crop_lesion
+from smart_nets.classify.lesions.crops import OVERVIEW, LesionCrops, crop_lesion, overview_spacing
 from smart_nets.classify.lesions.place import lesion_place
 from smart_nets.scans.resample import sample_on
 from smart_nets.scans.volume import Volume
@@ -42,11 +42,14 @@ class CropLesiond(MapTransform):
     Args:
         keys: of the scan, HU (1, X, Y, Z) with its affine.
         size, spacing: of the cube.
+        overview: key that gets the larger field around the cube, HU (1, D, H, W), coarser; none if None.
     """
 
-    def __init__(self, keys: str | Sequence[str], size: Sequence[int], spacing: Sequence[float]) -> None:
+    def __init__(
+        self, keys: str | Sequence[str], size: Sequence[int], spacing: Sequence[float], overview: str | None = None
+    ) -> None:
         super().__init__(keys)
-        self.size, self.spacing = size, spacing
+        self.size, self.spacing, self.overview = size, spacing, overview
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         item = dict(data)
@@ -55,9 +58,10 @@ class CropLesiond(MapTransform):
             source = str(image.meta.get("filename_or_obj", "image"))
             scan = Volume(image[0].numpy(), image.affine.numpy(), source)  # (1, X, Y, Z) -> (X, Y, Z)
             centre, _ = lesion_place(item, scan.to_ras())  # type: ignore[arg-type]
-            cube = crop_lesion(scan, centre, self.size, self.spacing)
-            voxels = torch.from_numpy(cube.array)[None]  # (D, H, W) -> (1, D, H, W)
-            item[key] = MetaTensor(voxels, affine=torch.from_numpy(cube.affine), meta={"filename_or_obj": source})
+            item[key] = _of_volume(crop_lesion(scan, centre, self.size, self.spacing))
+            if self.overview is not None:
+                wide = overview_spacing(self.size, self.spacing)
+                item[self.overview] = _of_volume(crop_lesion(scan, centre, [OVERVIEW] * 3, wide))
             place = {
                 "shape": np.array(scan.array.shape),
                 "centre_mm": np.array(centre),
@@ -65,6 +69,11 @@ class CropLesiond(MapTransform):
             }
             item["scan_grid"] = {"affine": scan.affine, "source": source, **place}
         return item
+
+
+def _of_volume(cube: Volume) -> MetaTensor:
+    voxels = torch.from_numpy(cube.array)[None]  # (D, H, W) -> (1, D, H, W)
+    return MetaTensor(voxels, affine=torch.from_numpy(cube.affine), meta={"filename_or_obj": cube.where})
 
 
 class ToScanGridd(MapTransform):

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from smart_nets.classify.report.reasons import (
+    attention_top,
+    change_bar,
+    change_in_words,
+    is_noticeable,
+    reason_kind,
+    reasons_intro,
+)
 from smart_nets.classify.report.run import ClassifyRun
 from smart_nets.pages import page
-from smart_nets.pages.panels import Array, Crop, attention_scale, middle
+from smart_nets.pages.changes import change_top
+from smart_nets.pages.panels import Array, Crop, middle
 from smart_nets.pages.planes import EDGES, PLANES
 from smart_nets.scans.window import window_hu
 
@@ -24,11 +33,12 @@ class Example:
     """One lesion of examples.npz."""
 
     crop: Array  # (D, H, W) HU
-    reason: Array | None  # (D, H, W) what the answer rests on, 1 = an even share
+    reason: Array | None  # (D, H, W) what the answer rests on: shares of attention, or changes of probability
     label: int
     probability: float
     row: int
     size_mm: float
+    overview: Array | None = None  # (d, h, w) HU, a larger field around the crop
 
     @property
     def right(self) -> bool:
@@ -40,12 +50,14 @@ def examples_section(run: ClassifyRun) -> str:
     examples = read_examples(run)
     if not examples:
         return page.paragraph("This run kept no examples (no examples.npz), so there are no pictures of its answers.")
-    top = reason_top(examples)
+    maps, kind = [one.reason for one in examples if one.reason is not None], reason_kind(run)
+    top = attention_top(maps) if kind == "attention" else math.nan
     intro = (
         f"The lesion is in the middle of every picture, and the planes run through it. {_windows_in_words(run)}"
+        f"{_overview_in_words(examples)}"
         "Sides are the patient's, as a radiologist hangs pictures: the patient's right is on the left."
     )
-    html = page.paragraph(intro) + _reason_in_words(examples, top, reason_kind(run))
+    html = page.paragraph(intro) + reasons_intro(maps, kind, _spacing(run))
     for title, right in (("Most confident mistakes", False), ("Most confident right answers", True)):
         html += page.heading(title) + _list([one for one in examples if one.right == right], run, top, right)
     return html
@@ -58,23 +70,13 @@ def read_examples(run: ClassifyRun) -> list[Example]:
         return []
     unknown = [None] * len(shots["crop"])
     sizes, maps = shots.get("size_mm", np.full(len(unknown), np.nan)), shots.get(reason_kind(run), unknown)
-    parts = zip(shots["crop"], maps, shots["label"], shots["probability"], shots["row"], sizes, strict=True)
+    fields = shots.get("overview", unknown)
+    parts = zip(shots["crop"], maps, shots["label"], shots["probability"], shots["row"], sizes, fields, strict=True)
     examples = [
-        Example(crop, reason, int(label), float(probability), int(row), float(size))
-        for crop, reason, label, probability, row, size in parts
+        Example(crop, reason, int(label), float(probability), int(row), float(size), field)
+        for crop, reason, label, probability, row, size, field in parts
     ]
     return sorted(examples, key=lambda one: -abs(one.probability - 0.5))
-
-
-def reason_kind(run: ClassifyRun) -> str:
-    """Which map the run kept: "attention" of the [CLS] token, "occlusion", or "" for none."""
-    return next((name for name in ("attention", "occlusion") if name in run.examples), "")
-
-
-def reason_top(examples: list[Example]) -> float:
-    """End of the maps' colour scale, at least twice an even share; NaN if there is no map."""
-    maps = [one.reason for one in examples if one.reason is not None]
-    return max(2.0, math.ceil(float(np.percentile(np.stack(maps), 99.5)))) if maps else math.nan
 
 
 def windows(run: ClassifyRun) -> list[tuple[str, tuple[float, float]]]:
@@ -91,27 +93,6 @@ def _windows_in_words(run: ClassifyRun) -> str:
     return f"Windows: {', '.join(parts)}. "
 
 
-def concentration(reason: Array) -> float:
-    """Share of a map (D, H, W) that its highest tenth of the voxels holds; 0.1 if it is even."""
-    ranked = np.sort(reason, axis=None)[::-1]
-    return float(ranked[: max(1, round(len(ranked) / 10))].sum() / max(float(ranked.sum()), 1e-12))
-
-
-def _reason_in_words(examples: list[Example], top: float, kind: str) -> str:
-    if not math.isfinite(top):
-        return page.paragraph("This run kept no maps of what its answers rest on.", "quiet")
-    said = {
-        "attention": "how much each part of a crop went into the summary that is judged ([CLS] attention, mean over heads)",
-        "occlusion": "how much less sure the answer becomes when a part of the crop is hidden (occlusion)",
-    }[kind]
-    share = np.mean([concentration(one.reason) for one in examples if one.reason is not None])
-    text = (
-        f"Colours show {said}. They do not show that a finding is there, or that it was the reason. A tenth of a crop holds "
-        f"{share:.0%} of the {kind} in these examples; an even spread would give 10%."
-    )
-    return page.paragraph(text) + page.scale(attention_scale(), "an even share (clear)", f"{top:g} times that or more")
-
-
 def _list(examples: list[Example], run: ClassifyRun, top: float, right: bool) -> str:
     if not examples:
         none = "None was kept." if right else "There was none among the examples that were kept."
@@ -122,17 +103,25 @@ def _list(examples: list[Example], run: ClassifyRun, top: float, right: bool) ->
 
 
 def _film(one: Example, run: ClassifyRun, top: float) -> str:
-    spacing = np.asarray(run.examples.get("spacing", np.ones(3)), dtype=np.float64)
-    at = middle(one.crop)
+    spacing, kind, at = _spacing(run), reason_kind(run), middle(one.crop)
     shown, rows = windows(run), []
+    if one.overview is not None:
+        wide = Crop(_windowed(one.overview, shown[0][1]), np.asarray(run.examples["overview_spacing"], np.float64))
+        cube, there = np.array(one.crop.shape) * spacing, middle(one.overview)
+        uris = {p: wide.framed(cube, p, there[p]) for p in PLANES}
+        alts = {p: f"{p} overview, the cube framed" for p in PLANES}
+        rows.append(("overview", [page.frame(uris[p], alts[p], SIDES[p], wide.bar(p)) for p in PLANES]))
     for name, window in shown:
-        crop = _windowed(one, window, spacing)
-        rows.append((name, [page.frame(crop.plain(p, at[p]), f"{p}, {name}", SIDES[p]) for p in PLANES]))
-    if one.reason is not None:
-        crop = _windowed(one, shown[0][1], spacing)
-        kind = reason_kind(run)
-        rows.append((kind, [page.frame(crop.looked_at(one.reason, p, at[p], top), f"{p} {kind}") for p in PLANES]))
-    return page.film(*_head(one, run), page.planes(PLANES, rows))
+        crop = Crop(_windowed(one.crop, window), spacing)
+        rows.append((name, [page.frame(crop.plain(p, at[p]), f"{p}, {name}", SIDES[p], crop.bar(p)) for p in PLANES]))
+    crop, bar = Crop(_windowed(one.crop, shown[0][1]), spacing), ""
+    if one.reason is not None and (kind == "attention" or is_noticeable(one.reason)):
+        draw = crop.looked_at if kind == "attention" else crop.changed
+        top = top if kind == "attention" else change_top(one.reason)
+        pictures = [page.frame(draw(one.reason, p, at[p], top), f"{p} {kind}", bar=crop.bar(p)) for p in PLANES]
+        rows.append((kind, pictures))
+        bar = change_bar(top) if kind == "occlusion" else ""
+    return page.film(*_head(one, run), page.planes(PLANES, rows) + bar)
 
 
 def _head(one: Example, run: ClassifyRun) -> tuple[str, str]:
@@ -141,8 +130,20 @@ def _head(one: Example, run: ClassifyRun) -> tuple[str, str]:
     said = f"{truth}, called {truth}" if one.right else f"{truth}, called {called}"
     size = f"{one.size_mm:.1f}\u00a0mm" if math.isfinite(one.size_mm) else "size not known"
     rest = f"probability of {run.classes[1]} {one.probability:.1%}; {size}; row\u00a0{one.row}"
+    if one.reason is not None and reason_kind(run) == "occlusion":
+        rest += f"; {change_in_words(one.reason)}"
     return said, f"\u2002{rest}"
 
 
-def _windowed(one: Example, window: tuple[float, float], spacing: Array) -> Crop:
-    return Crop(window_hu(np.ascontiguousarray(one.crop), *window).numpy(), spacing)
+def _windowed(hu: Array, window: tuple[float, float]) -> Array:
+    return window_hu(np.ascontiguousarray(hu), *window).numpy()
+
+
+def _spacing(run: ClassifyRun) -> Array:
+    return np.asarray(run.examples.get("spacing", np.ones(3)), dtype=np.float64)
+
+
+def _overview_in_words(examples: list[Example]) -> str:
+    if all(one.overview is None for one in examples):
+        return ""
+    return "The overview shows a larger field, and the frame in it the cube that the network sees. "

@@ -6,22 +6,20 @@ import csv
 import io
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from monai.transforms import MapTransform
-from numpy.typing import NDArray
 
+from smart_nets.classify.report.lesion_picture import LesionViews, lesion_figure
 from smart_nets.files import one_name, open_to_append, write_text
 from smart_nets.optional import absent
-from smart_nets.pages.planes import FIXED_AXIS, PLANES, black_figure, draw_plane, png
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from smart_nets.pages.planes import png
+from smart_nets.settings import one_of
 
 NOTE = "research only, not for diagnostic use"
-OPAQUE = 0.55  # of the strongest colour: the lesion must be seen through it
+KINDS_OF_REASON = ("attention", "occlusion")
 
 
 class SavePredictiond(MapTransform):
@@ -34,7 +32,12 @@ class SavePredictiond(MapTransform):
         keys: of the probabilities (classes,).
         output_dir: made when missing.
         classes: their names.
-        crop, reason: keys of the lesion's cube in [0, 1] and of the map (1, D, H, W) of what the answer rests on, 1 = even.
+        crop, reason: keys of the lesion's cube in [0, 1] and of the map (1, D, H, W) of what the answer rests on.
+        kind: of that map, "attention" or "occlusion", see `reason_map`.
+        overview: key of the larger field around the cube in [0, 1]; a lesion without it is drawn without.
+
+    Raises:
+        ConfigError: a kind that is none of these.
     """
 
     def __init__(
@@ -44,9 +47,13 @@ class SavePredictiond(MapTransform):
         classes: Sequence[str],
         crop: str = "image",
         reason: str = "reason",
+        kind: str = "attention",
+        overview: str = "overview",
     ) -> None:
         super().__init__(keys)
+        one_of("kind", kind, KINDS_OF_REASON)
         self.output_dir, self.classes, self.crop, self.reason = Path(output_dir), list(classes), crop, reason
+        self.kind, self.overview = kind, overview
         self.begun = False
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -73,29 +80,16 @@ class SavePredictiond(MapTransform):
         self.begun = True
 
     def _draw(self, name: str, item: Mapping[Hashable, Any], probabilities: Sequence[float]) -> None:
-        image = item[self.crop]
+        image, field = item[self.crop], item.get(self.overview)
         cube, reason = (torch.as_tensor(one)[0].cpu().numpy() for one in (image, item[self.reason]))  # (D, H, W)
-        spacing = np.linalg.norm(image.affine[:3, :3].numpy(), axis=0).tolist()
+        wide = None if field is None else torch.as_tensor(field)[0].cpu().numpy()  # (1, d, h, w) -> (d, h, w)
+        steps = (1.0, 1.0, 1.0) if field is None else _spacing_of(field)
+        views = LesionViews(cube, _spacing_of(image), reason, self.kind, wide, steps)
         said = ", ".join(f"{one} {value:.0%}" for one, value in zip(self.classes, probabilities, strict=True))
-        png(lesion_figure(cube, reason, spacing, f"{said}  ({NOTE})"), self.output_dir / f"{name}.png")
+        png(lesion_figure(views, f"{said}  ({NOTE})"), self.output_dir / f"{name}.png")
 
 
-def lesion_figure(cube: NDArray[Any], reason: NDArray[Any], spacing: Sequence[float], title: str) -> Figure:
-    """Three planes through the middle of a cube, plain above and below with what the answer rests on in colour.
-
-    Args:
-        cube: (D, H, W) in [0, 1], axes growing towards R, A, S.
-        reason: (D, H, W), 1 = an even share. Clear up to there; in full colour only if it reaches twice that somewhere.
-        spacing: voxel size in mm.
-        title: one line above the pictures.
-    """
-    figure = black_figure(9, 6.6)
-    over = np.clip(reason - 1, 0, None)
-    for row, heat in zip(figure.subplots(2, 3), (None, over), strict=True):
-        for axes, plane in zip(row, PLANES, strict=True):
-            middle = cube.shape[FIXED_AXIS[plane]] // 2
-            draw_plane(axes, cube, spacing, plane, middle, (0.0, 1.0), heat, alpha=OPAQUE * min(1.0, float(over.max())))
-    figure.suptitle(title, color="white", fontsize=10)
-    told = f"colour: what the answer rests on, up to {reason.max():.1f} times an even share"
-    figure.supxlabel(told, color="white", fontsize=9)
-    return figure
+def _spacing_of(image: Any) -> list[float]:
+    """Voxel size in mm of a MetaTensor."""
+    lengths: list[float] = np.linalg.norm(image.affine[:3, :3].numpy(), axis=0).tolist()
+    return lengths

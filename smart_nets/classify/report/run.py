@@ -26,6 +26,7 @@ VALUES: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {  # of examples.npz
     "probability": lambda values: (values >= 0) & (values <= 1),
     "spacing": lambda values: np.isfinite(values) & (values > 0),
     "window": lambda values: np.isfinite(values) & (values[0] < values[1]),
+    "overview_spacing": lambda values: np.isfinite(values) & (values > 0),
 }
 
 
@@ -41,7 +42,7 @@ class ClassifyRun:
         series: metric name ("loss", "lr") -> Series, {} if there is no log.
         counter: what the series count, "step" or "epoch".
         predictions: of predictions.csv, or None.
-        examples: arrays of examples.npz, {} if there are none; "window" and "size_mm" may be missing.
+        examples: arrays of examples.npz, {} if there are none; "window", "size_mm" and "overview" may be missing.
         notes: sentences a reader of the report must know.
     """
 
@@ -101,9 +102,13 @@ def _examples(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
         shape = arrays["crop"].shape  # (n, D, H, W)
         if len(shape) != 4 or 0 in shape[1:]:
             raise ValueError(f"crops {shape}, not (n, D, H, W)")
-        shapes = {"attention": shape, "occlusion": shape, "spacing": (3,), "window": (2,)}
+        shapes = {"attention": shape, "occlusion": shape, "spacing": (3,), "window": (2,), "overview_spacing": (3,)}
         shapes |= dict.fromkeys(("label", "probability", "row", "size_mm"), shape[:1])
-        for name in sorted({*arrays, "label", "probability", "row"}):
+        needed = {"label", "probability", "row"}
+        if "overview" in arrays:
+            shapes["overview"] = (*shape[:1], *arrays["overview"].shape[-3:])
+            needed.add("overview_spacing")
+        for name in sorted({*arrays, *needed}):
             if arrays[name].shape != shapes.get(name, arrays[name].shape):
                 raise ValueError(f"{name} {arrays[name].shape} does not fit crops {shape}")
             if arrays[name].dtype.kind not in "biuf" or not VALUES.get(name, np.ones_like)(arrays[name]).all():
@@ -113,4 +118,7 @@ def _examples(path: Path, notes: list[str]) -> dict[str, NDArray[Any]]:
         if bad:
             arrays[name] = np.nan_to_num(arrays[name], nan=0.0, posinf=0.0, neginf=0.0)
             notes.append(f"Examples: {count(bad, 'value')} of {name} {are(bad)} no number and drawn as 0.")
+    if "occlusion" in arrays and (np.abs(arrays["occlusion"]) > 1).any():
+        del arrays["occlusion"]  # of an earlier version: times an even share
+        notes.append("Examples: the maps of occlusion hold no changes of probability and are not shown.")
     return arrays if shape[0] else {}

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-from smart_nets.classify.lesions.crops import LesionCrops
+from smart_nets.classify.lesions.crops import LesionCrops, overview_spacing
 from smart_nets.classify.lesions.phantoms import phantom_lesions
 from smart_nets.classify.lesions.transforms import CropLesiond, LoadLesiond, ToScanGridd
 
@@ -53,3 +53,17 @@ def test_phantom_lesions_are_balanced_and_lie_where_the_table_says(tmp_path):
     crops = LesionCrops(tmp_path / "cache", (9, 9, 9), (1.5, 1.5, 1.5))
     for item in crops.prepare(items):
         assert crops.get(item).array[4, 4, 4] > -150  # tissue, where lung has -800 HU
+
+
+def test_the_larger_field_has_the_cube_in_its_middle():
+    item = CropLesiond("image", SIZE, SPACING, overview="wide")({"image": scan(), "centre_mm": [12.0, 8.0, 3.0]})
+    assert item["wide"].shape == (1, 64, 64, 64)
+    np.testing.assert_allclose(np.diag(item["wide"].affine), [2.25, 2.25, 2.25, 1])  # 144 mm, three times 48
+    middles = [one.affine.numpy() @ [*((np.array(one.shape[1:]) - 1) / 2), 1] for one in (item["image"], item["wide"])]
+    np.testing.assert_allclose(*middles)
+    assert "wide" not in CropLesiond("image", SIZE, SPACING)({"image": scan(), "centre_mm": [12.0, 8.0, 3.0]})
+
+
+def test_a_field_is_no_wider_than_a_body_but_wider_than_the_cube():
+    assert overview_spacing((64, 64, 64), (1.0, 2.0, 4.0)) == (3.0, 6.0, 6.25)  # 192, 384 and not 768 but 400 mm
+    assert overview_spacing((128, 128, 128), (4.0, 4.0, 4.0)) == (12.0, 12.0, 12.0)  # 1.5 times 512 mm

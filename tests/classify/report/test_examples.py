@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smart_nets.classify.report.examples import LUNG, concentration, examples_section, read_examples, windows
+from smart_nets.errors import InputError
+from smart_nets.classify.report.examples import LUNG, examples_section, read_examples, windows
+from smart_nets.classify.report.reasons import concentration
 from smart_nets.classify.report.run import read_classify_run
 
 MakeRun = Callable[..., Path]
@@ -90,6 +92,49 @@ def test_the_lung_is_always_seen(
     assert windows(run) == expected
 
 
-def test_occlusion_is_told_as_such(make_classify_run: MakeRun) -> None:
-    html = examples_section(changed(make_classify_run, attention=None, occlusion=np.ones((4, 24, 24, 24), np.float32)))
-    assert "less sure the answer becomes" in html and "10% of the occlusion" in html and "attention" not in html
+def occlusion(*largest: float) -> np.ndarray:
+    """Maps that are 0 but for one voxel each."""
+    maps = np.zeros((len(largest), 24, 24, 24), np.float32)
+    maps[:, 12, 12, 12] = largest
+    return maps
+
+
+def test_occlusion_has_colours_a_scale_in_points_and_words(make_classify_run: MakeRun) -> None:
+    run = changed(make_classify_run, attention=None, occlusion=occlusion(0.3, -0.12, 0.004, 0.02))
+    html = examples_section(run)
+    assert "attention" not in html and "blocks of 9 × 9 × 9 mm" in html  # a quarter of 24 voxels of 1.5 mm
+    for told in ("takes up to 30 points", "adds up to 12 points", "by less than 1 point", "takes up to 2 points"):
+        assert told in html
+    assert html.count('"axial occlusion, bar 10 mm"') == 3, "where nothing matters, nothing is painted"
+    assert html.count("points less sure") == 3 and "30 points surer" in html and "15 points surer" in html
+
+
+def test_where_no_place_matters_it_is_said(make_classify_run: MakeRun) -> None:
+    html = examples_section(changed(make_classify_run, attention=None, occlusion=occlusion(0, 0.001, -0.009, 0)))
+    assert "none is coloured" in html and "axial occlusion" not in html and "linear-gradient" not in html
+
+
+def test_maps_of_an_earlier_version_are_no_changes(make_classify_run: MakeRun) -> None:
+    run = changed(make_classify_run, attention=None, occlusion=occlusion(3, 2, 4, 1))
+    assert "occlusion" not in run.examples and any("no changes of probability" in note for note in run.notes)
+
+
+def test_the_larger_field_shows_the_cube_in_its_frame(make_classify_run: MakeRun) -> None:
+    assert "overview" not in examples_section(changed(make_classify_run))
+    field = {"overview": np.zeros((4, 16, 16, 16), np.int16), "overview_spacing": np.full(3, 6.75)}
+    html = examples_section(changed(make_classify_run, **field))
+    assert html.count("axial overview, the cube framed, bar 20 mm") == 4 and "shows a larger field" in html
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"overview": np.zeros((4, 16, 16, 16), np.int16)},
+        {"overview": np.zeros((3, 16, 16, 16), np.int16), "overview_spacing": np.ones(3)},
+        {"overview": np.zeros((4, 16), np.int16), "overview_spacing": np.ones(3)},
+        {"overview": np.zeros((4, 16, 16, 16), np.int16), "overview_spacing": np.zeros(3)},
+    ],
+)
+def test_a_field_that_does_not_fit(make_classify_run: MakeRun, field: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"examples\.npz"):
+        changed(make_classify_run, **field)

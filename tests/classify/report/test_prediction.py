@@ -8,8 +8,9 @@ import torch
 from monai.data import MetaTensor
 from PIL import Image
 
-from smart_nets.classify.report.prediction import OPAQUE, SavePredictiond, lesion_figure
-from smart_nets.pages.planes import PLANES, plane_picture
+from smart_nets.classify.report import prediction
+from smart_nets.classify.report.prediction import SavePredictiond
+from smart_nets.errors import ConfigError
 
 CLASSES = ["benign", "malignant"]
 SHAPE = (8, 10, 12)
@@ -63,23 +64,15 @@ def test_there_is_a_picture_of_each_lesion(tmp_path):
     assert width > 800 and height > 500
 
 
-def test_above_is_the_lesion_alone_and_below_it_bears_the_map():
-    reason = np.ones(SHAPE, np.float32)
-    reason[4, 5, 6] = 3.0
-    figure = lesion_figure(CUBE, reason, (2.0, 1.0, 1.0), "benign 23%")
-    assert figure.get_suptitle() == "benign 23%"
-    assert figure.get_supxlabel() == "colour: what the answer rests on, up to 3.0 times an even share"
-    plain, seen = figure.axes[:3], figure.axes[3:]
-    for above, below, plane, index in zip(plain, seen, PLANES, (6, 5, 4), strict=True):
-        np.testing.assert_array_equal(above.images[0].get_array(), plane_picture(CUBE, plane, index))
-        np.testing.assert_array_equal(below.images[0].get_array(), plane_picture(CUBE, plane, index))
-        assert len(above.images) == 1
-        np.testing.assert_array_equal(below.images[1].get_array(), plane_picture(reason - 1, plane, index))
+def test_the_larger_field_comes_first(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(prediction, "png", lambda figure, path: seen.append(figure))
+    field = MetaTensor(torch.rand(1, 6, 6, 6), affine=torch.diag(torch.tensor([4.0, 4.0, 4.0, 1.0])))
+    SavePredictiond("scores", tmp_path, CLASSES)({**lesion(), "overview": field})
+    SavePredictiond("scores", tmp_path, CLASSES)(lesion())
+    assert [len(figure.axes) for figure in seen] == [3 + 3 + 3 + 1, 3 + 3 + 1]  # and a colour bar
 
 
-@pytest.mark.parametrize(("peak", "opacity"), [(1.0, 0.0), (1.1, 0.1 * OPAQUE), (2.0, OPAQUE), (9.0, OPAQUE)])
-def test_a_map_that_is_nearly_even_is_nearly_clear(peak, opacity):
-    reason = np.full(SHAPE, 0.5, np.float32)
-    reason[4, 5, 6] = peak
-    below = lesion_figure(CUBE, reason, (1.0, 1.0, 1.0), "").axes[3:]
-    assert max(axes.images[1].get_alpha().max() for axes in below) == pytest.approx(opacity, abs=1e-6)
+def test_a_kind_that_is_none(tmp_path):
+    with pytest.raises(ConfigError, match="kind: is not known .expected attention or occlusion, found gradient"):
+        SavePredictiond("scores", tmp_path, CLASSES, kind="gradient")
