@@ -84,7 +84,7 @@ def _occlusion_intro(maps: Sequence[Array], spacing: Array) -> str:
     text = (
         f"Colours show how the probability of an answer changes when a place is hidden (occlusion by blocks of {block}; mean "
         "over those that cover it), in points of 100: orange where it falls, since the answer rests on what is there, blue "
-        f"where it rises. {LIMIT} Each lesion has a scale of its own; one of which no place matters by {points(NOTICEABLE)} has no such "
-        "row."
+        f"where it rises. {LIMIT} Each lesion has a scale of its own; one of which no place matters by "
+        f"{points(NOTICEABLE)} has no such row."
     )
     return page.paragraph(text)
