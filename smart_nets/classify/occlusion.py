@@ -25,9 +25,8 @@ def occlusion_map(network: nn.Module, image: Tensor, background: float = 0.0) ->
         image: (1, 1, D, H, W).
         background: intensity put in place: 0, the lower end of the window, is air or lung.
     """
-    from monai.networks.utils import (
-        eval_mode,
-    )  # MONAI takes seconds to import, and a report needs the numbers above only
+    # MONAI takes seconds to import, and a report needs the numbers above only
+    from monai.networks.utils import eval_mode
     from monai.visualize import OcclusionSensitivity
 
     how: dict[str, Any] = {"n_batch": 32, "verbose": False, "mode": float(background), "overlap": OVERLAP}

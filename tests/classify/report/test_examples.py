@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smart_nets.errors import InputError
 from smart_nets.classify.report.examples import LUNG, examples_section, read_examples, windows
 from smart_nets.classify.report.reasons import concentration
 from smart_nets.classify.report.run import read_classify_run
+from smart_nets.errors import InputError
 
 MakeRun = Callable[..., Path]
 

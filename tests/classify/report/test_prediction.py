@@ -74,5 +74,5 @@ def test_the_larger_field_comes_first(tmp_path, monkeypatch):
 
 
 def test_a_kind_that_is_none(tmp_path):
-    with pytest.raises(ConfigError, match="kind: is not known .expected attention or occlusion, found gradient"):
+    with pytest.raises(ConfigError, match=r"kind: is not known .expected attention or occlusion, found gradient"):
         SavePredictiond("scores", tmp_path, CLASSES, kind="gradient")
