@@ -36,6 +36,7 @@ def check_data(
     patient_pattern: str = "",
     workers: int | None = None,
     strict: bool = False,
+    scheduler: str = "",
     report: bool = True,
 ) -> None:
     """Check every scan of a folder or datalist; write manifest.json, rejected.json and report.html.
@@ -59,13 +60,16 @@ def check_data(
         patient_pattern: regular expression that finds the patient in a path, e.g. 'LIDC-IDRI-[0-9]+'.
         workers: processes; default one per core.
         strict: stop at the first scan that is refused.
+        scheduler: address of a dask scheduler (tcp://node1:8786), or the file it wrote, whose workers check the scans; they
+            must see them at the same paths.
         report: whether to write report.html.
     """
     crop, spacing = _purpose(for_, crop, spacing)
     rules = Rules(
         min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing, hu_offset=hu_offset
     )
-    checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, workers=workers, strict=strict)
+    how: dict[str, Any] = {"workers": workers, "strict": strict, "scheduler": scheduler}
+    checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, **how)
     _tell(checked)
     if report:
         print(f"report:   {write_data_report(checked.manifest)}")

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -17,9 +13,11 @@ from typing import Any, TextIO
 
 from tqdm import tqdm
 
-from smart_nets.errors import InputError
+from smart_nets.errors import ConfigError, InputError
 from smart_nets.files import open_to_append, write_text
 from smart_nets.lists.check_scan import LUNG_ONLY, VERSION, Rules, check_scan
+from smart_nets.lists.engines.dask_cluster import on_dask
+from smart_nets.lists.engines.processes import in_processes
 from smart_nets.lists.find import Candidate, find
 from smart_nets.lists.pseudonym import fingerprint
 from smart_nets.lists.store import file_identity
@@ -69,6 +67,7 @@ def check_data(
     patient_pattern: str = "",
     workers: int | None = None,
     strict: bool = False,
+    scheduler: str = "",
 ) -> Checked:
     """Read every voxel of every scan; write `manifest.json`, a MONAI datalist, and `rejected.json` with the reasons.
 
@@ -83,12 +82,17 @@ def check_data(
         patient_pattern: regular expression that finds the patient in a path, for files that do not tell it.
         workers: processes, by default one per core.
         strict: stop at the first scan that is refused.
+        scheduler: address of a dask scheduler, whose workers check in place of this machine, see `on_dask`; the files written
+            are the same.
 
     Raises:
         InputError: the source does not exist or is empty, the output cannot be written, or (strict) a scan is refused.
-        ConfigError: a setting makes no sense.
+        ConfigError: a setting makes no sense, or the scheduler or its workers cannot be used.
     """
     rules = rules or Rules()
+    if scheduler and workers is not None:
+        what, remedy = "are given both", "leave out --workers: dask worker says how many there are"
+        raise ConfigError(what, where="workers, scheduler", expected="one of them", remedy=remedy)
     if workers is not None:
         FROM_1.check("workers", workers)
     others, ignored = Counter[str](), Counter[str]()
@@ -97,7 +101,8 @@ def check_data(
     folder = Path(output_dir).expanduser()
     with _journal(folder, rules) as (known, journal):
         todo = [candidate for candidate in scans if _key(candidate) not in known]
-        for candidate, result in zip(todo, _checked(todo, rules, workers), strict=True):
+        for position, result in _checked(todo, rules, workers, scheduler):
+            candidate = todo[position]
             known[_key(candidate)] = result
             journal.write(json.dumps([_key(candidate), result]) + "\n")
             if strict and "reason" in result:
@@ -161,22 +166,18 @@ def _key(candidate: Candidate) -> str:
     return f"{candidate.name}\n{file_identity(candidate.path)}"
 
 
-def _checked(todo: Sequence[Candidate], rules: Rules, workers: int | None) -> Iterator[dict[str, Any]]:
-    """Results in the order of `todo`, with a progress bar on a terminal."""
-    workers = min(workers or os.cpu_count() or 1, max(len(todo), 1))
+def _checked(
+    todo: Sequence[Candidate], rules: Rules, workers: int | None, scheduler: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(position, result) of each of `todo`, in any order, with a progress bar on a terminal."""
     check = partial(check_scan, rules=rules)
-    bar = partial(tqdm, total=len(todo), unit="scan", desc="checking", disable=None)
-    if workers == 1:
-        yield from bar(map(check, todo))
-        return
-    # forked workers share the imported libraries; a spawned one would import a gigabyte again
-    context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
-    try:
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            yield from bar(pool.map(check, todo, chunksize=max(1, min(16, len(todo) // (4 * workers)))))
-    except BrokenProcessPool as error:
-        remedy = "most likely for want of memory: start again with fewer workers; finished scans are kept"
-        raise InputError("a checking process was killed", where=f"{workers} workers", remedy=remedy) from error
+    found = on_dask(scheduler, check, todo, _common(todo)) if scheduler else in_processes(check, todo, workers)
+    yield from tqdm(found, total=len(todo), unit="scan", desc="checking", disable=None)
+
+
+def _common(todo: Sequence[Candidate]) -> Path:
+    """A path that whoever checks these must see: that of the first that is there."""
+    return next((one.path for one in todo if one.path.exists()), Path("/"))
 
 
 @contextmanager

@@ -1,0 +1,79 @@
+"""Checking many tiny scans on a dask cluster of two local workers, beside one process: seconds, and the same bytes.
+
+What a cluster costs beside the work itself shows on tiny scans; real ones take a hundred times as long each. The workers have
+imported what they need before the clock starts.
+
+python benchmarks/cluster.py [--scans 20000] [--workers 2] [--output benchmarks/results/cluster.json]
+    prints the result and writes it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import tempfile
+import time
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from distributed import LocalCluster
+
+from smart_nets.lists.check import MANIFEST, REJECTED, check_data
+from smart_nets.training.run_record import hardware
+
+RESULTS = Path(__file__).parent / "results" / "cluster.json"
+SIDE, WARM = 6, 8  # voxels of a tiny scan; scans that warm a cluster up
+
+
+def make_scans(folder: Path, count: int, seed: int) -> Path:
+    """Voxels of 6^3, each scan its own, so that none is a copy; every 20th is empty."""
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        path = folder / f"{number:06d}.nii.gz"
+        voxels = rng.integers(-1000, 500, (SIDE,) * 3).astype(np.int16)
+        nib.save(nib.Nifti1Image(voxels, np.diag([2, 2, 2, 1.0])), path)
+        if number % 20 == 19:
+            path.write_bytes(b"")
+    return folder
+
+
+def timed(scans: Path, output: Path, **how: Any) -> tuple[float, list[bytes]]:
+    """Seconds, and what was written."""
+    clock = time.perf_counter()
+    check_data(scans, output, **how)
+    return time.perf_counter() - clock, [(output / name).read_bytes() for name in (MANIFEST, REJECTED)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scans", type=int, default=20_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        scans, few = make_scans(work / "scans", args.scans, 0), make_scans(work / "few", WARM * args.workers, 1)
+        alone, expected = timed(scans, work / "alone", workers=1)
+        local: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
+        with LocalCluster(n_workers=args.workers, threads_per_worker=1, **local) as cluster:
+            timed(few, work / "warm", scheduler=cluster.scheduler_address)
+            spread, found = timed(scans, work / "spread", scheduler=cluster.scheduler_address)
+    record = {
+        "command": shlex.join(["python", "benchmarks/cluster.py", *sys.argv[1:]]), "date": date.today().isoformat(),
+        "hardware": hardware(), "distributed": version("distributed"), "scans": args.scans, "workers": args.workers,
+        "one_process_s": round(alone, 1), "cluster_s": round(spread, 1), "times_as_fast": round(alone / spread, 2),
+        "same_bytes": found == expected,
+    }  # fmt: skip
+    print(json.dumps(record, indent=2))
+    args.output.write_text(json.dumps(record, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Where many scans are worked on: processes of this machine, or a cluster."""
