@@ -10,8 +10,8 @@ import numpy as np
 from smart_nets.classify.report.reasons import (
     attention_top,
     change_bar,
-    change_in_words,
     is_noticeable,
+    reason_in_words,
     reason_kind,
     reasons_intro,
 )
@@ -115,7 +115,7 @@ def _film(one: Example, run: ClassifyRun, top: float) -> str:
         crop = Crop(_windowed(one.crop, window), spacing)
         rows.append((name, [page.frame(crop.plain(p, at[p]), f"{p}, {name}", SIDES[p], crop.bar(p)) for p in PLANES]))
     crop, bar = Crop(_windowed(one.crop, shown[0][1]), spacing), ""
-    if one.reason is not None and (kind == "attention" or is_noticeable(one.reason)):
+    if one.reason is not None and is_noticeable(one.reason, kind):
         draw = crop.looked_at if kind == "attention" else crop.changed
         top = top if kind == "attention" else change_top(one.reason)
         pictures = [page.frame(draw(one.reason, p, at[p], top), f"{p} {kind}", bar=crop.bar(p)) for p in PLANES]
@@ -130,8 +130,8 @@ def _head(one: Example, run: ClassifyRun) -> tuple[str, str]:
     said = f"{truth}, called {truth}" if one.right else f"{truth}, called {called}"
     size = f"{one.size_mm:.1f}\u00a0mm" if math.isfinite(one.size_mm) else "size not known"
     rest = f"probability of {run.classes[1]} {one.probability:.1%}; {size}; row\u00a0{one.row}"
-    if one.reason is not None and reason_kind(run) == "occlusion":
-        rest += f"; {change_in_words(one.reason)}"
+    told = "" if one.reason is None else reason_in_words(one.reason, reason_kind(run))
+    rest += f"; {told}" if told else ""
     return said, f"\u2002{rest}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_nets.classify.report.reasons import block_in_words, change_in_words, is_noticeable
+from smart_nets.classify.report.reasons import block_in_words, is_noticeable, reason_in_words
 from smart_nets.optional import needed
 from smart_nets.pages.changes import change_rgba, change_stops, change_top
 from smart_nets.pages.planes import (
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OPAQUE = 0.55  # of the strongest attention: the lesion must be seen through it
-EVEN = 1.05  # times an even share: a map that stays below shows nothing
 FRAME = "#ffd34d"
 
 
@@ -61,17 +60,18 @@ def lesion_figure(views: LesionViews, title: str) -> Figure:
         title: one line above the pictures.
     """
     told = reason_told(views)
-    rows = (views.overview is not None) + 1 + _has_colours(views)
+    coloured = is_noticeable(views.reason, views.kind)
+    rows = (views.overview is not None) + 1 + coloured
     figure = black_figure(9, 3.0 * rows + 0.9)
     grid = np.reshape(figure.subplots(rows, 3), (rows, 3))
     if views.overview is not None:
         _draw_row(grid[0], "overview", views.overview, views.overview_spacing)
         for axes, plane in zip(grid[0], PLANES, strict=True):
             _frame_cube(axes, plane, views)
-    cubes = grid[rows - 1 - _has_colours(views) :]
+    cubes = grid[rows - 1 - coloured :]
     for row, name in zip(cubes, ("cube", views.kind), strict=False):
         _draw_row(row, name, views.cube, views.spacing)
-    if _has_colours(views):
+    if coloured:
         _colour(figure, grid[-1], views)
     figure.suptitle(title, color="white", fontsize=10)
     figure.supxlabel(told, color="white", fontsize=9)
@@ -80,19 +80,11 @@ def lesion_figure(views: LesionViews, title: str) -> Figure:
 
 def reason_told(views: LesionViews) -> str:
     """The line below the pictures: what the colours are, or why there are none."""
+    told = reason_in_words(views.reason, views.kind)
+    told = told or f"colour: what the answer rests on, up to {views.reason.max():.1f} times an even share"
     if views.kind == "occlusion":
-        block = block_in_words(views.cube.shape, views.spacing)
-        if not is_noticeable(views.reason):
-            return f"no colours: {change_in_words(views.reason)} (blocks of {block})"
-        return f"{change_in_words(views.reason)} (blocks of {block})"
-    top = float(views.reason.max())
-    if top < EVEN:
-        return "no colours: attention is the same everywhere"
-    return f"colour: what the answer rests on, up to {top:.1f} times an even share"
-
-
-def _has_colours(views: LesionViews) -> bool:
-    return is_noticeable(views.reason) if views.kind == "occlusion" else float(views.reason.max()) >= EVEN
+        told += f" (blocks of {block_in_words(views.cube.shape, views.spacing)})"
+    return told if is_noticeable(views.reason, views.kind) else f"no colours: {told}"
 
 
 def _draw_row(row: NDArray[Any], name: str, volume: NDArray[Any], spacing: Sequence[float]) -> None:

@@ -13,6 +13,7 @@ from smart_nets.pages import page
 from smart_nets.pages.changes import points
 from smart_nets.pages.panels import Array, attention_scale, change_scale
 
+EVEN = 1.05  # times an even share: attention that stays below shows nothing
 LIMIT = "They do not show that a finding is there, or that it was the reason."
 
 
@@ -32,14 +33,21 @@ def concentration(reason: Array) -> float:
     return float(ranked[: max(1, round(len(ranked) / 10))].sum() / max(float(ranked.sum()), 1e-12))
 
 
-def is_noticeable(change: Array) -> bool:
-    """Whether hiding anything changes the answer by as much as can be told from noise."""
-    return bool(np.abs(change).max() >= NOTICEABLE)
+def is_noticeable(reason: Array, kind: str) -> bool:
+    """Whether a map has anything to show: attention that is not even, or a place that changes the answer when hidden."""
+    return bool(np.abs(reason).max() >= NOTICEABLE if kind == "occlusion" else reason.max() >= EVEN)
+
+
+def reason_in_words(reason: Array, kind: str) -> str:
+    """What the map of one lesion tells, in place of colours or beside them; nothing of attention that shows something."""
+    if kind == "occlusion":
+        return change_in_words(reason)
+    return "" if is_noticeable(reason, kind) else "attention is the same everywhere"
 
 
 def change_in_words(change: Array) -> str:
     """What hiding places of one crop does to its answer."""
-    if not is_noticeable(change):
+    if not is_noticeable(change, "occlusion"):
         return f"hiding a place changes the answer by less than {points(NOTICEABLE)}"
     falls, rises = (max(0.0, float(end)) for end in (change.max(), -change.min()))
     told = [f"takes up to {points(falls)}"] if falls >= NOTICEABLE else []
@@ -75,7 +83,7 @@ def change_bar(top: float) -> str:
 
 def _occlusion_intro(maps: Sequence[Array], spacing: Array) -> str:
     block = block_in_words(maps[0].shape, spacing.tolist())
-    if not any(map(is_noticeable, maps)):
+    if not any(is_noticeable(one, "occlusion") for one in maps):
         text = (
             f"Hiding blocks of {block} changes the probability of no answer below by as much as {points(NOTICEABLE)}, wherever "
             "they lie: no place matters by itself, and none is coloured."

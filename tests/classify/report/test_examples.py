@@ -44,7 +44,9 @@ def test_how_even_attention_is_by_hand(make_classify_run: MakeRun) -> None:
     ten = np.array([5.0, *[5 / 9] * 9]).reshape(1, 2, 5)  # a tenth of the voxels holds 5 of 10
     assert concentration(ten) == pytest.approx(0.5) and concentration(np.ones((2, 5, 5))) == pytest.approx(0.1)
     run = changed(make_classify_run, attention=np.ones((4, 24, 24, 24), np.float32))
-    assert "A tenth of a crop holds 10% of the attention" in examples_section(run)
+    html = examples_section(run)
+    assert "A tenth of a crop holds 10% of the attention" in html
+    assert html.count("attention is the same everywhere") == 4 and "axial attention" not in html
 
 
 def test_without_attention_the_images_are_shown(make_classify_run: MakeRun) -> None:

@@ -11,6 +11,7 @@ from smart_nets.classify.report.reasons import (
     change_bar,
     change_in_words,
     is_noticeable,
+    reason_in_words,
     reasons_intro,
 )
 
@@ -37,7 +38,9 @@ def change(low: float, high: float) -> np.ndarray:
 def test_one_lesion_in_words(low: float, high: float, says: str) -> None:
     found = change(low, high)
     assert change_in_words(found) == says
-    assert is_noticeable(found) == ("less than" not in says)
+    assert (
+        is_noticeable(found, "occlusion") == ("less than" not in says) and reason_in_words(found, "occlusion") == says
+    )
 
 
 def test_the_block_in_mm() -> None:
@@ -55,6 +58,13 @@ def test_attention_has_one_scale_for_all() -> None:
     html = reasons_intro([np.ones((5, 5, 4))], "attention", SPACING)
     assert "10% of the attention" in html and "2 times that or more" in html
     assert attention_top([np.full((4, 4, 4), 4.2)]) == 5.0 and np.isnan(attention_top([]))
+
+
+@pytest.mark.parametrize(("most", "says"), [(1.0, "attention is the same everywhere"), (1.06, "")])
+def test_even_attention_is_told(most: float, says: str) -> None:
+    found = np.ones((4, 4, 4))
+    found[0, 0, 0] = most
+    assert reason_in_words(found, "attention") == says and is_noticeable(found, "attention") == (says == "")
 
 
 def test_no_maps() -> None:
