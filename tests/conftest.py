@@ -9,7 +9,7 @@ from fixtures.small import SMALL
 
 from smart_nets.networks.encoder import SmartEncoder
 
-pytest_plugins = ["fixtures.phantoms", "fixtures.scans", "fixtures.runs", "fixtures.training"]
+pytest_plugins = ["fixtures.phantoms", "fixtures.scans", "fixtures.runs", "fixtures.training", "fixtures.foreign"]
 
 
 @pytest.fixture(autouse=True)

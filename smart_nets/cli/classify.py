@@ -28,13 +28,16 @@ def features(
     feature: Literal["cls", "pooled", "stages", "all"] = "all",
     coordinates: Literal["RAS", "LPS"] = "RAS",
     places: bool = False,
+    card: str | None = None,
+    trust_remote_code: bool = False,
 ) -> None:
     """Write the frozen features of lesions, or of whole scans, to one .npz file.
 
     Args:
         data: a table or collection of lesions, or a folder or manifest of scans.
         model: weights of a pretrained encoder or of a classifier, with the card beside them; default the encoder that
-            the project ships.
+            the project ships. Or one of others (docs/encoders.md): hf:FOLDER, swinunetr:FILE, a TorchScript file *.ts, a
+            torch.export program *.pt2, package.module:factory.
         output: the file to write.
         spacing: voxel size in mm; default that of the model's card.
         crop: voxels of a crop; default that of the model's card.
@@ -44,6 +47,8 @@ def features(
         coordinates: of x, y, z in a table of lesions: "RAS" as a NIfTI affine counts, or "LPS" as DICOM and ITK do.
         places: whether the file tells the path of each scan and the middle of each crop, which `similar` shows pictures by.
             Paths may name patients: not for a file that leaves the house.
+        card: of an encoder of others: spacing, window, crop, input range, feature; default the one beside it.
+        trust_remote_code: run the code that lies in a folder of hf:FOLDER.
     """
     data, output = str(data), str(output)  # Fire makes a number of a name such as 5
     model = str(model or shipped_model())
@@ -55,7 +60,7 @@ def features(
     cache = cache_dir or str(Path(output).with_suffix("")) + "_cache"
     steps = None if spacing is None else [spacing] * 3
     sides = None if crop is None else [crop] * 3
-    found = features_of(data, model, cache, steps, sides, rule, feature, coordinates)
+    found = features_of(data, model, cache, steps, sides, rule, feature, coordinates, card, trust_remote_code)
     save_features(output, found if places else replace(found, places=None))
     kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
     if "places" in found.card:

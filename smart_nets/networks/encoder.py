@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from smart_nets.errors import ConfigError
 from smart_nets.networks.blocks import linear_std
 from smart_nets.networks.cells import Grid, grid_of
+from smart_nets.networks.feature_source import FeatureSource
 from smart_nets.networks.inputs import Fill, check_image, expand_mask, fill_token
 from smart_nets.networks.positions import Position, PositionEmbedding
 from smart_nets.networks.pretrained import Pretrained
@@ -59,7 +60,7 @@ class Encoding(NamedTuple):
         return self.pooled if self.cls is None else self.cls
 
 
-class Encoder(Pretrained, nn.Module, ABC):
+class Encoder(Pretrained, FeatureSource):
     """The contract of every backbone: Swin with or without semantic attention, and ViT, interchangeable by configuration.
 
     Attributes:
@@ -72,7 +73,6 @@ class Encoder(Pretrained, nn.Module, ABC):
         attention_blocks, attention_heads: how many blocks give that attention, and heads in each; 0 without.
     """
 
-    stride: int
     patch_size: int
     cell: int
     deep_cell: int
@@ -81,7 +81,6 @@ class Encoder(Pretrained, nn.Module, ABC):
     deep_dim: int
     map_dims: tuple[int, ...]
     map_cells: tuple[int, ...]
-    has_attention: bool
     attention_blocks: int
     attention_heads: int
 
@@ -122,6 +121,11 @@ class Encoder(Pretrained, nn.Module, ABC):
         Raises:
             ConfigError: sides the stride does not divide, no such block, or an encoder without semantic attention.
         """
+
+    def features(self, x: Tensor) -> dict[str, Tensor]:
+        """See `FeatureSource.features`."""
+        found = self(x)
+        return {name: getattr(found, name) for name in self.kinds}
 
     def attention_only(self, x: Tensor) -> Tensor:
         """Semantic attention (B, N), SMART eq. (1): the last block, mean over heads."""

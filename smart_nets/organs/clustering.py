@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smart_nets.files import write_json
 from smart_nets.networks.encoder import Encoder
-from smart_nets.networks.inputs import check_size
+from smart_nets.networks.feature_source import FeatureSource, device_of
 from smart_nets.optional import absent, bar
 from smart_nets.organs.clusters import (
     SEEDS,
@@ -53,7 +53,7 @@ def cluster_features(
 
 
 def cluster_organs(
-    encoder: Encoder,
+    encoder: FeatureSource,
     card: Mapping[str, Any],
     crops: OrganCrops,
     path: str | Path,
@@ -65,7 +65,7 @@ def cluster_organs(
 
     Args:
         card: of the encoder's weights, for its "architecture".
-        encoders: with fresh weights, as a floor.
+        encoders: with fresh weights, as a floor; none where the encoder is somebody else's.
         seeds: of UMAP.
         settings: of the run, for the command on the page; of paths the last names are kept.
 
@@ -77,11 +77,11 @@ def cluster_organs(
     FROM_0.check("umap_seeds", seeds)
     organs, scans = np.array(crops.organs), np.array(crops.patients)
     check_organs(organs, scans)
-    check_size(crops.crops.shape[2:], encoder.stride)
+    encoder.check_crop(crops.crops.shape[2:])
     sets = {name: [value] for name, value in extract_features(encoder, crops.crops).items()}
     raw = raw_voxels(crops.crops)
-    device = next(encoder.parameters()).device
-    fresh = [fresh_encoder(card["architecture"], seed).to(device) for seed in range(encoders)]
+    count = encoders if isinstance(encoder, Encoder) else 0  # those of others cannot be built afresh
+    fresh = [fresh_encoder(card["architecture"], seed).to(device_of(encoder)) for seed in range(count)]
     random = [extract_features(one, crops.crops) for one in bar(fresh, "random encoders")]
     floors = {RAW: [raw], **{f"{RANDOM} {name}": [one[name] for one in random] for name in sets if random}}
     about = {**(settings or {}), "encoder": card.get("sha256")}

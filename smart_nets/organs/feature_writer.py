@@ -13,7 +13,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError
-from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.feature_source import FeatureSource
 from smart_nets.organs.features_file import OrganFeatures, save_organ_features
 from smart_nets.organs.probe import OrganCrops
 from smart_nets.statistics.features import KINDS
@@ -31,12 +31,12 @@ def crop_items(crops: OrganCrops) -> list[dict[str, Any]]:
 class FeatureNet(nn.Module):
     """The encoder's features of crops by kind: (B, 1, D, H, W) in [0, 1] -> {"cls": (B, C), "pooled": ..., "stages": ...}."""
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: FeatureSource) -> None:
         super().__init__()
         self.encoder = encoder
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
-        return read_off(self.encoder(image))
+        return read_off(self.encoder.features(image))
 
 
 class FeatureWriter:

@@ -22,6 +22,7 @@ from torch import Tensor
 from smart_nets.errors import InputError
 from smart_nets.files import write_json
 from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.feature_source import FeatureSource
 from smart_nets.networks.inputs import check_size
 from smart_nets.optional import needed
 from smart_nets.organs.fields import CROPS, SHIFT, SIDE, FieldCrops, Fields, cut
@@ -85,9 +86,9 @@ class FieldJudge:
             right["logistic"][0, test] = logistic.predict(x[test]) == truth
         return right
 
-    def encoder(self, encoder: Encoder) -> dict[str, Right]:
+    def encoder(self, encoder: FeatureSource) -> dict[str, Right]:
         """Of every feature that an encoder gives."""
-        check_size(self.images.shape[2:], encoder.stride)
+        encoder.check_crop(self.images.shape[2:])
         return {name: self.right(value) for name, value in extract_features(encoder, self.images).items()}
 
     def plain_floors(self) -> dict[str, Right]:

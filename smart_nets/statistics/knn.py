@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from smart_nets.errors import InputError
-from smart_nets.networks.encoder import Encoder, Encoding
+from smart_nets.networks.feature_source import FeatureSource, device_of
 from smart_nets.optional import needed
 from smart_nets.statistics.bootstrap import bootstrap_interval
 
@@ -100,21 +100,19 @@ def nearest(
     return model.fit(unit, labels)
 
 
-def extract_features(encoder: Encoder, crops: Tensor, batch_size: int = 8) -> dict[str, NDArray[np.float32]]:
+def extract_features(source: FeatureSource, crops: Tensor, batch_size: int = 8) -> dict[str, NDArray[np.float32]]:
     """Features of crops (n, 1, D, H, W) in [0, 1], in evaluation mode.
 
     Returns:
         by name, in the order of `features.KINDS`: with semantic attention "cls" (n, C); "pooled" (n, C), the mean of the
-        last stage's tokens; "stages" (n, C), see `Encoding.stages`.
+        last stage's tokens; "stages" (n, C), see `Encoding.stages`. Of an encoder of others "pooled" alone.
     """
-    device = next(encoder.parameters()).device
-    with eval_mode(encoder):
-        parts = [read_off(encoder(part.to(device))) for part in crops.split(batch_size)]
+    device = device_of(source)
+    with eval_mode(source):
+        parts = [read_off(source.features(part.to(device))) for part in crops.split(batch_size)]
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in parts[0]}
 
 
-def read_off(encoding: Encoding) -> dict[str, Tensor]:
-    """The features alone, so that no batch's maps are kept."""
-    cls = {} if encoding.cls is None else {"cls": encoding.cls}
-    found = {**cls, "pooled": encoding.pooled, "stages": encoding.stages}
-    return {name: value.float().cpu() for name, value in found.items()}
+def read_off(features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Features as they are kept: float32, on the CPU."""
+    return {name: value.float().cpu() for name, value in features.items()}

@@ -22,7 +22,18 @@ def parse_card(path: Path) -> dict[str, Any]:
     """The content of a card's file, checked.
 
     Raises:
-        CheckpointError: it cannot be read, is no JSON object, gives a field twice, or is no card (`check_card`).
+        CheckpointError: see `read_table_of_card`, or it is no card (`check_card`).
+    """
+    card = read_table_of_card(path)
+    check_card(card, path)
+    return card
+
+
+def read_table_of_card(path: Path) -> dict[str, Any]:
+    """The content of a card's file, whatever it says.
+
+    Raises:
+        CheckpointError: it cannot be read, is no JSON object, or gives a field twice.
     """
     try:
         size = path.stat().st_size
@@ -34,7 +45,6 @@ def parse_card(path: Path) -> dict[str, Any]:
         raise CheckpointError("is no JSON", where=path, found=found, remedy="copy it again") from error
     if not isinstance(card, dict):
         raise CheckpointError("is no card", where=path, expected="a JSON object", found=type(card).__name__)
-    check_card(card, path)
     return card
 
 
@@ -44,7 +54,7 @@ def check_card(card: Mapping[str, Any], where: object = "card") -> None:
     Raises:
         CheckpointError: an unknown field, or one of another type or range.
     """
-    _check(card, SCHEMA.name, where)
+    check_schema(card, _schema(), where)
     low, high = card.get("hu_window", (0, 1))
     if low >= high:
         raise _fault(where, "hu_window", "[low, high] in HU, low below high", [low, high])
@@ -64,7 +74,7 @@ def check_architecture(architecture: Mapping[str, Any], where: object = "") -> N
         raise CheckpointError("is an encoder this version does not know", where=_place(where),
                               expected=" or ".join(known), found=_short(found), remedy="update smart-nets")  # fmt: skip
     name = architecture["name"]
-    _check(architecture, name, _place(where))
+    check_schema(architecture, known[name], _place(where))
     size, memory = 4 * weights_of(architecture), _memory()
     if size > memory / 2:
         expected = f"up to {memory / 2e9:.0f} GB, half of this machine's memory"
@@ -101,8 +111,13 @@ def weights_of(architecture: Mapping[str, Any]) -> int:
     return int(stages + attention + told["patch_size"] ** 3 * told["in_chans"] * told["embed_dim"])
 
 
-def _check(content: Any, name: str, where: object) -> None:
-    for error in _validator(name).iter_errors(content):
+def check_schema(content: Any, schema: Mapping[str, Any], where: object, remedy: str = REMEDY) -> None:
+    """Compare with a JSON schema in which every part says in its description what it wants.
+
+    Raises:
+        CheckpointError: the first field that is unknown, missing, or of another type or range.
+    """
+    for error in _validators()(schema).iter_errors(content):
         path = [str(part) for part in error.absolute_path]
         place, found = f"{where}, {'#'.join(path)}" if path else where, error.instance
         if error.validator == "additionalProperties":
@@ -111,8 +126,8 @@ def _check(content: Any, name: str, where: object) -> None:
             raise CheckpointError("is no field of a card", where=f"{place}, {_short(strange)}",
                                   expected=", ".join(known), remedy="remove it, or update smart-nets")  # fmt: skip
         if error.validator in ("required", "dependencies"):
-            raise CheckpointError("lacks a field", where=place, found=_short(error.message), remedy=REMEDY)
-        raise _fault(where, "#".join(path), _expected(_schema_of(name), list(error.absolute_path)), found)
+            raise CheckpointError("lacks a field", where=place, found=_short(error.message), remedy=remedy)
+        raise _fault(where, "#".join(path), _expected(schema, list(error.absolute_path)), found)
 
 
 def _fault(where: object, key: str, expected: str, found: Any) -> CheckpointError:
@@ -154,17 +169,13 @@ def _schema() -> dict[str, Any]:
     return dict(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def _schema_of(name: str) -> dict[str, Any]:
-    return _schema() if name == SCHEMA.name else dict(_schema()["architectures"][name])
-
-
 @functools.cache
-def _validator(name: str) -> Any:
-    """Of the schema: 2.0 is no whole number here, NaN no number, and a tuple a list."""
+def _validators() -> Any:
+    """Of a schema: 2.0 is no whole number here, NaN no number, and a tuple a list."""
     validators = needed("jsonschema.validators", "a weight card")
     base = validators.Draft7Validator
     types = base.TYPE_CHECKER.redefine("integer", lambda _, value: type(value) is int)
     types = types.redefine("number", lambda _, value: type(value) in (int, float) and -1e300 < value < 1e300)
     types = types.redefine("array", lambda _, value: isinstance(value, (list, tuple)))
     types = types.redefine("object", lambda _, value: isinstance(value, Mapping))
-    return validators.extend(base, type_checker=types)(_schema_of(name))
+    return validators.extend(base, type_checker=types)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fixtures.foreign import write_card
 from monai.bundle import run
 
 from smart_nets.weights.default_model import shipped_model
@@ -37,6 +38,27 @@ def test_clustering_of_phantoms_beside_floors(tmp_path, page_of):
     assert len(found["protocol"]["organs"]) == 11 and found["protocol"]["scans"] == 2
     page = page_of(tmp_path / "clusters.html")
     assert "not for diagnostic use" in page.text and "phantom-9000" not in page.text
+
+
+def test_an_encoder_of_others(tmp_path, script):
+    rng = np.random.default_rng(0)
+    organs, scans = np.array(["liver", "lung"] * 4), np.repeat(["p", "q"], 4)
+    boxes = np.where(organs == "lung", -800, 50)[:, None, None, None] + rng.normal(0, 50, (8, 46, 46, 46))
+    np.savez(tmp_path / "boxes.npz", x=boxes.astype(np.int16), organ=organs, scan=scans)
+    told = {"model_path": str(script), "dataset_dir": str(tmp_path / "boxes.npz"), "fields_spacing": 2.0}
+    told |= {"orientation": "RAS"}
+    run(config_file=str(CONFIGS / "inference.json"), output_dir=str(tmp_path / "one"), **told)
+    run(
+        config_file=str(CONFIGS / "evaluate.json"), output_dir=str(tmp_path / "two"), random_encoders=1, umap_seeds=0, **told
+    )  # fmt: skip
+    found = json.loads((tmp_path / "two" / "clusters.json").read_text())
+    assert set(found["features"]) == {"pooled"} and set(found["floors"]) == {"raw voxels"}
+    write_card(tmp_path / "means.json", input_range=[-1, 1])
+    run(config_file=str(CONFIGS / "inference.json"), output_dir=str(tmp_path / "other"), **told)
+    files = [str(tmp_path / name / "features.npz") for name in ("one", "other")]
+    with pytest.raises(RuntimeError) as caught:
+        run(config_file=str(CONFIGS / "evaluate.json"), features=files, umap_seeds=0, output_dir=str(tmp_path / "out"))
+    assert "features of different encoders are mixed" in str(caught.value.__cause__)
 
 
 def test_clustering_of_real_fields(tmp_path, real_ct):

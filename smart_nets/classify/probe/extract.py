@@ -20,8 +20,7 @@ from smart_nets.errors import ConfigError
 from smart_nets.lists.cache import VolumeCache
 from smart_nets.lists.manifest import datalist
 from smart_nets.lists.pseudonym import pseudonym
-from smart_nets.networks.encoder import Encoder
-from smart_nets.networks.inputs import check_size
+from smart_nets.networks.feature_source import FeatureSource
 from smart_nets.optional import bar
 from smart_nets.scans.crop import crop_or_pad
 from smart_nets.scans.read import read_options
@@ -31,8 +30,7 @@ from smart_nets.statistics.features import KINDS, Features, check_kind
 from smart_nets.statistics.knn import extract_features
 from smart_nets.statistics.places import crop_places
 from smart_nets.weights.beside import outside_card
-from smart_nets.weights.build import load_encoder
-from smart_nets.weights.io import FED, read_card
+from smart_nets.weights.foreign.door import open_encoder
 
 Found = dict[str, NDArray[np.float32]]
 
@@ -46,6 +44,8 @@ def features_of(
     rule: str = "median",
     feature: str = "all",
     coordinates: str = "RAS",
+    card: str | Path | None = None,
+    trust_remote_code: bool = False,
 ) -> Features:
     """Frozen features of every lesion of a lesion source (`lesion_list`), or of every scan of a folder or manifest.
 
@@ -53,28 +53,51 @@ def features_of(
 
     Args:
         data: lesions, or scans (`datalist`).
-        model: weights of an encoder or classifier, with their card.
+        model: weights of an encoder or classifier, with their card; or an encoder of others, see `open_encoder`.
         cache_dir: for prepared voxels.
         spacing, crop_size: mm and voxels; those of the card when not given.
         rule: how LIDC's ratings become labels.
         feature: "cls", "pooled", "stages" or "all".
         coordinates: of x, y, z in a table of lesions, "RAS" or "LPS".
+        card, trust_remote_code: of an encoder of others, see `open_encoder`.
 
     Raises:
         InputError, GeometryError: data that cannot be used. CheckpointError: a model that cannot.
         ConfigError: an unknown feature, or one that this encoder does not have.
     """
-    card = read_card(model, FED)
+    encoder, told = open_encoder(model, card, trust_remote_code)
+    return opened_features(
+        encoder, told, Path(model).name, data, cache_dir, spacing, crop_size, rule, feature, coordinates
+    )
+
+
+def opened_features(
+    encoder: FeatureSource,
+    card: Mapping[str, Any],
+    name: str,
+    data: str | Path,
+    cache_dir: str | Path,
+    spacing: Sequence[float] | None = None,
+    crop_size: Sequence[int] | None = None,
+    rule: str = "median",
+    feature: str = "all",
+    coordinates: str = "RAS",
+) -> Features:
+    """`features_of` of an encoder that has been opened; arguments and errors as there.
+
+    Args:
+        card: of the encoder. name: of its weights, for the file of features.
+    """
     size = list(card["crop_size"] if crop_size is None else crop_size)
     steps = list(card["spacing"] if spacing is None else spacing)
     if np.asarray(steps).dtype.kind not in "if":
         raise ConfigError("is no length", where="spacing", expected="mm", found=steps)
     outside_card(card, steps, card["hu_window"])  # a line in the log, before time is spent
     window = (float(card["hu_window"][0]), float(card["hu_window"][1]))
-    encoder = load_encoder(model)
-    check_size(size, encoder.stride)
+    encoder.check_crop(size)
     if feature != "all":
         check_kind(feature, encoder.has_attention)
+        one_of("feature", feature, encoder.kinds, "choose what this encoder gives")
     if is_lesion_source(Path(data)):
         lesions = lesion_list(data, rule, coordinates=coordinates)
         items = LesionCrops(cache_dir, size, steps).prepare(lesions)
@@ -93,13 +116,18 @@ def features_of(
         patients=np.array([pseudonym(str(item["patient_id"])) for item in items]),
         sizes=np.array([item.get("size_mm", math.nan) for item in items], dtype=float),
         labels=None if None in labels else np.array(labels),
-        card={"model": Path(model).name, "sha256": card.get("sha256"), **grid, "hu_window": window, **places},
+        card={"model": name, "sha256": card.get("sha256"), **grid, "hu_window": window, **_read(card), **places},
         places=places_mm,
     )
 
 
+def _read(card: Mapping[str, Any]) -> dict[str, Any]:
+    """How an encoder of others was fed and read."""
+    return {"read": card["read"]} if "read" in card else {}
+
+
 def _of_lesions(
-    encoder: Encoder, items: Sequence[Mapping[str, Any]], crops: LesionCrops, window: tuple[float, float]
+    encoder: FeatureSource, items: Sequence[Mapping[str, Any]], crops: LesionCrops, window: tuple[float, float]
 ) -> Found:
     parts = [
         extract_features(encoder, window_hu(crops.get(item).array.astype(np.float32), *window)[None, None])
@@ -109,7 +137,7 @@ def _of_lesions(
 
 
 def _of_scans(
-    encoder: Encoder,
+    encoder: FeatureSource,
     items: Sequence[Mapping[str, Any]],
     cache: VolumeCache,
     size: Sequence[int],

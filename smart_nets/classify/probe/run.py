@@ -74,7 +74,7 @@ def _labelled(path: str | Path) -> Features:
 
 def _same_model(table: Features, other: Features, where: str) -> None:
     """InputError unless one model made both, at one spacing, crop and window."""
-    for name in ("sha256", "spacing", "crop_size", "hu_window"):
+    for name in ("sha256", "spacing", "crop_size", "hu_window", "read"):
         ours, theirs = (list(v) if isinstance(v := one.card.get(name), (list, tuple)) else v for one in (table, other))
         if ours != theirs or (name == "sha256" and ours is None):
             remedy = "make both files with one model and the same settings"

@@ -6,6 +6,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+from fixtures.foreign import write_card
 from fixtures.small import SAVED
 
 from smart_nets.classify.lesions.crops import crop_lesion
@@ -160,3 +161,16 @@ def test_what_cannot_be_used_is_refused(scans, model, tmp_path, change, error, s
     given |= {name: tmp_path / given[name] for name in ("data", "model")}
     with pytest.raises(error, match=says):
         features_of(**given)
+
+
+def test_an_encoder_of_others_is_fed_as_its_card_says(scans, script, tmp_path):
+    write_card(tmp_path / "means.json", spacing=[1.5] * 3, input_range=[-1, 1])
+    found = features_of(scans / "lesions.csv", script, tmp_path / "cache")
+    halves = cubes(scans, 32, 1.5).reshape(3, 2, -1).mean(2)
+    np.testing.assert_allclose(found.vectors["pooled"], 2 * halves - 1, atol=2e-3)
+    assert list(found.vectors) == ["pooled"] and found.card["read"]["input_range"] == (-1.0, 1.0)
+    for feature, says in (("cls", "there is no .CLS."), ("stages", "feature: is not known .expected pooled")):
+        with pytest.raises(ConfigError, match=says):
+            features_of(scans / "lesions.csv", script, tmp_path / "cache", feature=feature)
+    with pytest.raises(ConfigError, match="cannot take these crops"):
+        features_of(scans / "lesions.csv", script, tmp_path / "cache", crop_size=[64, 32, 32])

@@ -127,3 +127,6 @@ def test_lists_of_one_patient_or_of_two_models_are_refused(file, tmp_path):
     save_features(tmp_path / "test.npz", other_patients(sha256="another"))
     with pytest.raises(InputError, match="features differ in sha256"):
         probe_features(file, tmp_path / "out", test=tmp_path / "test.npz")
+    save_features(tmp_path / "test.npz", other_patients(read={"feature": "last_hidden_state:cls"}))
+    with pytest.raises(InputError, match="features differ in read"):
+        probe_features(file, tmp_path / "out", test=tmp_path / "test.npz")

@@ -82,6 +82,7 @@ FREE = {
         "warm_start"
     ),
     "weights.default_model": "own_or_shipped",
+    "weights.foreign.door": "open_told_encoder",
     "weights.io": "load_weights read_card",
 }
 # what writes -> its paths, with the position of each in a call
