@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,3 +48,23 @@ def test_handlers_of_monai_added_by_an_overlay(name, train, tmp_path, classifier
     overlay.write_text(json.dumps({"+imports": ["$import monai"], "+train#handlers": [handler]}))
     train(tmp_path / "out", str(overlay))
     assert (tmp_path / "out" / "models" / "model.pt").is_file()
+
+
+@pytest.mark.usefixtures("without_page")
+def test_weights_and_biases_by_the_overlay_of_the_docs(train, tmp_path, monkeypatch):
+    """The overlay as it stands there, with a package that writes down what it is told."""
+    told: list[tuple[int, dict[str, Any]]] = []
+    begun: dict[str, Any] = {}
+    package = types.SimpleNamespace(
+        init=lambda **given: begun.update(given),
+        log=lambda values, step: told.append((step, values)),
+        finish=lambda: begun.update(finished=True),
+    )
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    page = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
+    (overlay,) = [one for one in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if "WandBLogger" in one]
+    (tmp_path / "wandb.json").write_text(overlay)
+    train(tmp_path / "out", str(tmp_path / "wandb.json"))
+    lines = [json.loads(line) for line in (tmp_path / "out" / "eval" / "metrics.jsonl").read_text().splitlines()]
+    assert begun == {"project": "smart", "mode": "offline"}
+    assert [(step, values["train/loss"]) for step, values in told] == [(one["step"], one["loss"]) for one in lines]

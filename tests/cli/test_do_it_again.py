@@ -15,6 +15,7 @@ from smart_nets.cli.bundles import BUNDLES
 from smart_nets.cli.parse import parse
 from smart_nets.cli.verbs import read_verb
 from smart_nets.localize.report.again import attend_again, localise_again
+from smart_nets.pretrain.report.again import pretrain_again
 from smart_nets.segment.report import again as segment
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,21 @@ def test_localise():
                 "spacing": [8.0, 8.0, 8.0], "overlap": 0.5, "head": None, "block": -1, "random_encoders": 3}  # fmt: skip
     told = keys(localise_again({"settings": settings}), "zeroshot")
     assert told["--spacing"] == "[8.0, 8.0, 8.0]" and told["--percentile"] == "90" and "--head" not in told
+
+
+def test_pretraining():
+    """What differs from the preset is told, as Python writes it; null is what stands in the configuration anyway."""
+    settings = {"max_epochs": 3, "betas": [0.9, 0.999], "architecture": {"sa_stage": None}, "hint_pool": None,
+                "symmetric": True, "pretrained": "small.pt"}  # fmt: skip
+    told = keys(
+        pretrain_again({"preset": "tiny", "data": {"source": "cts", "used": 4}, "settings": settings}), "pretrain"
+    )
+    assert told == {
+        "--preset": "tiny", "--dataset_dir": "/path/to/cts", "--pretrained": "/path/to/small.pt", "--max_epochs": "3",
+        "--betas": "[0.9, 0.999]", "--architecture": "{'sa_stage': None}", "--symmetric": "True",
+    }  # fmt: skip
+    phantoms = keys(pretrain_again({"data": {"source": "embedded phantoms", "used": 5}}), "pretrain")
+    assert phantoms == {"--phantoms": "5"}
 
 
 @pytest.mark.parametrize("judged", [{"folds": 3}, {"test": "others.npz"}])

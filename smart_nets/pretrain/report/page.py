@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,12 @@ from typing import Any
 from smart_nets.pages import page
 from smart_nets.pages.curves import knn_chart
 from smart_nets.pages.record import record_of, record_tables
+from smart_nets.pretrain.report.again import pretrain_again
 from smart_nets.pretrain.report.health import health_section, verdict_of
 from smart_nets.pretrain.report.pictures import looks_section, seen_section
 from smart_nets.pretrain.report.run import Run, read_run
 from smart_nets.pretrain.report.training import training_section
 from smart_nets.statistics.features import IN_WORDS as FEATURES
-
-COMMAND = "python -m smart_nets pretrain"
 
 
 def write_report(run_dir: str | Path, path: str | Path | None = None) -> Path:
@@ -183,12 +181,7 @@ def _features(run: Run) -> str:
 
 
 def _reproduce(run: Run) -> str:
-    about = run.about
-    data = about.get("data", {})
-    command = COMMAND + (f" --preset {shlex.quote(str(about['preset']))}" if about.get("preset") else "")
-    if data.get("source") and "phantom" not in str(data["source"]).lower():
-        command += f" --dataset_dir {shlex.quote('/path/to/' + str(data['source']))}"
-    return page.command(command) + record_tables(about)
+    return page.command(pretrain_again(run.about)) + record_tables(run.about)
 
 
 def _by(run: Run) -> str:
