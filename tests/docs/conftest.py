@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import runpy
 import shutil
 import sys
@@ -27,8 +28,10 @@ from fixtures.commands import ROOT
 from fixtures.runs import CLASSIFY_RUN, invent_predictions
 from fixtures.small import SAVED
 from monai.bundle import run
+from monai.networks.nets.swin_unetr import SwinTransformer
 
 from smart_nets import cli
+from smart_nets.classify.probe.extract import features_of
 from smart_nets.lists.check import check_data
 from smart_nets.lists.collections import collect
 from smart_nets.networks.classifier import Classifier
@@ -38,6 +41,7 @@ from smart_nets.phantom import ORGANS, Phantom, make_dataset, make_phantom, writ
 from smart_nets.phantom.write import write_image
 from smart_nets.scans.read import read_volume
 from smart_nets.segment.cases.names import PHANTOM_LABELS, PHANTOM_VALUES
+from smart_nets.statistics.features import save_features
 from smart_nets.weights.io import save_weights
 from smart_nets.zoo.package import package
 
@@ -62,6 +66,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory, drawing: ModuleType) -> Path:
     _outlined(desk, drawing)
     _organs(desk / "smart_organ_cluster")
     _releases(desk)
+    _features(desk)
+    _of_others(desk, encoder)
     return desk
 
 
@@ -77,8 +83,25 @@ def _bundles(folder: Path) -> None:
     save_weights(Segmenter(encoder, 3), folder / "smart_segment" / "models" / "model.pt", CARD | labels)
 
 
-def _copy_model(model: Path, folder: Path) -> None:
-    folder.mkdir(parents=True)
+def _features(desk: Path) -> None:
+    """Frozen features of the lesions, with their places."""
+    model = desk / "my" / "run" / "models" / "model.pt"
+    save_features(desk / "features.npz", features_of(desk / "lesions.csv", model, desk / "features_cache"))
+
+
+def _of_others(desk: Path, encoder: Path) -> None:
+    """A model beside the reader, and Swins as MONAI published them and as SMIT names them."""
+    _copy_model(encoder, desk, exist_ok=True)
+    swin = SwinTransformer(1, 12, (4, 4, 4), (2, 2, 2), (1, 1, 1, 1), (1, 1, 2, 2), patch_norm=True).state_dict()
+    named = {name.replace("linear", "fc"): value for name, value in swin.items()}
+    torch.save({"state_dict": {f"module.{name}": value for name, value in named.items()}}, desk / "model_swinvit.pt")
+    stages = re.compile(r"^layers(\d)\.0")
+    torch.save({stages.sub(lambda found: f"layers.{int(found[1]) - 1}", name): value for name, value in named.items()},
+               desk / "smit.pt")  # fmt: skip
+
+
+def _copy_model(model: Path, folder: Path, exist_ok: bool = False) -> None:
+    folder.mkdir(parents=True, exist_ok=exist_ok)
     for path in (model, model.with_suffix(".json")):
         shutil.copy(path, folder)
 
