@@ -24,7 +24,7 @@ MODULES = {
     "The method": ("pretrain.co_distillation", "pretrain.masking", "pretrain.ema", "pretrain.update", "pretrain.schedules",
                    "pretrain.views", "pretrain.taps", "pretrain.losses.distillation", "pretrain.losses.image",
                    "pretrain.losses.koleo"),
-    "Networks": ("networks.encoder", "networks.vit", "networks.heads", "networks.attention_net", "networks.classifier",
+    "Networks": ("networks.encoder", "networks.comparators.vit", "networks.heads", "networks.attention_net", "networks.classifier",
                  "networks.segmenter"),
     "Weights": ("weights.build", "weights.io", "weights.default_model", "weights.beside"),
     "Scans and lists": ("scans.read", "scans.volume", "scans.window", "lists.check", "lists.manifest", "lists.splits"),

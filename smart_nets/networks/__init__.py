@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from smart_nets.networks.encoder import Encoder, SmartEncoder
-from smart_nets.networks.resnet import ResNetEncoder
-from smart_nets.networks.vit import ViTEncoder
+from smart_nets.networks.comparators.resnet import ResNetEncoder
+from smart_nets.networks.comparators.vit import ViTEncoder
 
 # by the name that a card's "architecture" gives; its other entries are the arguments
 BACKBONES: dict[str, Callable[..., Encoder]] = {

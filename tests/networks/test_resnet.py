@@ -6,7 +6,7 @@ from monai.networks.nets import resnet18
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.classifier import Classifier
-from smart_nets.networks.resnet import ResNetEncoder
+from smart_nets.networks.comparators.resnet import ResNetEncoder
 from smart_nets.weights.build import build_encoder
 
 

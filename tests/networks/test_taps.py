@@ -5,7 +5,7 @@ import torch
 from fixtures.small import SMALL
 
 from smart_nets.networks.encoder import Encoding, SmartEncoder
-from smart_nets.networks.vit import ViTEncoder
+from smart_nets.networks.comparators.vit import ViTEncoder
 
 
 def test_stages_by_hand():

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.vit import ViTEncoder
+from smart_nets.networks.comparators.vit import ViTEncoder
 
 
 def small(**changes):

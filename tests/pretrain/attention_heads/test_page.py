@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from smart_nets.errors import InputError
-from smart_nets.networks.vit import ViTEncoder
+from smart_nets.networks.comparators.vit import ViTEncoder
 from smart_nets.pretrain.attention_heads.figures import head_diversity
 from smart_nets.pretrain.attention_heads.page import write_heads_report
 

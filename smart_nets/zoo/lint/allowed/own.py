@@ -31,7 +31,7 @@ FREE = {
     "networks.encoder": "SmartEncoder",
     "networks.inputs": "check_size",
     "networks.segmenter": "Segmenter check_patch",
-    "networks.vit": "ViTEncoder",
+    "networks.comparators.vit": "ViTEncoder",
     "organs.feature_writer": "FeatureNet crop_items",
     "organs.fields": "find_fields",
     "organs.probe": "find_organ_crops phantom_organ_crops",

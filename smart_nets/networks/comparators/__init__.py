@@ -1,0 +1,1 @@
+"""Backbones that SMART is compared with, under the same contract."""
