@@ -26,6 +26,7 @@ VERBS = {  # verb: module and function
     "probe": ("classify", "probe"),
     "similar": ("similar", "similar"),
     "compare": ("compare", "compare_runs"),
+    "encoders": ("encoders", "encoders"),
     "attend": ("look", "attend"),
     "heads": ("look", "heads"),
     "convert": ("weights", "convert"),

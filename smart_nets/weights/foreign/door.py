@@ -82,7 +82,7 @@ def open_encoder(
     encoder = ForeignEncoder(network, handling, text, own.get("stride", 1))
     encoder.check_crop(size)
     logger.info("%s: its card %s has been read, and one crop of zeros tried", text, place)
-    told = {name: own[name] for name in ("name", "hu_window", "described_in", "intended_use") if name in own}
+    told: Card = {name: own[name] for name in ("name", "hu_window", "described_in", "intended_use") if name in own}
     fed = {"orientation": "RAS", "spacing": spacing, "crop_size": size, "in_chans": 1}
     return encoder, {**told, **fed, "read": asdict(handling), "sha256": sha256_of_reading(weights, own)}
 

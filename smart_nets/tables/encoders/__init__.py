@@ -1,0 +1,1 @@
+"""Encoders beside each other: organs, lesions and attention in one table, with paired intervals over patients."""
