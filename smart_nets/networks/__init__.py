@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.networks.comparators.resnet import ResNetEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import Encoder, SmartEncoder
 
 # by the name that a card's "architecture" gives; its other entries are the arguments
 BACKBONES: dict[str, Callable[..., Encoder]] = {

@@ -8,8 +8,8 @@ from fixtures.small import SMALL
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.attention_net import AttentionNet
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 
 
 def encoders():

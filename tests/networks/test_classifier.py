@@ -6,8 +6,8 @@ from fixtures.small import SMALL
 
 from smart_nets.errors import ConfigError
 from smart_nets.networks.classifier import Classifier
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 
 IMAGE = torch.rand(2, 1, 32, 32, 32, generator=torch.Generator().manual_seed(0))
 

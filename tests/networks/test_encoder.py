@@ -7,8 +7,8 @@ import torch
 from fixtures.small import SMALL
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 
 
 def stirred(net):

@@ -8,8 +8,8 @@ from fixtures.small import UNEVEN
 from safetensors.torch import load_file, save_file
 
 from smart_nets.errors import CheckpointError, ConfigError
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.weights.convert.folder import write_folder
 
 IMAGE = torch.rand(2, 1, 32, 64, 32, generator=torch.Generator().manual_seed(0))

@@ -6,9 +6,9 @@ from fixtures.small import SMALL, UNEVEN
 from monai.networks.nets import SwinUNETR
 
 from smart_nets.errors import ConfigError
+from smart_nets.networks.comparators.vit import ViTEncoder
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.segmenter import Segmenter, check_patch, swin_unetr_state
-from smart_nets.networks.comparators.vit import ViTEncoder
 
 
 def monai_twin(network: Segmenter, **more) -> SwinUNETR:

@@ -4,8 +4,8 @@ import pytest
 import torch
 from fixtures.small import SMALL
 
-from smart_nets.networks.encoder import Encoding, SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import Encoding, SmartEncoder
 
 
 def test_stages_by_hand():

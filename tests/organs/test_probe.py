@@ -8,8 +8,8 @@ import torch
 from fixtures.small import SAVED
 
 from smart_nets.errors import ConfigError
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.organs import probe
 from smart_nets.organs.probe import OrganCrops, choose_feature, evaluate_organs, find_organ_crops
 from smart_nets.statistics.knn import extract_features

@@ -6,8 +6,8 @@ import pytest
 import torch
 from fixtures.small import HEADS, SMALL
 
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.masking import StudentMask, attentive
 from smart_nets.pretrain.step_checks import LOSSES

@@ -5,8 +5,8 @@ import torch
 from fixtures.small import HEADS, SMALL
 
 from smart_nets.networks.cells import expand
-from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.losses.image import one_grey
 from smart_nets.pretrain.losses.koleo import koleo

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from smart_nets.errors import CheckpointError, ConfigError
-from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.networks.comparators.vit import ViTEncoder
+from smart_nets.networks.encoder import Encoder, SmartEncoder
 from smart_nets.pretrain.attention_heads import figures as heads
 from smart_nets.pretrain.attention_heads.figures import head_diversity
 

@@ -6,9 +6,9 @@ from fixtures.small import SMALL, UNEVEN
 from monai.networks.nets.swin_unetr import SwinTransformer, SwinUNETR
 
 from smart_nets.errors import CheckpointError, ConfigError
+from smart_nets.networks.comparators.vit import ViTEncoder
 from smart_nets.networks.encoder import SmartEncoder
 from smart_nets.networks.segmenter import Segmenter
-from smart_nets.networks.comparators.vit import ViTEncoder
 from smart_nets.weights.convert.monai_swin import place_weights, to_monai_swin, to_swin_unetr
 
 CROP = [32, 64, 32]
