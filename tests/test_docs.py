@@ -4,54 +4,29 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fixtures.commands import ROOT, every_command
 
 from smart_nets.cli.bundles import BUNDLES
 from smart_nets.cli.parse import parse
 from smart_nets.cli.verbs import VERBS, read_verb
 
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("bundles/*/docs/*.md")])
 CONFIG = re.compile(r"[\w./$-]*configs/[\w/]+\.json")
 OWN = {"config_file", "run_id", "tracking", "args_file", "bundle_root", "meta_file", "logging_file"}  # MONAI's
 INSIDE = re.compile(r"#|^_")  # names of parts of components
 
 
-def commands(page: Path) -> Iterator[tuple[str, str]]:
-    """(what is typed, the bundle it is typed for) of the code blocks and the tables of a page."""
-    text = page.read_text(encoding="utf-8")
-    bundle = page.parents[1].name if page.parent.name == "docs" and page.parents[2].name == "bundles" else ""
-    blocks = [block.replace("\\\n", " ") for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)]
-    inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
-    for line in (line.strip() for one in blocks + inline for line in one.splitlines()):
-        line = line.replace("... --config_file", "python -m monai.bundle run --config_file")
-        if (
-            re.search(r"(^|\s)(smart-nets|-m smart_nets|-m monai\.bundle run) ", line)
-            and "VERB" not in line
-            and "smart_nets ..." not in line
-        ):
-            yield line, bundle
+OF_BUNDLES = re.compile(r"(^|\s)(smart-nets|-m smart_nets|-m monai\.bundle run) ")
+EVERY = [command for command in every_command() if OF_BUNDLES.search(command.line)]
 
 
-EVERY = [(page, *one) for page in PAGES for one in commands(page)]
-
-
-def told(line: str) -> list[str]:
-    """The words of a command, without a comment and without dots that stand for more."""
-    return [word for word in shlex.split(line.replace("…", "..."), comments=True) if word not in ("...", "[...]")]
-
-
-@pytest.mark.parametrize(
-    ("page", "line", "bundle"), EVERY, ids=[f"{page.stem}-{line[-50:]}" for page, line, _ in EVERY]
-)
-def test_a_command_can_be_typed(page, line, bundle):
-    words = told(line)
+@pytest.mark.parametrize("command", EVERY, ids=lambda one: f"{Path(one.page).stem}-{one.line[-50:]}")
+def test_a_command_can_be_typed(command):
+    words = command.words
     if "run" in words and any("monai.bundle" in word for word in words):
-        check_run(words, bundle)
+        check_run(words, command.bundle)
         return
     at = next(n for n, word in enumerate(words) if word in ("smart-nets", "smart_nets"))
     rest = words[at + 1 :]
