@@ -20,7 +20,7 @@ FLOORS = (  # from the top; a room may import what lies below it, and itself
     ("scans",),
     ("weights",),
     ("networks",),
-    ("files", "overrides"),
+    ("files", "overrides", "bundle_keys"),
     ("config_run",),
     ("settings", "optional", "cpu"),
     ("errors",),

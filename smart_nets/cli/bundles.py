@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from smart_nets.cli.keys import keys_of
+from smart_nets.bundle_keys import keys_of
 from smart_nets.errors import ConfigError
 from smart_nets.files import bundles_folder
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from smart_nets import cli
+from smart_nets.bundle_keys import told_keys
 from smart_nets.cli.bundles import BUNDLES, _file, settings
 from smart_nets.cli.completion import completion
-from smart_nets.cli.keys import told_keys
 from smart_nets.cli.look import _models
 from smart_nets.cli.parse import help_of
 from smart_nets.cli.verbs import VERBS, Verb, read_verb, verb_of
