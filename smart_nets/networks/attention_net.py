@@ -36,8 +36,7 @@ class AttentionNet(nn.Module):
                 "no such head", where="head", expected=f"0 to {heads - 1}, or none for the mean", found=head
             )
         self.encoder, self.head, self.block = encoder, head, block
-        self.register_state_dict_post_hook(_without_prefix)
-        self.register_load_state_dict_pre_hook(_with_prefix)
+        named_as_encoder(self)
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, 1, D, H, W) in [0, 1] -> (B, 1, D, H, W) float32: attention relative to uniform, so 1 = uniform."""
@@ -50,6 +49,15 @@ class AttentionNet(nn.Module):
         """The semantic attention (B, 1, D, H, W), whatever head and block, and the [CLS] embedding (B, C) of a crop."""
         encoding = self.encoder(image)
         return attention_map(encoding, image), encoding.feature
+
+
+def named_as_encoder(module: nn.Module) -> None:
+    """Let the state dict of a module whose one part is `encoder` be the encoder's own, name by name.
+
+    MONAI's commands put models/model.pt, which holds an encoder's names, into the network of a bundle.
+    """
+    module.register_state_dict_post_hook(_without_prefix)
+    module.register_load_state_dict_pre_hook(_with_prefix)
 
 
 def attention_map(encoding: Encoding, image: Tensor) -> Tensor:

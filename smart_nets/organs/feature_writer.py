@@ -13,6 +13,7 @@ from ignite.engine import Engine, Events
 from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError
+from smart_nets.networks.attention_net import named_as_encoder
 from smart_nets.networks.feature_source import FeatureSource
 from smart_nets.organs.features_file import OrganFeatures, save_organ_features
 from smart_nets.organs.probe import OrganCrops
@@ -29,11 +30,15 @@ def crop_items(crops: OrganCrops) -> list[dict[str, Any]]:
 
 
 class FeatureNet(nn.Module):
-    """The encoder's features of crops by kind: (B, 1, D, H, W) in [0, 1] -> {"cls": (B, C), "pooled": ..., "stages": ...}."""
+    """The encoder's features of crops by kind: (B, 1, D, H, W) in [0, 1] -> {"cls": (B, C), "pooled": ..., "stages": ...}.
+
+    Its state dict is the encoder's own, name by name.
+    """
 
     def __init__(self, encoder: FeatureSource) -> None:
         super().__init__()
         self.encoder = encoder
+        named_as_encoder(self)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         return read_off(self.encoder.features(image))
