@@ -63,7 +63,7 @@ def test_what_is_in_an_archive(name, bundle, release, bundles):
     own = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
     root = Path(smart_nets.__path__[0])
     parts = [*root.rglob("*.py"), *(root / "pages" / "templates").iterdir()]
-    parts += [*(root / "zoo" / "lint").glob("*.json"), *(root / "weights").glob("*.json")]
+    parts += [*(root / "zoo" / "lint").glob("*.json"), *(root / "weights").rglob("*.json")]
     code = {f"smart_nets/{path.relative_to(root).as_posix()}": path.read_bytes() for path in parts}
     expected = {*own, *code, "sbom.cdx.json"} - {"configs/monai_label.json"}
     if name != bundle:  # MONAI Label has nothing to train with: no image of labels tells a lesion's class and place

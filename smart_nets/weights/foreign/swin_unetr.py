@@ -12,6 +12,7 @@ from monai.networks.nets import SwinUNETR
 from torch import Tensor, nn
 
 from smart_nets.errors import CheckpointError
+from smart_nets.optional import needed
 from smart_nets.weights.io import check_numbers, match_tensors, read_tensors
 
 logger = logging.getLogger(__name__)
@@ -27,8 +28,10 @@ def load_swin_vit(path: Path, architecture: Mapping[str, Any]) -> nn.Module:
         architecture: options of SwinUNETR, as the card tells them.
 
     Raises:
+        ConfigError: einops is not installed.
         CheckpointError: a damaged file, an architecture that cannot be, or weights of another.
     """
+    needed("einops", f"swinunetr:{path}")  # MONAI would ask for it in the middle of the first crop
     try:
         network = SwinUNETR(in_channels=1, out_channels=1, **architecture).swinViT
     except (ValueError, TypeError, AssertionError) as error:
