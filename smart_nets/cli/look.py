@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from smart_nets.cli.parse import listed
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_exists, check_output, write_json
 from smart_nets.lists.cache import VolumeCache
@@ -75,8 +76,8 @@ def attend(
         models,
         output_dir,
         marking,
-        tumour=[_home(path) for path in _listed(tumour)],
-        tumour_region=_listed(tumour_region),
+        tumour=[_home(path) for path in listed(tumour)],
+        tumour_region=listed(tumour_region),
         series=series,
         spacing=None if spacing is None else [spacing] * 3,
         crop_size=None if crop is None else [crop] * 3,
@@ -118,7 +119,7 @@ def heads(data: str, output_dir: str, model: str = "", scans: int = 4) -> None:
 
 def _models(model: str) -> dict[str, str]:
     """Name -> path of every model; the shipped one if none is given."""
-    named = [_named(text) for text in _listed(model)]
+    named = [_named(text) for text in listed(model)]
     for name, count in Counter(name.lower() for name, _ in named).items():  # they become file names, on any disk
         if not re.fullmatch(NAME, name):
             remedy = "give name=PATH"
@@ -147,8 +148,3 @@ def _named(text: str) -> tuple[str, str]:
 def _home(path: str) -> str:
     """A path with ~ spelt out: the shell leaves it in name=~/model.pt."""
     return str(Path(str(path)).expanduser())
-
-
-def _listed(value: str) -> list[str]:
-    """What commas join."""
-    return [part.strip() for part in value.split(",") if part.strip()]

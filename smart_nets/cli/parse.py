@@ -91,6 +91,11 @@ def help_of_all(begin: str = "") -> str:
     return "\n".join(lines)
 
 
+def listed(value: str) -> list[str]:
+    """What commas join, without empty parts."""
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
 def _reader(one: Argument) -> Callable[[str], Any]:
     """Text -> value; what is none raises."""
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Literal
 
+from smart_nets.cli.parse import listed
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_output
 from smart_nets.settings import FROM_1
@@ -49,7 +50,7 @@ def similar(
     check_output(output_dir)
     if len(scan) > 1:
         raise ConfigError("has more values than arguments", where="similar", expected="one scan", found=len(scan))
-    files = [part.strip() for part in in_.split(",") if part.strip()]
+    files = listed(in_)
     point = _point(at, coordinates) if at else None
     weights = str(model or shipped_model()) if scan else ""
     beside = Path(files[0]).with_suffix("") if files else Path()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from smart_nets.cli.parse import listed
 from smart_nets.errors import ConfigError
 from smart_nets.weights.convert.run import convert_model, import_model
 
@@ -55,7 +56,7 @@ def convert(
             "crop_size": [int(side) for side in _numbers("crop_size", crop_size, 3)],
         }  # fmt: skip
         source: Any = from_
-        told = import_model(model, source, output_dir, card, names, _listed(leave_out), prefix)
+        told = import_model(model, source, output_dir, card, names, listed(leave_out), prefix)
     _tell(told, output_dir)
 
 
@@ -70,13 +71,9 @@ def _tell(told: dict[str, Any], output_dir: str) -> None:
             print(f"{words}: {', '.join(parts)} ({len(told[key])} tensors)")
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _numbers(name: str, text: str, count: int) -> list[float]:
     """ "2" -> [2, 2, 2], "-175,250" -> [-175, 250]; ConfigError for anything else."""
-    parts = _listed(str(text))
+    parts = listed(str(text))
     parts = parts * count if len(parts) == 1 and count == 3 else parts
     try:
         numbers = [float(part) for part in parts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from smart_nets.cli.parse import listed
 from smart_nets.zoo.export import ENDINGS
 from smart_nets.zoo.export import export as write
 from smart_nets.zoo.install import install as put
@@ -43,7 +44,7 @@ def package(
         base_url: of the server the archives will lie on, for model_info.json.
         key: private Ed25519 key (PEM) to sign SHA256SUMS with.
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    wanted = listed(names)
     for path in pack(output_dir, bundles, wanted, without_weights, base_url, key):
         print(f"{path}  {path.stat().st_size / 1e6:.1f} MB")
 
@@ -91,5 +92,5 @@ def export(model: str, output_dir: str, formats: str = ",".join(ENDINGS)) -> Non
         output_dir: where to write.
         formats: some of torchscript, export, onnx, joined by commas.
     """
-    for one in write(model, output_dir, tuple(name.strip() for name in formats.split(","))):
+    for one in write(model, output_dir, tuple(listed(formats))):
         print(f"{one.path}: {one.format}, largest difference {one.difference:.1e} of the largest output")

@@ -70,8 +70,14 @@ class Pretrained:
         folder = Path(folder).expanduser()
         options, file = _options(cls, folder / "config.json"), folder / "model.safetensors"
         state = _tensors(file)
-        with torch.device("meta"):  # a wrong size is told before memory is spent on it
-            _compare(cast(nn.Module, cls(**options)).state_dict(), state, file)
+        _check_counts(options, state, folder / "config.json")
+        try:
+            with torch.device("meta"):  # a wrong size is told before memory is spent on it
+                own = cast(nn.Module, cls(**options)).state_dict()
+        except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:  # an option of another type
+            what, found = "has options that make no network", str(error).splitlines()[0][:90]
+            raise CheckpointError(what, where=folder / "config.json", found=found, remedy=REMEDY) from error
+        _compare(own, state, file)
         network = cls(**options)
         cast(nn.Module, network).load_state_dict(state)
         cast(nn.Module, network).eval()
@@ -107,6 +113,17 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a damaged file can raise anything
         raise CheckpointError("cannot be read as weights", where=path, found=str(error)[:90], remedy=REMEDY) from error
     return found
+
+
+def _check_counts(options: Mapping[str, Any], state: Mapping[str, Tensor], where: Path) -> None:
+    """No count of blocks, heads or channels is larger than all weights together, nor a network of more blocks than tensors."""
+    weights = sum(tensor.numel() for tensor in state.values())
+    for name, value in options.items():
+        numbers = value if isinstance(value, list) else [value]
+        most = len(state) if isinstance(value, list) or name.endswith(("blocks", "depth")) else weights
+        if any(isinstance(one, (int, float)) and not abs(one) <= most for one in numbers):
+            raise CheckpointError("cannot be of these weights", where=f"{where}, {name}", expected=f"at most {most:,}",
+                                  found=str(value)[:60], remedy=REMEDY)  # fmt: skip
 
 
 def _compare(own: Mapping[str, Tensor], theirs: Mapping[str, Tensor], where: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fixtures.foreign import write_card
-from monai.bundle import run
+from monai.bundle import create_workflow, run
 
 from smart_nets.weights.default_model import shipped_model
 
@@ -29,6 +29,12 @@ def test_features_of_phantoms_and_their_clustering(tmp_path, page_of):
     found = json.loads((tmp_path / "out" / "clusters.json").read_text())
     assert found["protocol"]["crops"] == 132 and found["floors"] == {}
     assert "without the crops that floors are made of" in page_of(tmp_path / "out" / "clusters.html").text
+
+
+def test_monai_finds_every_property_of_inference():
+    bundle = str(CONFIGS.parent)
+    options = {"workflow_type": "infer", "bundle_root": bundle, "phantoms": 2}
+    assert create_workflow(config_file=str(CONFIGS / "inference.json"), **options).check_properties() == []
 
 
 def test_clustering_of_phantoms_beside_floors(tmp_path, page_of):

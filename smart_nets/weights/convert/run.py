@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
+from torch import Tensor
 
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_output, whole, write_json
@@ -127,10 +128,20 @@ def _safe(
         save_weights(encoder, file, card)
         back = load_encoder(file)
     channels = int(getattr(encoder, "in_chans", 1))
-    difference = prove(lambda x: encoder(x).maps, lambda x: back(x).maps, channels, size, file)
+    difference = prove(_all_outputs(encoder), _all_outputs(back), channels, size, file)
     return {
         "file": file.name, "tensors": len(encoder.state_dict()), "left_behind": [], "difference": difference,
     }  # fmt: skip
+
+
+def _all_outputs(encoder: Encoder) -> Callable[[Tensor], list[Tensor]]:
+    """Maps and features, those of semantic attention among them."""
+
+    def outputs(x: Tensor) -> list[Tensor]:
+        found = encoder(x)
+        return [*found.maps, *found.features.values()]
+
+    return outputs
 
 
 def _encoder_card(card: Mapping[str, Any]) -> dict[str, Any]:
