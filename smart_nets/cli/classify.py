@@ -45,8 +45,8 @@ def features(
         rule: how LIDC's ratings become labels: "median", "mean" or "drop 3".
         feature: which to write: "cls", "pooled" (mean of the last stage), "stages" (means and spreads of all), or "all".
         coordinates: of x, y, z in a table of lesions: "RAS" as a NIfTI affine counts, or "LPS" as DICOM and ITK do.
-        places: whether the file tells the path of each scan and the middle of each crop, which `similar` shows pictures by.
-            Paths may name patients: not for a file that leaves the house.
+        places: whether the file tells the path of each scan, by which `similar` shows pictures. Paths may name patients: not
+            for a file that leaves the house.
         card: of an encoder of others: spacing, window, crop, input range, feature; default the one beside it.
         trust_remote_code: run the code that lies in a folder of hf:FOLDER.
     """
@@ -61,7 +61,8 @@ def features(
     steps = None if spacing is None else [spacing] * 3
     sides = None if crop is None else [crop] * 3
     found = features_of(data, model, cache, steps, sides, rule, feature, coordinates, card, trust_remote_code)
-    save_features(output, found if places else replace(found, places=None))
+    hidden = None if found.places is None else found.places.without_paths()
+    save_features(output, found if places else replace(found, places=hidden))
     kinds = ", ".join(f"{name} ({value.shape[1]})" for name, value in found.vectors.items())
     if "places" in found.card:
         print(f"places: {found.card['places']}")

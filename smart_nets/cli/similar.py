@@ -38,7 +38,7 @@ def similar(
         output_dir: where to write.
         at: x,y,z of the place in mm; --at=-12,4,88 where the first is below 0.
         row: a row of the features file, in place of a scan and a place.
-        model: the weights that made the features; default the encoder that the project ships.
+        model: what made the features, ours or of others (docs/encoders.md); default the encoder that the project ships.
         count: how many are shown.
         feature: "cls", "pooled" or "stages"; default "pooled", or the first of the others that the file holds.
         coordinates: of --at, "RAS" as a NIfTI affine counts, or "LPS" as DICOM and ITK do.

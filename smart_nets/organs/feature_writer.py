@@ -52,6 +52,7 @@ class FeatureWriter:
         encoder_id: SHA-256 of the weights, as their card tells it.
         grid: "size", "spacing" and "window" of the crops, for the file's card.
         crops: whose places the file is to tell, in the order in which they pass by.
+        paths: tell the paths of scans, which may name patients; else a mark of each.
 
     Raises:
         CheckpointError: the card does not tell it, so that nobody would know whose features these are.
@@ -63,6 +64,7 @@ class FeatureWriter:
         encoder_id: str | None,
         grid: Mapping[str, Any] | None = None,
         crops: OrganCrops | None = None,
+        paths: bool = False,
     ) -> None:
         if not encoder_id:
             raise CheckpointError(
@@ -71,7 +73,7 @@ class FeatureWriter:
         self.path, self.encoder_id = Path(path), encoder_id
         told = {"crop_size": "size", "spacing": "spacing", "hu_window": "window"}
         self.card = {name: list(grid[key]) for name, key in told.items()} if grid else {}
-        self.crops = crops
+        self.crops, self.paths = crops, paths
         self.rows: list[tuple[dict[str, Tensor], Sequence[str], Sequence[str]]] = []
 
     def attach(self, engine: Engine) -> None:
@@ -90,6 +92,7 @@ class FeatureWriter:
         organs, scans = (np.array([name for row in self.rows for name in row[place]]) for place in (1, 2))
         same = self.crops is not None and [self.crops.organs, self.crops.patients] == [organs.tolist(), scans.tolist()]
         places = self.crops.places if self.crops is not None and same else None  # none where the order was changed
+        places = places if self.paths or places is None else places.without_paths()
         save_organ_features(self.path, OrganFeatures(vectors, organs, scans, self.encoder_id, self.card, places))
         named = int((organs != "").sum())
         logger.info("%d crops, %d of them with an organ's name: %s", len(organs), named, self.path.name)

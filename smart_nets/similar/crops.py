@@ -74,8 +74,8 @@ class RowCrops:
 
 
 def _why_none(gallery: Gallery) -> str:
-    if gallery.places is None:
-        return NO_PLACES
     if gallery.whole_scans:
         return WHOLE
+    if gallery.places is None or gallery.places.marked:
+        return NO_PLACES
     return "" if all(name in gallery.card for name in GRID) else NO_GRID

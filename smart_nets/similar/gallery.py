@@ -70,14 +70,7 @@ class Gallery:
 
     def of_scan(self, image: Path, series: str | None) -> NDArray[np.bool_]:
         """(n,): which crops lie in a scan."""
-        if self.places is None:
-            return np.zeros(len(self), bool)
-        same = [
-            Path(one["image"]).expanduser().resolve() == image.resolve()
-            and (not series or one.get("series") in (None, series))
-            for one in self.places.images
-        ]
-        return np.asarray(same, bool)[self.places.image]
+        return np.zeros(len(self), bool) if self.places is None else self.places.of_scan(image, series)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,11 @@ from smart_nets.classify.lesions.place import to_ras_mm
 from smart_nets.errors import CheckpointError, ConfigError, InputError
 from smart_nets.lists.manifest import datalist
 from smart_nets.lists.pseudonym import pseudonym
-from smart_nets.networks.inputs import check_size
 from smart_nets.scans.window import window_hu
 from smart_nets.similar.gallery import GRID, Gallery
 from smart_nets.statistics.knn import extract_features
 from smart_nets.statistics.retrieval import unit_rows
-from smart_nets.weights.build import load_encoder
-from smart_nets.weights.io import FED, read_card
+from smart_nets.weights.foreign.door import open_encoder
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +59,7 @@ def place_query(
     Args:
         scan: file or folder of a DICOM series.
         at: (x, y, z) in mm.
-        model: weights with the card beside them.
+        model: weights with the card beside them, or an encoder of others, see `open_encoder`.
         cache_dir: for the crop's voxels.
         coordinates: of `at`, "RAS" or "LPS".
         series: SeriesInstanceUID, where the folder holds several.
@@ -76,13 +74,13 @@ def place_query(
     if point.shape != (3,) or point.dtype.kind not in "if" or not np.isfinite(point).all():
         raise ConfigError("is no point", where="at", expected=f"x,y,z in {coordinates} mm", found=at)
     centre = to_ras_mm(point.tolist(), coordinates)
-    _check_encoder(gallery, model)
     size, spacing, window = _grid(gallery)
+    encoder, card = open_encoder(model)
+    _check_encoder(gallery, model, card)
     item = _scan_of(scan, series)
     allowed = _others(gallery, _own(gallery, item, patient))
     crop = np.asarray(LesionCrops(cache_dir, size, spacing).get({**item, "centre_mm": centre}).array)
-    encoder = load_encoder(model)
-    check_size(size, encoder.stride)
+    encoder.check_crop(size)
     image = window_hu(crop.astype(np.float32), *window)[None, None]  # (D, H, W) -> (1, 1, D, H, W)
     found = extract_features(encoder, image)
     if gallery.feature not in found or found[gallery.feature].shape[1] != gallery.unit.shape[1]:
@@ -92,9 +90,9 @@ def place_query(
     return Query(unit_rows(found[gallery.feature], gallery.middle)[0], allowed, crop, None, centre)
 
 
-def _check_encoder(gallery: Gallery, model: str | Path) -> None:
-    """CheckpointError unless the weights are those that made the file."""
-    own, theirs = read_card(model, FED).get("sha256"), gallery.card.get("sha256")
+def _check_encoder(gallery: Gallery, model: str | Path, card: Mapping[str, Any]) -> None:
+    """CheckpointError unless the encoder is the one that made the file."""
+    own, theirs = card.get("sha256"), gallery.card.get("sha256")
     if own is None or own != theirs:
         expected, found = (str(one or "none")[:12] for one in (theirs, own))
         what, remedy = (

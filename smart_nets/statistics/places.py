@@ -1,15 +1,17 @@
 """Where the crops of a features file were cut: source scan and middle, so that a row can be shown again.
 
 In the .npz: "images", a JSON list of what tells one scan from another ({"image", "series", "reading"}); "image" (n,), a number
-in that list; "centre_mm" (n, 3) in RAS mm, NaN for a whole scan. Paths may name patients: files are written without places
-where they are to leave the house.
+in that list; "centre_mm" (n, 3) in RAS mm, NaN for a whole scan. Paths and series may name patients: unless they are asked
+for, "image" is a mark of both, by which a scan that one has is known again, and no more.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from smart_nets.errors import InputError
 
 ARRAYS = ("images", "image", "centre_mm")
 TOLD = ("image", "series", "reading")  # of a scan
+MARK = "sha256:"
 NOWHERE = (float("nan"),) * 3
 
 
@@ -27,7 +30,7 @@ class CropPlaces:
     """Source and middle of n crops.
 
     Attributes:
-        images: scans, {"image": path, "series", "reading"} as datalists have them.
+        images: scans, {"image": path, "series", "reading"} as datalists have them, or {"image": mark, "reading"}.
         image: (n,) number of each crop's scan in `images`.
         centres: (n, 3) RAS mm; NaN where a row is of a whole scan.
 
@@ -57,6 +60,29 @@ class CropPlaces:
     def __len__(self) -> int:
         return len(self.image)
 
+    @property
+    def marked(self) -> bool:
+        """Whether a scan is told by a mark alone, so that nothing can be cut from it."""
+        return any(one["image"].startswith(MARK) for one in self.images)
+
+    def without_paths(self) -> CropPlaces:
+        """The same with marks in place of paths and series."""
+        kept = ({key: one[key] for key in ("reading",) if key in one} for one in self.images)
+        marks = (scan_mark(one["image"], one.get("series")) for one in self.images)
+        return replace(self, images=tuple({"image": mark, **more} for mark, more in zip(marks, kept, strict=True)))
+
+    def of_scan(self, image: str | Path, series: str | None) -> NDArray[np.bool_]:
+        """(n,): which crops lie in a scan."""
+        path, mark = Path(image).expanduser().resolve(), scan_mark(image, series)
+        same = [
+            one["image"] == mark
+            if one["image"].startswith(MARK)
+            else Path(one["image"]).expanduser().resolve() == path
+            and (not series or one.get("series") in (None, series))
+            for one in self.images
+        ]
+        return np.asarray(same, bool)[self.image]
+
     def item(self, position: int) -> dict[str, Any]:
         """{"image", "series", "reading", "centre_mm" (x, y, z)} of a crop; "centre_mm" is None for a whole scan."""
         centre: list[float] = self.centres[position].tolist()
@@ -66,6 +92,12 @@ class CropPlaces:
         """What the .npz holds of them."""
         images = np.array(json.dumps([dict(one) for one in self.images]))
         return {"images": images, "image": self.image, "centre_mm": self.centres}
+
+
+def scan_mark(image: str | Path, series: str | None) -> str:
+    """A number of a scan's path and series, from which neither can be read."""
+    told = f"{Path(image).expanduser().resolve()}\n{series or ''}"
+    return MARK + hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:24]
 
 
 def crop_places(items: Iterable[Mapping[str, Any]], centres: Sequence[Sequence[float]] | None = None) -> CropPlaces:

@@ -118,6 +118,15 @@ def test_a_patient_whom_neither_scan_nor_file_tells(verb, data, tmp_path):
     assert len(found["neighbours"]) == 10 and "only 10 crops are of other patients" in " ".join(found["notes"])
 
 
+def test_a_scan_of_the_file_is_left_out_by_its_mark_alone(verb, data, tmp_path):
+    """A file without paths: the query's own crops would be its nearest."""
+    verb(data / "john-doe-1.nii.gz", "--at", "19,18,18", "--model", data / "model.pt", "--in", data / "bare.npz",
+         "--count", 12, "--output_dir", tmp_path)  # fmt: skip
+    found = json.loads((tmp_path / "similar.json").read_text())
+    assert {2, 3}.isdisjoint(one["row"] for one in found["neighbours"]) and len(found["neighbours"]) == 10
+    assert b"john" not in (data / "bare.npz").read_bytes() and str(data).encode() not in (data / "bare.npz").read_bytes()
+
+
 def test_without_places_or_scans_the_page_says_so(verb, data, tmp_path, page_of):
     verb("--in", data / "bare.npz", "--row", 0, "--output_dir", tmp_path / "bare")
     page = page_of(tmp_path / "bare" / "similar.html")
@@ -161,9 +170,9 @@ def write_bad(data: Path, folder: Path, kind: str) -> Path:
         save_features(path, replace(table, card={**table.card, "sha256": "ff" * 32}))
     elif kind == "other spacing":
         save_features(path, replace(table, card={**table.card, "spacing": [2.0] * 3}))
-    elif kind == "scans":
+    elif kind in ("scans", "marked scans"):
         whole = replace(table.places, centres=np.full((12, 3), np.nan))
-        save_features(path, replace(table, places=whole))
+        save_features(path, replace(table, places=whole if kind == "scans" else whole.without_paths()))
     elif kind == "organs":
         save_organ_features(
             path, OrganFeatures(table.vectors, table.patients, table.patients, str(table.card["sha256"]))
@@ -192,6 +201,7 @@ PLACE = ("john-doe-1.nii.gz", "--at", "19,18,18", "--model", "model.pt")
         (PLACE, ["arrays"], "is no file of features"),
         (PLACE, ["none"], "there is no such file"),
         (PLACE, ["scans"], "rows are means over whole scans"),
+        (PLACE, ["marked scans"], "rows are means over whole scans"),
         (PLACE, ["organs"], "does not tell how its crops were cut"),
         ((*PLACE, "--count", "0"), [""], "count"),
         (("--row", "12"), [""], "row: there is no such row"),
@@ -231,7 +241,7 @@ def test_organ_crops_are_cut_again_as_they_were(tmp_path):
     for source in ("maps", "plain"):
         grid = {"size": [8] * 3, "spacing": [2.0] * 3, "window": [-175, 250]}
         crops = find_samples(tmp_path / source, **grid)
-        writer = FeatureWriter(tmp_path / f"{source}.npz", "aa", grid, crops)
+        writer = FeatureWriter(tmp_path / f"{source}.npz", "aa", grid, crops, paths=True)
         writer.rows = [({"pooled": torch.eye(2)}, crops.organs, crops.patients)]
         writer.write(Engine(lambda *_: None))
         again = RowCrops(read_gallery([tmp_path / f"{source}.npz"]), tmp_path / "cache")

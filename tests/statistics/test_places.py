@@ -62,3 +62,16 @@ def test_what_is_no_place(change, says):
 def test_places_are_checked_where_they_are_made():
     with pytest.raises(InputError, match="a scan of the places is none"):
         CropPlaces(({"series": "1"},), np.zeros(1, int), np.zeros((1, 3)))
+
+
+def test_marks_know_a_scan_again_and_tell_neither_path_nor_series(tmp_path):
+    items = [{**one, "image": f"{tmp_path}/doe-{one['image'][1:]}"} for one in ITEMS]
+    hidden = read_places(crop_places(items).without_paths().arrays(), 4)
+    told = json.dumps([dict(one) for one in hidden.images])
+    assert hidden.marked and not crop_places(items).marked
+    assert "doe" not in told and "1.2" not in told and str(tmp_path) not in told
+    assert hidden.of_scan(tmp_path / "doe-a.nii.gz", None).tolist() == [True, False, True, False]
+    assert hidden.of_scan(tmp_path / "doe-d", "1.2").tolist() == [False, True, False, False]
+    assert crop_places(items).of_scan(tmp_path / "doe-d", "1.2").tolist() == [False, True, False, False]
+    assert not hidden.of_scan(tmp_path / "other.nii.gz", None).any()
+    assert hidden.item(1)["centre_mm"] == [0.5, 0, 0] and hidden.item(3)["centre_mm"] is None
