@@ -124,7 +124,9 @@ def test_a_scan_of_the_file_is_left_out_by_its_mark_alone(verb, data, tmp_path):
          "--count", 12, "--output_dir", tmp_path)  # fmt: skip
     found = json.loads((tmp_path / "similar.json").read_text())
     assert {2, 3}.isdisjoint(one["row"] for one in found["neighbours"]) and len(found["neighbours"]) == 10
-    assert b"john" not in (data / "bare.npz").read_bytes() and str(data).encode() not in (data / "bare.npz").read_bytes()
+    assert (
+        b"john" not in (data / "bare.npz").read_bytes() and str(data).encode() not in (data / "bare.npz").read_bytes()
+    )
 
 
 def test_without_places_or_scans_the_page_says_so(verb, data, tmp_path, page_of):
