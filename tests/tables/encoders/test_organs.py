@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from fixtures.foreign import CARD, Means
-from smart_nets.networks.comparators.vit import ViTEncoder
 
+from smart_nets.networks.comparators.vit import ViTEncoder
 from smart_nets.tables.encoders.contenders import Contender, RawVoxels
 from smart_nets.tables.encoders.organs import crops_for, sides_for
 from smart_nets.weights.foreign.card import Handling
