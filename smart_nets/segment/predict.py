@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,7 +31,7 @@ class SegmentInferer(SlidingWindowInferer):
     Args:
         roi_size: voxels of a window; sides that the encoder's stride divides.
         overlap: share of a window that neighbours share, 0 to below 1.
-        sw_batch_size: windows at once.
+        sw_batch_size: windows at once; by default 2 small ones, or a single one of 64^3 voxels or more.
         attention: give {"scores", "attention"}, the encoder's semantic attention beside its answer.
 
     Raises:
@@ -38,10 +39,12 @@ class SegmentInferer(SlidingWindowInferer):
     """
 
     def __init__(
-        self, roi_size: Sequence[int], overlap: float = 0.5, sw_batch_size: int = 1, attention: bool = False
+        self, roi_size: Sequence[int], overlap: float = 0.5, sw_batch_size: int | None = None, attention: bool = False
     ) -> None:
         if not (isinstance(overlap, (int, float)) and 0 <= overlap < 1):
             raise ConfigError("is no share", where="overlap", expected="0 to below 1", found=overlap)
+        # a single small window goes through torch's slow convolution on a CPU: four times as long as two at once
+        sw_batch_size = sw_batch_size or (2 if math.prod(roi_size) < 64**3 else 1)
         super().__init__(
             roi_size, sw_batch_size, overlap, mode="gaussian", padding_mode="constant", cval=0.0, device="cpu"
         )  # the scores of a whole scan do not fit every GPU

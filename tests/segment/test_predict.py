@@ -50,6 +50,20 @@ def test_the_largest_share_wins_and_the_background_where_it_is_larger():
     assert chosen.ravel().tolist() == [0, 1, 0] and probability.ravel() == pytest.approx([0.5, 0.8, 0.6])
 
 
+@pytest.mark.parametrize(("roi", "count"), [((32, 32, 64), 2), ((64, 64, 64), 1)])
+def test_small_windows_go_two_at_a_time_with_the_same_answer(roi, count):
+    seen = []
+
+    def network(x):
+        seen.append(len(x))
+        return torch.cat([x, -x], 1)
+
+    image = torch.rand(1, 1, 64, 64, 96)
+    found = SegmentInferer(roi)(image, network)
+    assert max(seen) == count
+    torch.testing.assert_close(found, SegmentInferer(roi, sw_batch_size=3)(image, network))
+
+
 def test_what_cannot_be_outlined():
     with pytest.raises(ConfigError, match="overlap"):
         SegmentInferer((32, 32, 32), overlap=1.0)

@@ -22,6 +22,7 @@ from smart_nets.optional import needed
 T = TypeVar("T")
 R = TypeVar("R")
 WAIT = 5  # seconds for a scheduler to answer, and for a first worker
+BATCH = 64  # scans at once, where there are many: a message on a cluster costs more than one between processes
 AHEAD = 4  # batches that wait on each thread, so that none is idle
 GOES_ON = "the same command goes on where it was"
 
@@ -124,7 +125,7 @@ def _batch(task: Callable[[T], R], seen: Path, version: str, items: Sequence[T])
 def _results(client: Any, task: Callable[[Sequence[T]], list[R]], items: Sequence[T]) -> Iterator[tuple[int, R]]:
     """Results of batches as they come, some batches ahead of the workers."""
     distributed = needed("distributed", "--scheduler")
-    size = scans_at_once(len(items), max(1, sum(client.ncores().values())))
+    size = scans_at_once(len(items), max(1, sum(client.ncores().values())), BATCH)
     starts = iter(range(0, len(items), size))
     running: dict[Any, int] = {}  # future -> first position
     done = distributed.as_completed(loop=client.loop)

@@ -16,9 +16,9 @@ R = TypeVar("R")
 BATCH = 16  # scans at once, where there are many: one after the other costs more than a tiny scan does
 
 
-def scans_at_once(items: int, workers: int) -> int:
-    """Scans of a batch: few enough that all workers end together."""
-    return max(1, min(BATCH, items // (4 * workers)))
+def scans_at_once(items: int, workers: int, most: int = BATCH) -> int:
+    """Scans of a batch, up to `most`: few enough that all workers end together."""
+    return max(1, min(most, items // (4 * workers)))
 
 
 def in_processes(task: Callable[[T], R], items: Sequence[T], workers: int | None = None) -> Iterator[tuple[int, R]]:
