@@ -110,6 +110,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
     safe = needed("safetensors.torch", str(path))
     try:
         found: dict[str, Tensor] = safe.load_file(path)
+    except MemoryError:
+        raise
     except Exception as error:  # a damaged file can raise anything
         raise CheckpointError("cannot be read as weights", where=path, found=str(error)[:90], remedy=REMEDY) from error
     return found
