@@ -85,8 +85,8 @@ def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
         "differences": differences,
         "beside": settings_beside({name: runs[0].settings for name, runs in groups.items()})
         + [
-            line
-            for runs in groups.values()
+            f"within “{name}”, {line}"
+            for name, runs in groups.items()
             for line in settings_beside({one.folder.name: one.settings for one in runs})
         ],
     }

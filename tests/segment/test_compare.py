@@ -50,6 +50,19 @@ def test_folds_of_one_model_are_joined(tmp_path):
     assert found["models"]["a"]["cases"] == 4 and found["models"]["a"]["patients"] == 2 and found["differences"] == []
 
 
+def test_what_differs_between_folds_names_its_model(tmp_path):
+    folds = [write_run(tmp_path / f"f{fold}", "a", [0.5, 0.7], fold, max_epochs=2 - fold) for fold in range(2)]
+    assert compare_segmentations(folds)["beside"] == ["within “a”, max_epochs: 2 in “f0”, 1 in “f1”"]
+
+
+@pytest.mark.parametrize(("dice", "said"), [(0.25, True), (0.2, True), (0.3, False)])
+def test_models_below_the_floor_are_told_before_anything_else(dice, said, tmp_path, page_of):
+    runs = [write_run(tmp_path / name, name, [value] * 8) for name, value in (("a", dice), ("b", 0.1))]
+    (tmp_path / "compare.json").write_text(json.dumps(compare_segmentations(runs)))
+    text = page_of(write_segment_comparison(tmp_path / "compare.json")).text
+    assert ("No model is above place alone (0.250)" in text) is said
+
+
 def test_few_patients_prove_nothing(tmp_path):
     runs = [write_run(tmp_path / name, name, values) for name, values in (("a", [0.9, 0.9]), ("b", [0.1, 0.2]))]
     (one,) = compare_segmentations(runs)["differences"]

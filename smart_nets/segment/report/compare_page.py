@@ -47,7 +47,18 @@ def _summary(content: Mapping[str, Any]) -> str:
     judged = f"{count(first['cases'], 'case')} of {count(first['patients'], 'patient')}"
     lead = f"Mean Dice (95% interval) on the same {judged}: {told}."
     beside = [f"They differ in more than their weights: {one}." for one in content.get("beside") or []]
-    return page.notes(beside) + page.paragraph(lead, "lead") + _verdict(content)
+    return page.notes(beside) + page.paragraph(lead, "lead") + _above_place(content) + _verdict(content)
+
+
+def _above_place(content: Mapping[str, Any]) -> str:
+    """Said before any difference between models: where no model beats what nobody had to look for."""
+    floor = content.get("place", {}).get("mean_dice", {}).get("value")
+    found = [one["mean_dice"]["value"] for one in content["models"].values() if one["mean_dice"]["value"] is not None]
+    if floor is None or not found or max(found) > floor:
+        return ""
+    return page.verdict(
+        "watch", f"No model is above place alone ({floor:.3f}): nothing here shows that a network looked at the images."
+    )
 
 
 def _verdict(content: Mapping[str, Any]) -> str:
