@@ -119,7 +119,7 @@ class FieldJudge:
         differences: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in found}
         for method in METHODS:
             scores = {name: right[method].mean(0) for name, right in rights.items()}  # (m,)
-            level = mean_over_scans(scores, self.crops.scans, rounds)
+            level = mean_over_scans(scores, self.crops.scans, rounds, least=0.0)
             for name, right in rights.items():
                 told[name][method] = {"accuracy": level[name].pop("value"), **level[name], **self._facts(right[method])}
             change = mean_over_scans(
@@ -151,24 +151,27 @@ def fresh_encoder(architecture: Mapping[str, Any], seed: int) -> Encoder:
 
 
 def mean_over_scans(
-    values: Mapping[Any, Floats], scans: NDArray[np.str_], rounds: int = ROUNDS, seed: int = 0
+    values: Mapping[Any, Floats], scans: NDArray[np.str_], rounds: int = ROUNDS, seed: int = 0, least: float = -1.0
 ) -> dict[Any, dict[str, Any]]:
-    """Mean with its 95 % interval over scans, of values (m,) of crops in [-1, 1], such as differences of two features.
+    """Mean with its 95 % interval over scans, of values (m,) of crops in [least, 1].
 
     Intervals are those of `bootstrap.intervals`, which lie in [0, 1].
+
+    Args:
+        least: what the values can be at least: -1 of differences of two features, 0 of shares.
     """
-    names, columns = list(values), np.stack([(value + 1) / 2 for value in values.values()], axis=1)  # (m, k)
+    span = 1 - least
+    names, columns = list(values), np.stack([(value - least) / span for value in values.values()], axis=1)  # (m, k)
+
+    def back(value: Any) -> Any:
+        return round(span * value + least, 12) if isinstance(value, float) else value
 
     def means(weights: Floats) -> dict[str, Floats]:
         found = weights @ columns / weights.sum(1, keepdims=True)  # (r, m) @ (m, k) -> (r, k)
         return {str(number): found[:, number] for number in range(len(names))}
 
     found = intervals(means, PatientBootstrap(scans, rounds=rounds, seed=seed))
-    return {name: {key: _back(value) for key, value in found[str(k)].as_dict().items()} for k, name in enumerate(names)}
-
-
-def _back(value: Any) -> Any:
-    return round(2 * value - 1, 12) if isinstance(value, float) else value
+    return {name: {key: back(value) for key, value in found[str(k)].as_dict().items()} for k, name in enumerate(names)}
 
 
 def evaluate_fields(

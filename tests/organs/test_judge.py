@@ -189,3 +189,9 @@ def test_another_spacing_than_the_models_is_told(tmp_path, caplog):
         rounds=100,
     )
     assert "was trained at [4, 4, 4] mm, the fields have 2 mm" in caplog.text
+
+
+def test_a_perfect_share_has_an_interval_of_shares():
+    """Of three scans all right: as low as the share that still gives three of three in 2.5 % of the cases, 0.025^(1/3)."""
+    found = mean_over_scans({"all": np.ones(6)}, np.repeat(["a", "b", "c"], 2), least=0.0)["all"]
+    assert (found["value"], found["high"]) == (1.0, 1.0) and found["low"] == pytest.approx(0.2924, abs=1e-4)

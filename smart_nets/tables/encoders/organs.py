@@ -82,7 +82,7 @@ def organ_table(
     told = []
     for method in METHODS:
         scores = {name: right[method].mean(0) for name, right in rights.items()}  # (m,)
-        for name, interval in mean_over_scans(scores, crops.scans, rounds, seed).items():
+        for name, interval in mean_over_scans(scores, crops.scans, rounds, seed, least=0.0).items():
             rows[name][method] = interval
         gaps = {(a, b): scores[a] - scores[b] for a, b in pairs_of(list(scores))}
         for (a, b), interval in mean_over_scans(gaps, crops.scans, rounds, seed).items():
