@@ -83,5 +83,5 @@ docs: docs/requirements.txt
 PYTHON310 ?= python3.10
 test-lowest:
 	$(PYTHON310) -m venv .venv-lowest
-	.venv-lowest/bin/python -m pip install --quiet -e ".[cluster]" pytest hypothesis einops -c tests/lowest.txt
+	.venv-lowest/bin/python -m pip install --quiet -e ".[cluster,dask,huggingface]" pytest hypothesis einops -c tests/lowest.txt
 	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -q tests/statistics tests/training tests/weights tests/networks tests/segment tests/organs tests/classify tests/lists tests/scans tests/cli tests/bundles/test_smart_segment.py tests/bundles/test_smart_lidc_classify.py

@@ -6,6 +6,7 @@ others; a batch that takes three workers along is told by name.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,10 +54,10 @@ def _client(address: str) -> Iterator[Any]:
     distributed = needed("distributed", "--scheduler", instead="pip install 'smart-nets[dask]'")
     try:
         client = distributed.Client(_address(address), timeout=WAIT, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:  # TimeoutError and closed connections are OSErrors
+    except (OSError, asyncio.TimeoutError, ValueError, TypeError) as error:  # closed connections are OSErrors
         what, expected = "no scheduler answers", "the address that `dask scheduler` prints, such as tcp://node1:8786"
         remedy = "start it, or leave --scheduler out"
-        found = f"nothing in {WAIT} s" if isinstance(error, OSError) else error
+        found = f"nothing in {WAIT} s" if isinstance(error, (OSError, asyncio.TimeoutError)) else error
         raise ConfigError(
             what, where=f"--scheduler {address}", expected=expected, found=found, remedy=remedy
         ) from error
@@ -86,7 +87,7 @@ def _check_workers(client: Any, seen: Path) -> None:
     """ConfigError unless there is a worker, and all have this version and see the data."""
     try:
         client.wait_for_workers(1, timeout=WAIT)
-    except TimeoutError as error:
+    except (TimeoutError, asyncio.TimeoutError) as error:  # two errors until Python 3.11
         what, remedy = "the scheduler has no workers", "start some: dask worker ADDRESS --nthreads 1"
         raise ConfigError(
             what, where="--scheduler", expected="1 or more", found=f"0 in {WAIT} s", remedy=remedy
