@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from smart_nets.optional import needed
 
 T = TypeVar("T")
 R = TypeVar("R")
+ADDRESS = re.compile(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.]+\]|[\w.-]+)(:\d{1,5})?", re.ASCII)
 WAIT = 5  # seconds for a scheduler to answer, and for a first worker
 BATCH = 64  # scans at once, where there are many: a message on a cluster costs more than one between processes
 AHEAD = 4  # batches that wait on each thread, so that none is idle
@@ -72,9 +74,12 @@ def _client(address: str) -> Iterator[Any]:
 
 
 def _address(text: str) -> str:
-    """The address itself, or that in a scheduler file."""
+    """The address itself, or that in a scheduler file. ConfigError of what can be neither: dask would try it for minutes."""
     path = Path(text).expanduser()
     if not path.is_file():
+        if not ADDRESS.fullmatch(text):
+            what, expected = "is no address of a scheduler", "what `dask scheduler` prints, such as tcp://node1:8786"
+            raise ConfigError(what, where="--scheduler", expected=expected, found=text, remedy="or the file it wrote")
         return text
     try:
         return str(json.loads(path.read_text(encoding="utf-8"))["address"])

@@ -156,12 +156,27 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "127.0.0.1:{port}", "nowhere", "tcp://host:x", "a b"])
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:{port}", "127.0.0.1:{port}"])
 def test_a_scheduler_that_is_not_there(scans, tmp_path, address):
     before = time.perf_counter()
     with pytest.raises(ConfigError, match=r"--scheduler .*no scheduler answers.*dask scheduler"):
         check_data(scans, tmp_path, scheduler=address.format(port=free_port()))
     assert time.perf_counter() - before < 15
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://127.0.0.1:x", "a b", "http://node1:8786", "node1:8786/x", "node1:123456", "/no/file.json"]
+)
+def test_what_can_be_no_scheduler_is_never_tried(scans, tmp_path, address):
+    with pytest.raises(ConfigError, match=r"--scheduler: is no address of a scheduler .*tcp://node1:8786"):
+        check_data(scans, tmp_path, scheduler=address)
+
+
+@pytest.mark.parametrize(
+    "address", ["tcp://node1:8786", "node-1.cluster:8786", "[::1]:8786", "tls://10.0.0.1:8786", "node1"]
+)
+def test_addresses_that_dask_prints_may_pass(address):
+    assert dask_cluster._address(address) == address
 
 
 def test_a_scheduler_without_workers(scans, tmp_path):
