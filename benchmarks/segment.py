@@ -1,6 +1,6 @@
 """Tumours and organs outlined by networks that had the same cases, the same folds and the same minutes.
 
-    python benchmarks/segment.py [DATA] --work WORK [--labels "{'tumour': 1}"] [--minutes 6] [--fractions 1.0 0.25]
+    python benchmarks/segment.py [DATA] --work WORK [--labels "{'tumour': 1}"] [--minutes 6] [--epochs 4] [--fractions 1.0 0.25]
         [--folds 4] [--methods ours scratch frozen swin_unetr dynunet] [--set "--phantoms 24"] [--chest SCAN] [--output FILE]
 
 DATA is what smart_segment takes as dataset_dir; without it, phantoms. A run that has ended is never done again: the
@@ -48,6 +48,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--labels", help="names and values, as smart_segment takes them")
     parser.add_argument("--minutes", type=float, default=6.0, help="of training, each")
+    parser.add_argument("--epochs", type=int, help="instead of minutes")
     parser.add_argument("--fractions", type=float, nargs="+", default=[1.0])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--only_folds", type=int, nargs="+", help="some of them")
@@ -62,7 +63,8 @@ def train(args: argparse.Namespace, method: str, fraction: float, fold: int) -> 
     """One run by its bundle, unless it has ended; returns its folder. InputError: it failed; its log tells why."""
     folder = args.work / f"{method}_{fraction:g}" / f"fold_{fold}"
     done, asked = folder / "eval" / "metrics.json", folder / "asked.json"
-    wanted = {"minutes": args.minutes, "folds": args.folds, "data": args.data, "labels": args.labels, "set": args.set}
+    length = {"max_epochs": args.epochs} if args.epochs else {"minutes": args.minutes}
+    wanted = {**length, "folds": args.folds, "data": args.data, "labels": args.labels, "set": args.set}
     if done.is_file():
         if read_json(asked) != wanted:
             what, remedy = "holds a run of another command", "give another --work"
@@ -71,7 +73,7 @@ def train(args: argparse.Namespace, method: str, fraction: float, fold: int) -> 
     write_json(asked, wanted)
     files = [CONFIGS / "train.json", *OVERLAYS[method]]
     options = {
-        "fold": fold, "folds": args.folds, "train_fraction": fraction, "minutes": args.minutes, "output_dir": folder,
+        "fold": fold, "folds": args.folds, "train_fraction": fraction, **length, "output_dir": folder,
         "cache_dir": args.work / "cache", "resume": "false",
         **({"dataset_dir": args.data} if args.data else {}), **({"labels": args.labels} if args.labels else {}),
     }  # fmt: skip
@@ -148,7 +150,7 @@ def main() -> None:
     words = [re.sub(r"[^=\s]*/", "", word) for word in sys.argv[1:]]  # folders are the user's own
     write_json(args.output, {
         "command": shlex.join(["python", "benchmarks/segment.py", *words]), "date": str(date.today()),
-        "hardware": hardware(), "versions": versions(), "minutes": args.minutes, "folds": args.folds,
+        "hardware": hardware(), "versions": versions(), "minutes": None if args.epochs else args.minutes, "epochs": args.epochs, "folds": args.folds,
         "one_chest": chest, "tables": tables,
     })  # fmt: skip
 

@@ -25,6 +25,28 @@ from smart_nets.segment.cases.target import largest_share
 from smart_nets.segment.cases.volumes import LEAST
 
 
+def once_for_air(network: Any) -> Any:
+    """`network` for sliding windows, which answers windows of one same value, such as air around a body, only once.
+
+    In a chest a third of all windows hold nothing but air; the answers are the same as without.
+    """
+    known: dict[float, tuple[Tensor, ...]] = {}
+
+    def answer(windows: Tensor, *args: Any, **kwargs: Any) -> Any:
+        value = windows.flatten()[0]  # (B, 1, x, y, z) -> one number
+        if bool((windows != value).any()):
+            return network(windows, *args, **kwargs)
+        if float(value) not in known:
+            found = network(windows, *args, **kwargs)
+            each = found if isinstance(found, (tuple, list)) else (found,)
+            known[float(value)] = tuple(one[:1].clone() for one in each)
+        # copies, since MONAI weights an answer in place
+        each = tuple(one.repeat(len(windows), 1, 1, 1, 1) for one in known[float(value)])
+        return each if len(each) > 1 else each[0]
+
+    return answer
+
+
 class SegmentInferer(SlidingWindowInferer):
     """Slides a `Segmenter` over a scan; overlapping windows are blended with Gaussian weights, what lacks is air.
 
@@ -53,9 +75,9 @@ class SegmentInferer(SlidingWindowInferer):
     def __call__(self, inputs: Tensor, network: Any, *args: Any, **kwargs: Any) -> Any:
         """(1, 1, X, Y, Z) in [0, 1] -> scores (1, C, X, Y, Z), or these and attention (1, 1, X, Y, Z)."""
         if not self.attention:
-            return super().__call__(inputs, network, *args, **kwargs)
+            return super().__call__(inputs, once_for_air(network), *args, **kwargs)
         inner = getattr(network, "module", network)
-        scores, attention = super().__call__(inputs, inner.look, *args, **kwargs)
+        scores, attention = super().__call__(inputs, once_for_air(inner.look), *args, **kwargs)
         return {"scores": scores, "attention": attention}
 
 

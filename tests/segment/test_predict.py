@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from monai.inferers import SlidingWindowInferer
 from torch import Tensor, nn
 
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.scans.volume import Volume
-from smart_nets.segment.predict import ScanSegmenter, SegmentInferer, onto_scan
+from smart_nets.segment.predict import ScanSegmenter, SegmentInferer, once_for_air, onto_scan
 
 
 class Bright(nn.Module):
@@ -62,6 +63,33 @@ def test_small_windows_go_two_at_a_time_with_the_same_answer(roi, count):
     found = SegmentInferer(roi)(image, network)
     assert max(seen) == count
     torch.testing.assert_close(found, SegmentInferer(roi, sw_batch_size=3)(image, network))
+
+
+@pytest.mark.parametrize("answer", [lambda x: torch.cat([x, 2 * x], 1), lambda x: (torch.cat([x, -x], 1), x + 1)])
+def test_windows_of_nothing_but_air_are_answered_once(answer):
+    seen = []
+
+    def network(x):
+        seen.append(x.clone())
+        return answer(x)
+
+    image = torch.zeros(1, 1, 64, 64, 64)
+    image[..., :16, :16] = torch.rand(64, 16, 16)  # 2 of 8 windows of 32^3 hold it
+    sliding = {"roi_size": (32, 32, 32), "overlap": 0, "sw_batch_size": 1}
+    found = SlidingWindowInferer(**sliding, mode="gaussian", device="cpu")(image, network)
+    assert len(seen) == 8
+    seen.clear()
+    again = SlidingWindowInferer(**sliding, mode="gaussian", device="cpu")(image, once_for_air(network))
+    assert [bool(x.any()) for x in seen].count(True) == 2 and len(seen) == 3
+    torch.testing.assert_close(again, found)
+
+
+def test_windows_of_missing_values_are_never_taken_for_air():
+    seen = []
+    network = once_for_air(lambda x: seen.append(x) or x)
+    for _ in range(2):
+        network(torch.full((2, 1, 4, 4, 4), torch.nan))
+    assert len(seen) == 2
 
 
 def test_what_cannot_be_outlined():
