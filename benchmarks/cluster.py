@@ -1,4 +1,4 @@
-"""Checking many tiny scans on a dask cluster of two local workers, beside one process: seconds, and the same bytes.
+"""Checking and preparing many tiny scans on a dask cluster of two local workers, beside one process: seconds, and the same bytes.
 
 What a cluster costs beside the work itself shows on tiny scans; real ones take a hundred times as long each. The workers have
 imported what they need before the clock starts.
@@ -24,7 +24,9 @@ import nibabel as nib
 import numpy as np
 from distributed import LocalCluster
 
+from smart_nets.lists.cache import VolumeCache, fill_cache
 from smart_nets.lists.check import MANIFEST, REJECTED, check_data
+from smart_nets.lists.manifest import datalist
 from smart_nets.training.run_record import hardware
 
 RESULTS = Path(__file__).parent / "results" / "cluster.json"
@@ -51,6 +53,24 @@ def timed(scans: Path, output: Path, **how: Any) -> tuple[float, list[bytes]]:
     return time.perf_counter() - clock, [(output / name).read_bytes() for name in (MANIFEST, REJECTED)]
 
 
+def prepared(manifest: Path, folder: Path, **how: Any) -> tuple[float, list[tuple[str, bytes]]]:
+    """Seconds, and the entries of the cache."""
+    items, cache = datalist(manifest), VolumeCache(folder)
+    clock = time.perf_counter()
+    fill_cache(cache, items, **how)
+    seconds = time.perf_counter() - clock
+    return seconds, [(path.name, path.read_bytes()) for path in sorted(cache.folder.glob("*.scan"))]
+
+
+def compared(alone: tuple[float, Any], spread: tuple[float, Any]) -> dict[str, Any]:
+    return {
+        "one_process_s": round(alone[0], 1),
+        "cluster_s": round(spread[0], 1),
+        "times_as_fast": round(alone[0] / spread[0], 2),
+        "same_bytes": alone[1] == spread[1],
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scans", type=int, default=20_000)
@@ -60,16 +80,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
         scans, few = make_scans(work / "scans", args.scans, 0), make_scans(work / "few", WARM * args.workers, 1)
-        alone, expected = timed(scans, work / "alone", workers=1)
+        alone = timed(scans, work / "alone", workers=1)
+        cache = prepared(work / "alone" / MANIFEST, work / "cache", workers=1)
         local: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
         with LocalCluster(n_workers=args.workers, threads_per_worker=1, **local) as cluster:
-            timed(few, work / "warm", scheduler=cluster.scheduler_address)
-            spread, found = timed(scans, work / "spread", scheduler=cluster.scheduler_address)
+            where = {"scheduler": cluster.scheduler_address}
+            timed(few, work / "warm", **where)
+            spread = timed(scans, work / "spread", **where)
+            prepared(work / "warm" / MANIFEST, work / "warm_cache", **where)
+            spread_cache = prepared(work / "alone" / MANIFEST, work / "spread_cache", **where)
     record = {
         "command": shlex.join(["python", "benchmarks/cluster.py", *sys.argv[1:]]), "date": date.today().isoformat(),
         "hardware": hardware(), "distributed": version("distributed"), "scans": args.scans, "workers": args.workers,
-        "one_process_s": round(alone, 1), "cluster_s": round(spread, 1), "times_as_fast": round(alone / spread, 2),
-        "same_bytes": found == expected,
+        "check_data": compared(alone, spread), "cache": compared(cache, spread_cache),
     }  # fmt: skip
     print(json.dumps(record, indent=2))
     args.output.write_text(json.dumps(record, indent=2) + "\n")

@@ -1,10 +1,13 @@
 """Tumours and organs outlined by networks that had the same cases, the same folds and the same minutes.
 
     python benchmarks/segment.py [DATA] --work WORK [--labels "{'tumour': 1}"] [--minutes 6] [--epochs 4] [--fractions 1.0 0.25]
-        [--folds 4] [--methods ours scratch frozen swin_unetr dynunet] [--set "--phantoms 24"] [--chest SCAN] [--output FILE]
+        [--folds 4] [--methods ours scratch frozen swin_unetr dynunet nnunet] [--set "--phantoms 24"] [--chest SCAN]
+        [--output FILE]
 
 DATA is what smart_segment takes as dataset_dir; without it, phantoms. A run that has ended is never done again: the
-same command goes on. Each run is the bundle's own train.json; MONAI's networks are overlays in benchmarks/segment_networks.
+same command goes on. Each run is the bundle's own train.json; MONAI's networks are overlays in
+benchmarks/segment_networks, nnU-Net (`pip install nnunetv2`) is a program there. On a busy machine equal minutes are not
+equal work: --epochs gives all the same steps.
 Prints a table, writes it with intervals over patients and paired differences to benchmarks/results/segment.json, and a page to
 WORK. With --chest, what outlining one scan costs with the first model that was trained.
 """
@@ -40,6 +43,7 @@ OVERLAYS = {
     "swin_unetr": [NETWORKS / "swin_unetr.json"],
     "dynunet": [NETWORKS / "dynunet.json"],
 }
+NNUNET = "nnunet"  # with its own planner and training, where nnunetv2 is installed
 
 
 def arguments() -> argparse.Namespace:
@@ -52,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--fractions", type=float, nargs="+", default=[1.0])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--only_folds", type=int, nargs="+", help="some of them")
-    parser.add_argument("--methods", nargs="+", default=["ours", "scratch", "dynunet"], choices=[*OVERLAYS])
+    parser.add_argument("--methods", nargs="+", default=["ours", "scratch", "dynunet"], choices=[*OVERLAYS, NNUNET])
     parser.add_argument("--set", default="", help="further settings of every run")
     parser.add_argument("--chest", type=Path, help="a scan whose outlines are timed")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "segment.json")
@@ -71,14 +75,18 @@ def train(args: argparse.Namespace, method: str, fraction: float, fold: int) -> 
             raise InputError(what, where=folder, expected=wanted, found=read_json(asked), remedy=remedy)
         return Path(folder)
     write_json(asked, wanted)
-    files = [CONFIGS / "train.json", *OVERLAYS[method]]
     options = {
         "fold": fold, "folds": args.folds, "train_fraction": fraction, **length, "output_dir": folder,
-        "cache_dir": args.work / "cache", "resume": "false",
+        "cache_dir": args.work / "cache",
         **({"dataset_dir": args.data} if args.data else {}), **({"labels": args.labels} if args.labels else {}),
     }  # fmt: skip
     flags = [part for name, value in options.items() for part in (f"--{name}", str(value))] + shlex.split(args.set)
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str([str(one) for one in files]), *flags]
+    if method == NNUNET:
+        program = [str(NETWORKS / "nnunet.py")]
+    else:
+        files = [str(one) for one in (CONFIGS / "train.json", *OVERLAYS[method])]
+        program = ["-m", "monai.bundle", "run", "--config_file", str(files), "--resume", "false"]
+    command = [sys.executable, *program, *flags]
     log, start = folder / "log.txt", time.perf_counter()
     with log.open("w") as file:
         environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
@@ -150,8 +158,8 @@ def main() -> None:
     words = [re.sub(r"[^=\s]*/", "", word) for word in sys.argv[1:]]  # folders are the user's own
     write_json(args.output, {
         "command": shlex.join(["python", "benchmarks/segment.py", *words]), "date": str(date.today()),
-        "hardware": hardware(), "versions": versions(), "minutes": None if args.epochs else args.minutes, "epochs": args.epochs, "folds": args.folds,
-        "one_chest": chest, "tables": tables,
+        "hardware": hardware(), "versions": versions(), "minutes": None if args.epochs else args.minutes, "epochs": args.epochs,
+        "folds": args.folds, "one_chest": chest, "tables": tables,
     })  # fmt: skip
 
 

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 from typing_extensions import Unpack
 
-from smart_nets.errors import ConfigError, InputError
+from smart_nets.errors import ConfigError, InputError, SmartError
+from smart_nets.lists.engines.dask_cluster import on_dask
+from smart_nets.lists.engines.processes import in_processes
 from smart_nets.lists.store import CachedScan, EntryStore
 from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.grid import network_grid
-from smart_nets.scans.read import ReadOptions, Tilt, read_volume
+from smart_nets.scans.read import ReadOptions, Tilt, read_options, read_volume
 from smart_nets.scans.volume import AIR, Volume
 from smart_nets.scans.window import WINDOW
+from smart_nets.settings import FROM_1
 
 VERSION = 3  # raise when the preparation changes what it writes
 
@@ -102,6 +108,51 @@ class VolumeCache:
         affine[:3, 3] += affine[:3, :3] @ corner
         kept = np.rint(np.clip(box, *self.clip)).astype(np.int16)
         return replace(scan, array=np.ascontiguousarray(kept), affine=affine)
+
+
+def fill_cache(
+    cache: VolumeCache, items: Sequence[Mapping[str, Any]], workers: int | None = None, scheduler: str = ""
+) -> tuple[Counter[str], list[str]]:
+    """Prepare every scan now, so that training only reads; what was prepared before is verified and kept.
+
+    Args:
+        items: of a datalist.
+        workers: processes, by default one per core.
+        scheduler: address of a dask scheduler, whose workers prepare the scans; they must see them and the cache.
+
+    Returns:
+        How many entries were "built", "reused" and "refused", and how many of the built ones took the place of "damaged" or
+        "stale" ones; and why scans were refused, in one sentence each, in the order of `items`.
+
+    Raises:
+        InputError: the cache cannot be written, a process was killed, or the scheduler went away.
+        ConfigError: the scheduler or its workers cannot be used, or both are given.
+    """
+    if scheduler and workers is not None:
+        what, remedy = "are given both", "leave out --workers: dask worker says how many there are"
+        raise ConfigError(what, where="workers, scheduler", expected="one of them", remedy=remedy)
+    if workers is not None:
+        FROM_1.check("workers", workers)
+    task = partial(_filled, cache)
+    seen = [cache.folder.resolve(), *(Path(item["image"]) for item in items[:1])]
+    found = on_dask(scheduler, task, items, seen) if scheduler else in_processes(task, items, workers)
+    counts, refused = Counter[str](), dict[int, str]()
+    for position, (counted, fault) in tqdm(found, total=len(items), unit="scan", desc="preparing", disable=None):
+        counts.update(counted)
+        refused.update({position: fault} if fault else {})
+    return counts, [refused[position] for position in sorted(refused)]
+
+
+def _filled(cache: VolumeCache, item: Mapping[str, Any]) -> tuple[Counter[str], str]:
+    """What became of a scan, and why it cannot be used. InputError: the fault is the cache's own, such as a full disk."""
+    before = Counter(cache.counts)
+    try:
+        cache.get(item["image"], **read_options(item))
+    except SmartError as fault:
+        if Path(fault.where).is_relative_to(cache.folder):
+            raise
+        return Counter(refused=1), str(fault)
+    return cache.counts - before, ""
 
 
 def foreground_box(array: np.ndarray, threshold: float, where: str) -> tuple[np.ndarray, np.ndarray]:

@@ -171,7 +171,7 @@ def _checked(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """(position, result) of each of `todo`, in any order, with a progress bar on a terminal."""
     check = partial(check_scan, rules=rules)
-    found = on_dask(scheduler, check, todo, _common(todo)) if scheduler else in_processes(check, todo, workers)
+    found = on_dask(scheduler, check, todo, [_common(todo)]) if scheduler else in_processes(check, todo, workers)
     yield from tqdm(found, total=len(todo), unit="scan", desc="checking", disable=None)
 
 

@@ -30,14 +30,14 @@ AHEAD = 4  # batches that wait on each thread, so that none is idle
 GOES_ON = "the same command goes on where it was"
 
 
-def on_dask(address: str, task: Callable[[T], R], items: Sequence[T], seen: Path) -> Iterator[tuple[int, R]]:
+def on_dask(address: str, task: Callable[[T], R], items: Sequence[T], seen: Sequence[Path]) -> Iterator[tuple[int, R]]:
     """(position, result) of every item, as they come.
 
     Args:
         address: of the scheduler, such as tcp://node1:8786, or the file that `dask scheduler --scheduler-file` wrote.
         task: of a module of this project, which the workers have too.
         items: what is worked on.
-        seen: a path that every worker must see.
+        seen: paths that every worker must see.
 
     Raises:
         ConfigError: dask is not installed, no scheduler answers, it has no workers, or a worker has another version, lacks
@@ -88,7 +88,7 @@ def _address(text: str) -> str:
         raise ConfigError(what, where=f"--scheduler {text}", expected=expected, found=error) from error
 
 
-def _check_workers(client: Any, seen: Path) -> None:
+def _check_workers(client: Any, seen: Sequence[Path]) -> None:
     """ConfigError unless there is a worker, and all have this version and see the data."""
     try:
         client.wait_for_workers(1, timeout=WAIT)
@@ -97,34 +97,34 @@ def _check_workers(client: Any, seen: Path) -> None:
         raise ConfigError(
             what, where="--scheduler", expected="1 or more", found=f"0 in {WAIT} s", remedy=remedy
         ) from error
-    told: Mapping[str, Any] = client.run(_facts, str(seen), on_error="return")
+    told: Mapping[str, Any] = client.run(_facts, [*map(str, seen)], on_error="return")
     for worker, one in told.items():
         if isinstance(one, BaseException):
             what, remedy = "a worker lacks this project", "install it where the workers run"
             raise ConfigError(
                 what, where=worker, expected=f"smart_nets {smart_nets.__version__}", found=one, remedy=remedy
             )
-        _check_facts(worker, one, seen, smart_nets.__version__)
+        _check_facts(worker, one, smart_nets.__version__)
 
 
-def _facts(seen: str) -> tuple[str, bool]:
-    """On a worker: its version, and whether it sees the data."""
-    return smart_nets.__version__, Path(seen).exists()
+def _facts(seen: Sequence[str]) -> tuple[str, str]:
+    """On a worker: its version, and the first path that it does not see."""
+    return smart_nets.__version__, next((path for path in seen if not Path(path).exists()), "")
 
 
-def _check_facts(worker: str, told: tuple[str, bool], seen: Path, wanted: str) -> None:
-    version, there = told
+def _check_facts(worker: str, told: tuple[str, str], wanted: str) -> None:
+    version, missing = told
     if version != wanted:
         what, remedy = "a worker has another version of smart_nets", "install the same everywhere"
         raise ConfigError(what, where=worker, expected=wanted, found=version, remedy=remedy)
-    if not there:
+    if missing:
         what, remedy = "a worker does not see the data", "mount it at the same path everywhere"
-        raise ConfigError(what, where=worker, expected=seen, found="nothing there", remedy=remedy)
+        raise ConfigError(what, where=worker, expected=missing, found="nothing there", remedy=remedy)
 
 
-def _batch(task: Callable[[T], R], seen: Path, version: str, items: Sequence[T]) -> list[R]:
+def _batch(task: Callable[[T], R], seen: Sequence[Path], version: str, items: Sequence[T]) -> list[R]:
     """On a worker, which may have come after the others were looked at."""
-    _check_facts("a worker that came later", _facts(str(seen)), seen, version)
+    _check_facts("a worker that came later", _facts([*map(str, seen)]), version)
     return list(map(task, items))
 
 

@@ -108,7 +108,7 @@ def test_what_kills_every_worker_is_told(tmp_path):
     with distributed.LocalCluster(n_workers=1, **PLAIN) as own:
         own.scheduler.allowed_failures = 1
         with pytest.raises(InputError, match=r"batch from 0: a batch of scans has killed every worker.*goes on"):
-            list(on_dask(own.scheduler_address, os._exit, [0, 0], tmp_path))
+            list(on_dask(own.scheduler_address, os._exit, [0, 0], [tmp_path]))
 
 
 def test_a_scheduler_that_goes_away_is_told(tmp_path):
@@ -116,7 +116,7 @@ def test_a_scheduler_that_goes_away_is_told(tmp_path):
         timer = threading.Timer(2, own.close)
         timer.start()
         with pytest.raises(InputError, match=r"--scheduler: the scheduler went away.*goes on where it was"):
-            list(on_dask(own.scheduler_address, time.sleep, [0.05] * 400, tmp_path))
+            list(on_dask(own.scheduler_address, time.sleep, [0.05] * 400, [tmp_path]))
         timer.join()
 
 
@@ -140,14 +140,14 @@ def test_workers_of_another_version(cluster, scans, tmp_path):
 
 def test_a_worker_that_lacks_the_project_or_the_data(cluster, scans, tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="a worker does not see the data"):
-        list(on_dask(cluster.scheduler_address, len, ["a"], tmp_path / "not mounted"))
+        list(on_dask(cluster.scheduler_address, len, ["a"], [tmp_path, tmp_path / "not mounted"]))
 
-    def fails(seen: str) -> None:
+    def fails(seen: list[str]) -> None:
         raise ModuleNotFoundError("No module named 'smart_nets'")
 
     monkeypatch.setattr(dask_cluster, "_facts", fails)
     with pytest.raises(ConfigError, match="a worker lacks this project"):
-        list(on_dask(cluster.scheduler_address, len, ["a"], tmp_path))
+        list(on_dask(cluster.scheduler_address, len, ["a"], [tmp_path]))
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""The verb `check-data`."""
+"""The verbs `check-data` and `prepare`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.files import bundles_folder
-from smart_nets.lists.check import LEFT_OUT, Checked
+from smart_nets.lists.cache import VolumeCache, fill_cache
+from smart_nets.lists.check import ALL_USED, LEFT_OUT, SOME_REFUSED, Checked
 from smart_nets.lists.check import check_data as check
 from smart_nets.lists.check_scan import Rules
+from smart_nets.lists.manifest import datalist
 from smart_nets.pages.data_page import write_data_report
 from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.read import Tilt
@@ -20,6 +22,8 @@ from smart_nets.training.presets import choose_preset
 from smart_nets.weights.io import read_card
 
 MOST_SHOWN = 8  # reasons in the terminal
+WORDS = {"built": "prepared", "reused": "there already", "refused": "refused"}
+VOLUMES = "volumes"  # where smart_pretrain looks below its cache_dir
 
 
 def check_data(
@@ -64,7 +68,8 @@ def check_data(
             must see them at the same paths.
         report: whether to write report.html.
     """
-    crop, spacing = _purpose(for_, crop, spacing)
+    side, steps = purpose(for_)
+    crop, spacing = side if crop is None else crop, max(steps) if spacing is None else spacing
     rules = Rules(
         min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing, hu_offset=hu_offset
     )
@@ -74,6 +79,43 @@ def check_data(
     if report:
         print(f"report:   {write_data_report(checked.manifest)}")
     sys.exit(checked.exit_code)
+
+
+def prepare(
+    data: str,
+    cache_dir: str,
+    for_: str = "",
+    spacing: float | None = None,
+    workers: int | None = None,
+    scheduler: str = "",
+) -> None:
+    """Prepare all scans for pretraining before it starts: `pretrain --dataset_dir DATA --cache_dir CACHE_DIR` then only reads.
+
+    Exit code 0 when all scans are prepared, 3 when some are refused, 1 on an error. What is prepared already stays.
+
+    Args:
+        data: folder with scans, or JSON datalist, such as the manifest that check-data wrote.
+        cache_dir: the cache_dir of pretraining.
+        for_: what the scans are for: a preset of smart_pretrain (tiny, small, base) or weights with their card, whose
+            spacing is taken.
+        spacing: voxel size in mm; default that of --for, else 2.
+        workers: processes; default one per core.
+        scheduler: address of a dask scheduler (tcp://node1:8786), or the file it wrote, whose workers prepare the scans; they
+            must see scans and cache at the same paths.
+    """
+    steps = purpose(for_)[1] if spacing is None else [spacing] * 3
+    cache = VolumeCache(Path(cache_dir).expanduser().resolve() / VOLUMES, steps)
+    counts, refused = fill_cache(cache, datalist(data), workers, scheduler)
+    told = ", ".join(f"{counts[name]:,} {word}" for name, word in WORDS.items())
+    print(f"{sum(counts[name] for name in WORDS):,} scans at {' x '.join(f'{step:g}' for step in steps)} mm: {told}")
+    for name in ("damaged", "stale"):
+        if counts[name]:
+            print(f"{counts[name]:,} of those prepared were {name} before")
+    for sentence in refused[:MOST_SHOWN]:
+        print(f"  {sentence}")
+    if len(refused) > MOST_SHOWN:
+        print(f"  and {len(refused) - MOST_SHOWN:,} others")
+    sys.exit(SOME_REFUSED if refused else ALL_USED)
 
 
 def _tell(checked: Checked) -> None:
@@ -99,8 +141,12 @@ def _tell(checked: Checked) -> None:
         print(f"reasons:  {checked.manifest.with_name('rejected.json')}")
 
 
-def _purpose(name: str, crop: int | None, spacing: float | None) -> tuple[int, float]:
-    """Crop and spacing as given, else those of a preset or of a model's card, else none and 2 mm."""
+def purpose(name: str) -> tuple[int, list[float]]:
+    """Crop (0: none) and spacing (3,) in mm of a preset of smart_pretrain or of a model's card; 2 mm where nothing is told.
+
+    Raises:
+        ConfigError: no such preset. CheckpointError, InputError: the card cannot be read.
+    """
     told: dict[str, Any] = {}
     if name and Path(name).is_file():
         told = read_card(name, ("crop_size", "spacing"))
@@ -109,5 +155,4 @@ def _purpose(name: str, crop: int | None, spacing: float | None) -> tuple[int, f
         presets = json.loads(file.read_text(encoding="utf-8"))["presets"]
         one_of("--for", name, presets, "give a preset, or the path of weights")
         told = choose_preset(name, presets)
-    sides, steps = told.get("crop_size", [0]), told.get("spacing", [2.0])
-    return max(sides) if crop is None else crop, float(max(steps)) if spacing is None else spacing
+    return max(told.get("crop_size", [0])), [float(step) for step in told.get("spacing", [2.0] * 3)]
