@@ -1,4 +1,4 @@
-"""Checking and preparing many tiny scans on a dask cluster of two local workers, beside one process: seconds, and the same bytes.
+"""Checking and preparing many tiny scans on a dask cluster of two local workers, beside one process: seconds, same bytes.
 
 What a cluster costs beside the work itself shows on tiny scans; real ones take a hundred times as long each. The workers have
 imported what they need before the clock starts.

@@ -100,16 +100,17 @@ def check_data(
     scans = [candidate for candidate in candidates if not candidate.companion]
     folder = Path(output_dir).expanduser()
     with _journal(folder, rules) as (known, journal):
-        todo = [candidate for candidate in scans if _key(candidate) not in known]
-        for position, result in _checked(todo, rules, workers, scheduler):
-            candidate = todo[position]
-            known[_key(candidate)] = result
-            journal.write(json.dumps([_key(candidate), result]) + "\n")
+        keys = [*map(_key, scans)]  # which reads the disk
+        todo = [(key, scan) for key, scan in zip(keys, scans, strict=True) if key not in known]
+        for position, result in _checked([scan for _, scan in todo], rules, workers, scheduler):
+            key, candidate = todo[position]
+            known[key] = result
+            journal.write(json.dumps([key, result]) + "\n")
             if strict and "reason" in result:
                 raise InputError(
                     f"refused: {result['reason']}", where=candidate.name, remedy="mend it, or leave out strict"
                 )
-        results = [(candidate, {**candidate.item(), **known[_key(candidate)]}) for candidate in scans]
+        results = [(scan, {**scan.item(), **known[key]}) for key, scan in zip(keys, scans, strict=True)]
     return _written(source, folder, rules, salt, candidates, results, (others, ignored))
 
 
