@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from smart_nets.errors import InputError
 
 LITTER = ("__macosx", "thumbs.db", "desktop.ini", "dicomdir", "$recycle.bin", "system volume information", "@eadir")
+UNWRITTEN = "cannot be written"
 DRAFT = r"\.\d+\.[0-9a-f]{8}\.part"  # pattern of what the name of a draft ends with
 
 
@@ -58,7 +59,7 @@ def whole(path: str | Path, remedy: str = "make room or choose another place") -
         yield draft
         os.replace(draft, path)
     except OSError as error:
-        raise InputError("cannot be written", where=path, found=error.strerror or error, remedy=remedy) from error
+        raise InputError(UNWRITTEN, where=path, found=error.strerror or error, remedy=remedy) from error
     finally:
         with contextlib.suppress(OSError):  # usually there is nothing to remove
             draft.unlink()

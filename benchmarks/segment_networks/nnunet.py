@@ -4,14 +4,16 @@
         of smart_segment that says which cases are learned from: --dataset_dir, --labels, --folds, --train_fraction, ...]
 
 Wants `pip install nnunetv2`. Cases, folds and judgement are those of the bundle's train.json; fingerprint, plan (3d_fullres),
-augmentations, training and sliding window are nnU-Net's own. What is set: as many steps as fit into the minutes, or 100 an
-epoch as everybody's, in 10 epochs of nnU-Net's falling learning rate; no test-time mirroring, as the others have none.
+augmentations, training and sliding window are nnU-Net's own. What is set: as many steps as fit into the minutes (the others
+make whole epochs), or as many as the others' epochs have, along nnU-Net's falling learning rate in 10 parts; as many
+processes that augment as the others have; no test-time mirroring, as the others have none.
 """
 
 from __future__ import annotations
 
 import ast
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -34,7 +36,6 @@ from smart_nets.training.run_record import hardware, versions
 TRAIN = Path(__file__).parents[2] / "bundles" / "smart_segment" / "configs" / "train.json"
 DATASET, PLANS, CONFIGURATION = "Dataset001_cases", "nnUNetPlans", "3d_fullres"
 ROUNDS = 10  # of nnU-Net, through which its learning rate falls
-STEPS = 100  # of an epoch of smart_segment
 
 
 def told(words: list[str]) -> dict[str, Any]:
@@ -65,8 +66,12 @@ def write_raw(items: list[dict[str, Any]], values: dict[str, Any], others: Any, 
     })  # fmt: skip
 
 
-def trained(minutes: float | None, epochs: int) -> Any:
-    """nnU-Net's trainer after fingerprint, plan, preprocessing and training on all cases of the raw folder."""
+def trained(minutes: float | None, steps: int, workers: int) -> Any:
+    """nnU-Net's trainer after fingerprint, plan, preprocessing and training on all cases of the raw folder.
+
+    Args:
+        minutes: of training, or None. steps: instead of minutes. workers: processes that augment; 0 does it in this one.
+    """
     from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprints, plan_experiments, preprocess
     from nnunetv2.run.run_training import get_trainer_from_args
     from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -77,7 +82,7 @@ def trained(minutes: float | None, epochs: int) -> Any:
     plan_experiments([1])
     preprocess([1], PLANS, configurations=[CONFIGURATION], num_processes=[1])
     torch.set_num_threads(threads)
-    os.environ.update(nnUNet_n_proc_DA="0")  # augmentations in this process: one budget for all networks
+    os.environ.update(nnUNet_n_proc_DA=str(workers))
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     asked = get_trainer_from_args(DATASET, CONFIGURATION, "all", plans_identifier=PLANS, device=device)
     asked.num_epochs, asked.num_val_iterations_per_epoch = ROUNDS, 1
@@ -90,8 +95,8 @@ def trained(minutes: float | None, epochs: int) -> Any:
         asked.train_step(next(asked.dataloader_train))
         asked.train_step(next(asked.dataloader_train))
         second = (time.perf_counter() - start) / 2
-        steps = epochs * STEPS if minutes is None else minutes * 60 / second
-        asked.num_iterations_per_epoch = max(1, round(steps / ROUNDS))
+        count = steps if minutes is None else minutes * 60 / second
+        asked.num_iterations_per_epoch = max(1, round(count / ROUNDS))
         print(f"{second:.2f} s a step here: {ROUNDS} epochs of {asked.num_iterations_per_epoch} steps", flush=True)
 
     asked.on_train_start = measured
@@ -106,9 +111,8 @@ def outliner(trainer: Any) -> Any:
     predictor = nnUNetPredictor(use_mirroring=False, device=trainer.device, allow_tqdm=False)
     trainer.set_deep_supervision_enabled(False)
     trainer.network.eval()
-    predictor.manual_initialization(
-        trainer.network, trainer.plans_manager, trainer.configuration_manager, None, trainer.dataset_json, "", None
-    )
+    plans, weights = (trainer.plans_manager, trainer.configuration_manager), [trainer.network.state_dict()]
+    predictor.manual_initialization(trainer.network, *plans, weights, trainer.dataset_json, "", None)
 
     def outline(scan: Volume) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         image = scan.array.astype(np.float32).transpose(2, 1, 0)[None]  # (X, Y, Z) -> (1, Z, Y, X), as SimpleITK reads
@@ -129,6 +133,8 @@ def main() -> None:
         "nnUNet_results": folder / "results",
     }
     os.environ.update({name: str(path) for name, path in places.items()})
+    for path in places.values():  # of a run that did not end, with other cases
+        shutil.rmtree(path, ignore_errors=True)
     minutes, epochs = asked.pop("minutes", None), asked.pop("max_epochs", 4)
     parser = ConfigParser()
     parser.read_config(TRAIN)
@@ -137,7 +143,8 @@ def main() -> None:
     items, held = parser.get_parsed_content("training_items"), parser.get_parsed_content("held_out_items")
     write_raw(items, values, others, places["nnUNet_raw"] / DATASET)
     start = time.perf_counter()
-    trainer = trained(minutes, epochs)
+    length, workers = parser.get_parsed_content("steps_per_epoch"), parser.get_parsed_content("num_workers")
+    trainer = trained(minutes, epochs * length, workers)
     (folder / "eval").mkdir(exist_ok=True)
     segment = {
         "name": "nnU-Net",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from smart_nets.errors import ConfigError
 from smart_nets.files import bundles_folder
 from smart_nets.lists.cache import VolumeCache, fill_cache
 from smart_nets.lists.check import ALL_USED, LEFT_OUT, SOME_REFUSED, Checked
@@ -89,21 +91,25 @@ def prepare(
     workers: int | None = None,
     scheduler: str = "",
 ) -> None:
-    """Prepare all scans for pretraining before it starts: `pretrain --dataset_dir DATA --cache_dir CACHE_DIR` then only reads.
+    """Prepare all scans for pretraining before it starts; with the same cache_dir it then only reads.
 
-    Exit code 0 when all scans are prepared, 3 when some are refused, 1 on an error. What is prepared already stays.
+    What is prepared already stays. Files of a folder that are no CT are left out, as in pretraining. Exit code 0 when all
+    scans are prepared, 3 when some are refused, 1 on an error.
 
     Args:
         data: folder with scans, or JSON datalist, such as the manifest that check-data wrote.
         cache_dir: the cache_dir of pretraining.
         for_: what the scans are for: a preset of smart_pretrain (tiny, small, base) or weights with their card, whose
-            spacing is taken.
-        spacing: voxel size in mm; default that of --for, else 2.
+            spacing is taken. This or spacing must be given.
+        spacing: voxel size in mm.
         workers: processes; default one per core.
         scheduler: address of a dask scheduler (tcp://node1:8786), or the file it wrote, whose workers prepare the scans; they
             must see scans and cache at the same paths.
     """
-    steps = purpose(for_)[1] if spacing is None else [spacing] * 3
+    if not for_ and spacing is None:
+        what, remedy = "is not told", "give the --preset of pretraining, or --spacing"
+        raise ConfigError(what, where="--for", expected="tiny, small, base, or weights with their card", remedy=remedy)
+    steps = purpose(for_)[1] if spacing is None else [float(spacing)] * 3
     cache = VolumeCache(Path(cache_dir).expanduser().resolve() / VOLUMES, steps)
     counts, refused = fill_cache(cache, datalist(data), workers, scheduler)
     told = ", ".join(f"{counts[name]:,} {word}" for name, word in WORDS.items())
@@ -113,8 +119,11 @@ def prepare(
             print(f"{counts[name]:,} of those prepared were {name} before")
     for sentence in refused[:MOST_SHOWN]:
         print(f"  {sentence}")
-    if len(refused) > MOST_SHOWN:
-        print(f"  and {len(refused) - MOST_SHOWN:,} others")
+    if refused:
+        more = f"and {len(refused) - MOST_SHOWN:,} others; " if len(refused) > MOST_SHOWN else ""
+        print(f"  {more}check-data tells all reasons, and writes a manifest of the scans that can be used")
+    preset = f"--preset {for_}" if for_ and spacing is None and not Path(for_).is_file() else f"--spacing '{steps}'"
+    print(f"now: smart-nets pretrain --dataset_dir {shlex.quote(data)} --cache_dir {shlex.quote(cache_dir)} {preset}")
     sys.exit(SOME_REFUSED if refused else ALL_USED)
 
 

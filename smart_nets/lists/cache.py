@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from typing_extensions import Unpack
 
 from smart_nets.errors import ConfigError, InputError, SmartError
+from smart_nets.files import UNWRITTEN
 from smart_nets.lists.engines.dask_cluster import on_dask
 from smart_nets.lists.engines.processes import in_processes
 from smart_nets.lists.store import CachedScan, EntryStore
@@ -57,7 +59,7 @@ class VolumeCache:
         tilt: Tilt = "refuse",
         slice_spacing: Spacing = "refuse",
     ) -> None:
-        if len(spacing) != 3 or min(spacing) <= 0:
+        if len(spacing) != 3 or not all(0 < step < math.inf for step in spacing):
             raise ConfigError("spacing must be three lengths in mm", where="cache", found=list(spacing))
         if not -32768 <= clip[0] < clip[1] <= 32767:
             raise ConfigError("clip must be two HU, low below high", where="cache", found=clip)
@@ -144,15 +146,20 @@ def fill_cache(
 
 
 def _filled(cache: VolumeCache, item: Mapping[str, Any]) -> tuple[Counter[str], str]:
-    """What became of a scan, and why it cannot be used. InputError: the fault is the cache's own, such as a full disk."""
+    """What became of a scan, and why it cannot be used. InputError: the cache cannot be written."""
     before = Counter(cache.counts)
+    fault: SmartError
     try:
         cache.get(item["image"], **read_options(item))
-    except SmartError as fault:
-        if Path(fault.where).is_relative_to(cache.folder):
+        return cache.counts - before or Counter(reused=1), ""  # a scan that is listed twice is not verified twice
+    except SmartError as error:
+        if error.what == UNWRITTEN:
             raise
-        return Counter(refused=1), str(fault)
-    return cache.counts - before, ""
+        fault = error
+    except Exception as error:  # such as a want of memory; one scan never ends the preparation of all others
+        found, remedy = f"{type(error).__name__}: {error}", "check the scan and the memory, or use fewer workers"
+        fault = InputError("cannot be prepared", where=item["image"], found=found, remedy=remedy)
+    return Counter(refused=1), str(fault)
 
 
 def foreground_box(array: np.ndarray, threshold: float, where: str) -> tuple[np.ndarray, np.ndarray]:

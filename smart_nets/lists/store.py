@@ -63,7 +63,7 @@ class EntryStore:
     """
 
     def __init__(self, folder: str | Path, recipe: Mapping[str, Any]) -> None:
-        self.folder = Path(folder) / digest(json.dumps(recipe, sort_keys=True))
+        self.folder = Path(folder).expanduser() / digest(json.dumps(recipe, sort_keys=True))
         self.counts: Counter[str] = Counter()
         self._checked: dict[str, Entry] = {}
         file = self.folder / "recipe.json"

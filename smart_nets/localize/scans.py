@@ -49,6 +49,7 @@ class LocalizeScans:
         random_encoders: how many with fresh weights; a tumour's figures are their mean.
         draw: called with the name, scan, maps and tumours of each scan, to make pictures.
         around_mm: sides of a cube around each tumour to which the scan is cut before it is looked at; None: the whole scan.
+        facts: what the table tells besides, such as of data and model.
     """
 
     items: Sequence[Mapping[str, Any]]
@@ -58,13 +59,14 @@ class LocalizeScans:
     random_encoders: int = 3
     draw: Draw | None = None
     around_mm: Sequence[float] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     empty: int = 0
     no_lungs: int = 0
     left_out: list[dict[str, str]] = field(default_factory=list)
     outside: list[dict[str, Any]] = field(default_factory=list)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
-    def write(self, path: str | Path, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def write(self, path: str | Path) -> dict[str, Any]:
         """Look at all scans; write and return the table: figures by tumour, their summary, and paired differences.
 
         Raises:
@@ -92,7 +94,7 @@ class LocalizeScans:
         if not self.rows:
             what, masks = "there is no tumour to find: all masks are empty", f"{self.empty} empty masks"
             raise InputError(what, expected="one tumour or more", found=masks, remedy="check the masks")
-        found = {**self._table(), "settings": self._settings(), "versions": versions(), **(facts or {})}
+        found = {**self._table(), "settings": self._settings(), "versions": versions(), **self.facts}
         write_json(path, found)
         return found
 

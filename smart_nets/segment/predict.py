@@ -28,7 +28,7 @@ from smart_nets.segment.cases.volumes import LEAST
 def once_for_air(network: Any) -> Any:
     """`network` for sliding windows, which answers windows of one same value, such as air around a body, only once.
 
-    In a chest a third of all windows hold nothing but air; the answers are the same as without.
+    In a chest a third of all windows hold nothing but air; the answers are the same as without, unless it draws at random.
     """
     known: dict[float, tuple[Tensor, ...]] = {}
 
@@ -38,7 +38,9 @@ def once_for_air(network: Any) -> Any:
             return network(windows, *args, **kwargs)
         if float(value) not in known:
             found = network(windows, *args, **kwargs)
-            each = found if isinstance(found, (tuple, list)) else (found,)
+            each = (found,) if isinstance(found, Tensor) else found
+            if not isinstance(each, (tuple, list)):
+                return found
             known[float(value)] = tuple(one[:1].clone() for one in each)
         # copies, since MONAI weights an answer in place
         each = tuple(one.repeat(len(windows), 1, 1, 1, 1) for one in known[float(value)])

@@ -14,7 +14,7 @@ from smart_nets.classify.report import record as classify
 from smart_nets.cli.bundles import BUNDLES
 from smart_nets.cli.parse import parse
 from smart_nets.cli.verbs import read_verb
-from smart_nets.localize.report.again import attend_again, localise_again
+from smart_nets.localize.report.again import attend_again, localise_again, localise_facts
 from smart_nets.pretrain.report.again import pretrain_again
 from smart_nets.segment.report import again as segment
 
@@ -68,6 +68,24 @@ def test_localise():
                 "spacing": [8.0, 8.0, 8.0], "overlap": 0.5, "head": None, "block": -1, "random_encoders": 3}  # fmt: skip
     told = keys(localise_again({"settings": settings}), "zeroshot")
     assert told["--spacing"] == "[8.0, 8.0, 8.0]" and told["--percentile"] == "90" and "--head" not in told
+    assert told["--random_encoders"] == "3" and "--around_tumour" not in told
+
+
+@pytest.mark.parametrize(
+    ("dataset_dir", "says"),
+    [
+        ("/hospital/Smith_John", {"--dataset_dir": "/path/to/scans", "--readers": "auto"}),
+        (None, {"--phantoms": "5"}),
+    ],
+)
+def test_localise_tells_data_and_model_but_no_name(dataset_dir, says):
+    model = ROOT / "bundles/smart_pretrain/models/small.pt"
+    facts = localise_facts([{"image": f"{dataset_dir}/a.nii.gz"}], model, dataset_dir, 5, readers="auto")
+    command = localise_again({"settings": {"around_mm": [64.0] * 3}, **facts})
+    told = keys(command, "zeroshot")
+    assert told.items() >= says.items() and told["--model_path"] == "/path/to/small.pt"
+    assert told["--around_tumour"] == "true" and "Smith" not in command + json.dumps(facts)
+    assert len({"--phantoms", "--dataset_dir"} & set(told)) == 1
 
 
 def test_pretraining():

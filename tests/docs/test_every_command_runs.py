@@ -145,7 +145,9 @@ AGAIN = {  # what makes a report, and the record in which its second run must te
     "classify": ([], "run.json"),
     "segment": ([], "run.json"),
     "attend": ([f"{SMART} attend {{desk}}/my/cts/scan.nii.gz --model {{model}},random --percentile 80"], ""),
-    "zeroshot": ([f"{SMART} zeroshot evaluate --percentile 80"], "localize.json"),
+    "zeroshot": (
+        [f"{SMART} zeroshot evaluate --dataset_dir {{desk}}/my/cts --model_path {{model}} --percentile 80"], "localize.json",
+    ),
     "cluster": ([f"{SMART} cluster --model_path {{model}}"], "clusters.json"),
     "probe": (
         [f"{SMART} features {{desk}}/lesions.csv --model {{model}} --output {{desk}}/probed.npz",
@@ -153,7 +155,6 @@ AGAIN = {  # what makes a report, and the record in which its second run must te
         "run.json",
     ),
 }  # fmt: skip
-ON_THE_DESK = {"zeroshot": {"dataset_dir": "{desk}/my/cts"}}  # its page does not tell where scans are
 MADE = {"classify": "smart_lidc_classify/run", "segment": "smart_segment/run"}  # while the desk was laid
 
 
@@ -166,7 +167,7 @@ def test_what_a_report_says_is_done_again(task, desk, type_in, tmp_path):
     def do(words: list[str], output: Path) -> None:
         told = [] if "--output" in words or "--output_dir" in words else ["--output_dir", str(output)]
         words = [*words, *told]
-        type_in(words + added(words, [SHORT.get(bundle_of(words), {}), ON_THE_DESK.get(task, {})], desk), tmp_path)
+        type_in(words + added(words, [SHORT.get(bundle_of(words), {})], desk), tmp_path)
 
     for line in lines:
         do(shlex.split(line.format(desk=desk, model=desk / "kept/model.pt")), first)
@@ -182,7 +183,8 @@ def test_what_a_report_says_is_done_again(task, desk, type_in, tmp_path):
 def filled(word: str, desk: Path, output: Path) -> str:
     """A word with the places that a page leaves open."""
     places = {
-        "scan": desk / "my/cts/scan.nii.gz", "cts": desk / "my/cts", "features.npz": desk / "probed.npz", "output": output,
+        "scan": desk / "my/cts/scan.nii.gz", "scans": desk / "my/cts", "cts": desk / "my/cts",
+        "features.npz": desk / "probed.npz", "output": output,
         "lesions.csv": desk / "smart_lidc_classify/lesions.csv", "cases.csv": desk / "smart_segment/cases.csv",
     }  # fmt: skip
     named = re.sub(r"/path/to/([\w.]+)$", lambda found: str(places.get(found[1], found[0])), word)

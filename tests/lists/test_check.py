@@ -239,7 +239,7 @@ def test_a_killed_worker_is_named_and_no_hang(tree, tmp_path, monkeypatch):
         os.kill(os.getpid(), signal.SIGKILL)
 
     monkeypatch.setattr(sys.modules["smart_nets.lists.check_scan"], "read_volume", die)
-    with pytest.raises(InputError, match=r"2 workers: a checking process was killed"):
+    with pytest.raises(InputError, match=r"2 workers: a process was killed"):
         check_data(tree, tmp_path / "out", workers=2)
 
 

@@ -13,6 +13,7 @@ from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists import store
 from smart_nets.lists.cache import VolumeCache, fill_cache
 from smart_nets.lists.manifest import datalist
+from smart_nets.scans.read import read_volume
 
 ROOT = Path(__file__).parents[2]
 SCANS = 3
@@ -66,11 +67,30 @@ def test_a_cluster_prepares_the_same(scans, tmp_path):
 
 def test_a_fault_of_the_cache_itself_ends_it(scans, tmp_path, monkeypatch):
     def full(volume, entry, identity):
-        raise InputError("is full", where=entry)
+        raise InputError("cannot be written", where=entry, found="No space left on device")
 
     monkeypatch.setattr(store, "_store", full)
-    with pytest.raises(InputError, match="is full"):
+    with pytest.raises(InputError, match="No space left"):
         fill_cache(VolumeCache(tmp_path / "cache"), datalist(scans), 1)
+
+
+def test_one_scan_never_ends_the_others(scans, tmp_path, monkeypatch):
+    def hungry(path, **how):
+        if path.endswith("1.nii.gz"):
+            raise MemoryError("no room")
+        return read_volume(path, **how)
+
+    cache = VolumeCache(tmp_path / "cache")
+    cache.read = hungry
+    counts, refused = fill_cache(cache, datalist(scans), 1)
+    assert counts == Counter(built=SCANS - 1, refused=1)
+    assert "1.nii.gz: cannot be prepared (found MemoryError: no room)" in refused[0]
+
+
+def test_a_scan_that_is_listed_twice_counts_twice(scans, tmp_path):
+    items = datalist(scans)[:1] * 2
+    counts, _ = fill_cache(VolumeCache(tmp_path / "cache"), items, 1)
+    assert counts == Counter(built=1, reused=1)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +116,7 @@ def test_pretraining_finds_what_the_verb_has_prepared(scans, tmp_path):
         "1 of 4 left out" in done.stderr
         and "3 scans at 4 x 4 x 4 mm: 3 prepared, 0 there already, 0 refused" in done.stdout
     )
+    assert done.stdout.strip().endswith("--preset tiny")
     parser = ConfigParser()
     parser.read_config(ROOT / "bundles/smart_pretrain/configs/train.json")
     parser.update({"cache_dir": str(tmp_path / "cache"), "preset": "tiny"})
@@ -109,11 +130,13 @@ def test_pretraining_finds_what_the_verb_has_prepared(scans, tmp_path):
     ("flags", "says"),
     [
         (["--for", "huge"], "--for: is not known"),
+        ([], "--for: is not told"),
         (["--spacing", "-1"], "spacing must be three lengths in mm"),
-        (["--scheduler", "no:port"], "is no address of a scheduler"),
+        (["--spacing", "nan"], "spacing must be three lengths in mm"),
+        (["--for", "tiny", "--scheduler", "no:port"], "is no address of a scheduler"),
     ],
 )
 def test_what_the_verb_refuses(scans, tmp_path, flags, says):
     command = [sys.executable, "-m", "smart_nets", "prepare", str(scans), "--cache_dir", str(tmp_path / "cache")]
     done = subprocess.run([*command, *flags], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1 and says in done.stderr and done.stderr.count("\n") == 1
+    assert done.returncode == 1 and says in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr

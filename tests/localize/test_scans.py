@@ -289,8 +289,9 @@ def test_patients_are_numbers_and_paths_are_not_told(cohort):
 def test_settings_and_facts_stand_beside_the_figures(cohort, tmp_path):
     cohort.add(patient(tumour=KNOWN), tumour=[mask(TUMOUR)])
     marking = Marking(95, "body", 3, 0.5)
-    run = LocalizeScans(with_names(cohort.items), looking(Knowing), ARCHITECTURE, marking, random_encoders=0)
-    table = run.write(tmp_path / "new" / "localize.json", {"data": {"source": "boxes"}})
+    options = {"random_encoders": 0, "facts": {"data": {"source": "boxes"}}}
+    run = LocalizeScans(with_names(cohort.items), looking(Knowing), ARCHITECTURE, marking, **options)
+    table = run.write(tmp_path / "new" / "localize.json")
     rule = {"percentile": 95, "region": "body", "components": 3, "smallest_ml": 0.5}
     crops = {"crop_size": [32, 32, 32], "spacing": [8.0, 8.0, 8.0], "hu_window": [-1000.0, 400.0]}
     maps = {"overlap": 0.5, "head": None, "block": -1, "random_encoders": 0}

@@ -84,6 +84,12 @@ def test_windows_of_nothing_but_air_are_answered_once(answer):
     torch.testing.assert_close(again, found)
 
 
+def test_answers_of_another_kind_are_left_as_they_are():
+    network = once_for_air(lambda x: {"scores": x})
+    for _ in range(2):
+        assert set(network(torch.zeros(2, 1, 4, 4, 4))) == {"scores"}
+
+
 def test_windows_of_missing_values_are_never_taken_for_air():
     seen = []
     network = once_for_air(lambda x: seen.append(x) or x)

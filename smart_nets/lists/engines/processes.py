@@ -42,4 +42,4 @@ def in_processes(task: Callable[[T], R], items: Sequence[T], workers: int | None
             yield from enumerate(pool.map(task, items, chunksize=scans_at_once(len(items), workers)))
     except BrokenProcessPool as error:
         remedy = "most likely for want of memory: start again with fewer workers; finished scans are kept"
-        raise InputError("a checking process was killed", where=f"{workers} workers", remedy=remedy) from error
+        raise InputError("a process was killed", where=f"{workers} workers", remedy=remedy) from error

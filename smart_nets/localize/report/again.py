@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from smart_nets.training.run_record import data_facts, encoder_facts
 
 ATTEND = "python -m smart_nets attend /path/to/scan --output_dir /path/to/output"
 LOCALISE = "python -m smart_nets zeroshot evaluate"
 LOOKING = ("percentile", "region", "components", "smallest_ml", "overlap", "head", "block")
-JUDGING = ("percentile", "region", "components", "smallest_ml", "overlap", "head", "block", "spacing", "crop_size")
+JUDGING = (*LOOKING, "spacing", "crop_size", "random_encoders")
+GIVEN = ("tumour_pattern", "readers")
 
 
 def attend_again(record: Mapping[str, Any]) -> str:
@@ -28,8 +32,25 @@ def attend_again(record: Mapping[str, Any]) -> str:
 
 
 def localise_again(content: Mapping[str, Any]) -> str:
-    """The evaluation of zero-shot localisation with the settings of localize.json; without data it draws phantoms."""
-    return " \\\n  ".join([LOCALISE, *_options(content["settings"], JUDGING)])
+    """The evaluation of zero-shot localisation with the settings of localize.json; places of files are to be filled in."""
+    settings, given, encoder = content["settings"], content.get("given", {}), content.get("encoder")
+    told = [f"--model_path {shlex.quote(_place(encoder['file']))}"] if isinstance(encoder, dict) else []
+    told += _options(given, ("phantoms",)) if "phantoms" in given else ["--dataset_dir /path/to/scans"] if given else []
+    told += ["--around_tumour true"] if settings.get("around_mm") else []
+    return " \\\n  ".join([LOCALISE, *told, *_options(given, GIVEN), *_options(settings, JUDGING)])
+
+
+def localise_facts(
+    items: Sequence[Mapping[str, Any]], model: str | Path, dataset_dir: str | None, phantoms: int, **given: Any
+) -> dict[str, Any]:
+    """What localize.json tells of data and model beside the settings; of scans that are no phantoms, no name.
+
+    Args:
+        given: further settings, by the names that the bundle gives them.
+    """
+    told = given if dataset_dir else {"phantoms": phantoms}
+    data = data_facts(items, "scans" if dataset_dir else None)
+    return {"given": told, "data": data, "encoder": encoder_facts(model)}
 
 
 def _options(settings: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
@@ -43,4 +64,8 @@ def _options(settings: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:
 
 
 def _weights(name: str) -> str:
-    return name if name == "random" else f"{name}=/path/to/{name}.pt"
+    return name if name == "random" else f"{name}={_place(name)}.pt"
+
+
+def _place(name: str) -> str:
+    return f"/path/to/{name}"

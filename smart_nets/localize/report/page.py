@@ -61,7 +61,13 @@ def write_localize_report(folder: str | Path) -> Path:
 
 def _render(found: Localised) -> str:
     settings = page.command(localise_again(found.content))
-    settings += page.table([*found.content["settings"].items(), *found.content["versions"].items()])
+    of = [
+        (f"{name}, {part}", value)
+        for name in ("data", "encoder")
+        for part, value in found.content.get(name, {}).items()
+        if isinstance(value, (str, int))
+    ]
+    settings += page.table([*found.content["settings"].items(), *of, *found.content["versions"].items()])
     sections = [
         ("pictures", "Where it looks", _pictures(found)),
         ("methods", "All methods", _methods(found) + _differences(found)),

@@ -20,5 +20,5 @@ def test_sizes_of_batches(items, workers, size):
 
 
 def test_a_killed_process_is_told():
-    with pytest.raises(InputError, match="a checking process was killed"):
+    with pytest.raises(InputError, match="a process was killed"):
         list(in_processes(os._exit, [1, 1], 2))

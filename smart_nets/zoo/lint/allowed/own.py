@@ -24,6 +24,7 @@ FREE = {
     "lists.usable": "DoneScans UsableScans check_all_done",
     "localize.embedding": "AttentionInferer",
     "localize.marking": "MarkAttentiond Marking",
+    "localize.report.again": "localise_facts",
     "localize.scan_attention": "ScanAttention WindowInferer",
     "localize.scans": "LocalizeScans",
     "networks.attention_net": "AttentionNet",
