@@ -1,8 +1,8 @@
 """Tumours and organs outlined by networks that had the same cases, the same folds and the same minutes.
 
     python benchmarks/segment.py [DATA] --work WORK [--labels "{'tumour': 1}"] [--minutes 6] [--epochs 4] [--fractions 1.0 0.25]
-        [--folds 4] [--methods ours scratch frozen swin_unetr dynunet nnunet] [--set "--phantoms 24"] [--chest SCAN]
-        [--output FILE]
+        [--folds 4] [--methods ours scratch frozen frozen_random swin_unetr dynunet nnunet] [--set "--phantoms 24"]
+        [--chest SCAN] [--output FILE]
 
 DATA is what smart_segment takes as dataset_dir; without it, phantoms. A run that has ended is never done again: the
 same command goes on. Each run is the bundle's own train.json; MONAI's networks are overlays in
@@ -40,6 +40,7 @@ OVERLAYS = {
     "ours": [],
     "scratch": [CONFIGS / "from_scratch.json"],
     "frozen": [CONFIGS / "frozen.json"],
+    "frozen_random": [CONFIGS / "from_scratch.json", CONFIGS / "frozen.json"],
     "swin_unetr": [NETWORKS / "swin_unetr.json"],
     "dynunet": [NETWORKS / "dynunet.json"],
 }
