@@ -8,6 +8,7 @@ from smart_nets.classify.compare import compare
 from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.errors import ConfigError
 from smart_nets.files import check_output, write_json
+from smart_nets.pages.measures import measure_of
 from smart_nets.segment.compare import compare_segmentations, is_segmentation
 from smart_nets.segment.report.compare_page import write_segment_comparison
 
@@ -28,7 +29,10 @@ def compare_runs(*runs: str, output_dir: str) -> None:
         remedy = "compare runs of one kind"
         raise ConfigError("is no run of segmentation, as others are", where=first, remedy=remedy)
     if any(outlined):
-        write_json(target, compare_segmentations(folders))
+        found = compare_segmentations(folders)
+        write_json(target, found)
+        for name, one in found["models"].items():
+            print(f"{name}: mean Dice {measure_of(one['mean_dice']).text()}")
         print(f"report: {write_segment_comparison(target)}")
     else:
         write_json(target, compare(folders))

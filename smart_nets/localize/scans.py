@@ -23,6 +23,7 @@ from smart_nets.localize.regions import around_tumours
 from smart_nets.localize.scan_attention import ScanAttention
 from smart_nets.localize.summary import paired_difference, summarise
 from smart_nets.optional import bar
+from smart_nets.pages.measures import measure_of
 from smart_nets.scans.labels import with_target
 from smart_nets.scans.read import read_checked, read_options
 from smart_nets.scans.volume import Volume
@@ -96,6 +97,9 @@ class LocalizeScans:
             raise InputError(what, expected="one tumour or more", found=masks, remedy="check the masks")
         found = {**self._table(), "settings": self._settings(), "versions": versions(), **self.facts}
         write_json(path, found)
+        for name, one in found["methods"].items():
+            contrast = one["summary"]["contrast"]
+            logger.info("contrast of %s: %s", name, measure_of({**contrast, "value": contrast["mean"]}).text())
         return found
 
     def _looks(self) -> dict[str, list[Way]]:

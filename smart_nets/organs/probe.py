@@ -29,6 +29,7 @@ from smart_nets.statistics.places import CropPlaces
 from smart_nets.training.run_record import update_record
 
 logger = logging.getLogger(__name__)
+SYNTHETIC = "phantom-"  # what the names of phantoms begin with
 FIRST_SEED = 9000  # far from the seeds of the embedded training set
 AIR = -1024
 RAW_GRID = 12  # cells along each axis, over which raw voxels are averaged
@@ -161,7 +162,7 @@ class KnnProbe:
         encoder: the student's encoder.
         crops: see `phantom_organ_crops`; without them, nothing is measured.
         record: run.json, which gets the accuracies of `feature` as "knn", of every feature by name, and of raw voxels as
-            "knn_raw".
+            "knn_raw"; "knn_of" tells whether the patients are synthetic.
         feature: the one to report first, "cls", "pooled" or "stages".
     """
 
@@ -189,7 +190,8 @@ class KnnProbe:
             coarse = raw_voxels(crops.crops)
             coarse -= coarse.mean(0)  # by the cosine of values above 0 all crops look alike: the floor would be too low
             raw = knn_accuracy(coarse, crops.organs, crops.patients, self.k)
-            update_record(self.record, knn_raw=raw.as_dict())
+            synthetic = all(str(name).startswith(SYNTHETIC) for name in crops.patients)
+            update_record(self.record, knn_raw=raw.as_dict(), knn_of="synthetic patients" if synthetic else "patients")
             logger.info("kNN of raw voxels, without a network: %s", raw)
             self.measure("before")
 

@@ -80,9 +80,14 @@ def test_localise():
 )
 def test_localise_tells_data_and_model_but_no_name(dataset_dir, says):
     model = ROOT / "bundles/smart_pretrain/models/small.pt"
-    facts = localise_facts([{"image": f"{dataset_dir}/a.nii.gz"}], model, dataset_dir, 5, readers="auto")
+    facts = localise_facts(
+        [{"image": f"{dataset_dir}/a.nii.gz"}], model, dataset_dir, 5, [6.0] * 3, [-175, 250], readers="auto"
+    )
     command = localise_again({"settings": {"around_mm": [64.0] * 3}, **facts})
     told = keys(command, "zeroshot")
+    assert facts["outside_card"] == [
+        "The encoder was trained with voxels of 2 x 2 x 2 mm and is used with 6 x 6 x 6 mm."
+    ]
     assert told.items() >= says.items() and told["--model_path"] == "/path/to/small.pt"
     assert told["--around_tumour"] == "true" and "Smith" not in command + json.dumps(facts)
     assert len({"--phantoms", "--dataset_dir"} & set(told)) == 1

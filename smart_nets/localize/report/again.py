@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.training.run_record import data_facts, encoder_facts
+from smart_nets.weights.beside import outside_card
+from smart_nets.weights.io import read_card
 
 ATTEND = "python -m smart_nets attend /path/to/scan --output_dir /path/to/output"
 LOCALISE = "python -m smart_nets zeroshot evaluate"
 LOOKING = ("percentile", "region", "components", "smallest_ml", "overlap", "head", "block")
-JUDGING = (*LOOKING, "spacing", "crop_size", "random_encoders")
+JUDGING = (*LOOKING, "spacing", "crop_size", "hu_window", "random_encoders")
 GIVEN = ("tumour_pattern", "readers")
 
 
@@ -41,16 +43,26 @@ def localise_again(content: Mapping[str, Any]) -> str:
 
 
 def localise_facts(
-    items: Sequence[Mapping[str, Any]], model: str | Path, dataset_dir: str | None, phantoms: int, **given: Any
+    items: Sequence[Mapping[str, Any]],
+    model: str | Path,
+    dataset_dir: str | None,
+    phantoms: int,
+    spacing: Sequence[float],
+    hu_window: Sequence[float],
+    **given: Any,
 ) -> dict[str, Any]:
     """What localize.json tells of data and model beside the settings; of scans that are no phantoms, no name.
 
     Args:
+        spacing, hu_window: with which the encoder is used; where its card says otherwise, log and report tell.
         given: further settings, by the names that the bundle gives them.
     """
-    told = given if dataset_dir else {"phantoms": phantoms}
-    data = data_facts(items, "scans" if dataset_dir else None)
-    return {"given": told, "data": data, "encoder": encoder_facts(model)}
+    return {
+        "given": given if dataset_dir else {"phantoms": phantoms},
+        "data": data_facts(items, "scans" if dataset_dir else None),
+        "encoder": encoder_facts(model),
+        "outside_card": outside_card(read_card(model), spacing, hu_window),
+    }
 
 
 def _options(settings: Mapping[str, Any], names: tuple[str, ...]) -> list[str]:

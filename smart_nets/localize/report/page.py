@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from smart_nets.pages.measures import Measure
 from smart_nets.pages.record import read_json
 from smart_nets.pages.words import FEW, count
 
+logger = logging.getLogger(__name__)
 LEAST = 6  # patients: with fewer, even if all agree, a sign test does not reach two-sided p < 0.05
 # which scans are shown, by the share of scans with a better contrast; of few scans the later names win
 SHOWN = {"upper quartile": 0.25, "lower quartile": 0.75, "median": 0.5, "worst": 1, "best": 0}
@@ -56,7 +58,9 @@ def write_localize_report(folder: str | Path) -> Path:
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         found = repr(error)
         raise InputError("is no record of localisation", where=path, found=found, remedy="evaluate again") from error
-    return page.save(html, folder / "report.html")
+    report = page.save(html, folder / "report.html")
+    logger.info("report: %s", report)
+    return report
 
 
 def _render(found: Localised) -> str:
@@ -101,6 +105,7 @@ def _summary(found: Localised) -> str:
         f"Left out: {count(empty, 'tumour')} without a voxel that most readers agree on.": empty,
         f"{count(airless, 'scan')} without lungs: left out of what is said about the HU in the lungs.": airless,
         f"Only {count(patients, 'patient')}: means and intervals are rough.": patients < FEW,
+        **{str(sentence): True for sentence in found.content.get("outside_card", [])},
     }
     warnings = page.notes(note for note, is_true in notes.items() if is_true)
     return page.paragraph(lead, "lead") + page.verdict(*_verdict(found)) + page.tiles(_tiles(found)) + warnings
@@ -145,7 +150,8 @@ def _pictures(found: Localised) -> str:
     films = (_film(scans[ranked[place]], f"{name} of {len(ranked)}", found) for place, name in sorted(places.items()))
     told = (
         "From the encoder's best contrast to its worst, in the planes through the tumour. Red surrounds the tumour, blue "
-        "what is marked; colour grows from the region's median to its top half per cent."
+        "what is marked; colour grows by one scale for all maps of a picture, from the lowest of their medians to the "
+        "highest of their top half per cents."
     )
     return page.paragraph(told) + "".join(films)
 
@@ -219,9 +225,14 @@ def _reading(found: Localised) -> Iterator[str]:
         "percentile 90 needs tumours of 4.5 to 22% of what is looked at, as in crops cut close around them."
     )
     yield (
-        "Marks at random hit as large a share of a tumour as of the region: compare with the random encoder, the mean of "
-        f"several. HU in the lungs marks all that is denser than {DENSE_HU:g} HU, also vessels and walls."
+        "Marks at random hit as large a share of a tumour as of the region: compare with the random encoder"
+        f"{_how_many(found)}. HU in the lungs marks all that is denser than {DENSE_HU:g} HU, also vessels and walls."
     )
+
+
+def _how_many(found: Localised) -> str:
+    count = found.content["settings"].get("random_encoders", 1)
+    return f", the mean of {count}" if count > 1 else ""
 
 
 def _text(key: str, value: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from smart_nets.pages import page
 from smart_nets.pages.curves import Line, line_chart
@@ -89,13 +90,18 @@ def verdict_of(run: Run) -> Summary:
     return summary(findings_of(run))
 
 
+def whose_crops(about: Mapping[str, Any]) -> str:
+    """Whose crops an encoder is judged on, of run.json: "patients", or synthetic ones."""
+    return str(about.get("knn_of", "patients"))
+
+
 def health_section(run: Run) -> str:
     """Inner HTML of the section."""
     findings, whole = findings_of(run), verdict_of(run)
     intro = (
         "Losses can fall while the method is void: when the mask only repeats the teacher's noise, or features say "
         "one thing about every crop. Each number below is measured for that; the dimensions and attention on crops "
-        "of patients that training never saw."
+        f"of {whose_crops(run.about)} that training never saw."
     )
     cards = "".join(_card(run, each) for each in findings)
     grid = page.box("charts wide", cards) if cards else ""

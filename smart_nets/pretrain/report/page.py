@@ -10,8 +10,9 @@ from typing import Any
 from smart_nets.pages import page
 from smart_nets.pages.curves import knn_chart
 from smart_nets.pages.record import record_of, record_tables
+from smart_nets.pages.words import FEW
 from smart_nets.pretrain.report.again import pretrain_again
-from smart_nets.pretrain.report.health import health_section, verdict_of
+from smart_nets.pretrain.report.health import health_section, verdict_of, whose_crops
 from smart_nets.pretrain.report.pictures import looks_section, seen_section
 from smart_nets.pretrain.report.run import Run, read_run
 from smart_nets.pretrain.report.training import training_section
@@ -89,11 +90,12 @@ def _what_fell(run: Run) -> Iterator[str]:
         yield "Its error in hidden parts of the image has no number."
         return
     width, relative = _window_width(run), _relative(run)
-    verb = "fell" if last < first else "rose"
+    verb = "fell to" if last < first else "rose to"
+    verb = "stayed at" if page.number(first) == page.number(last) else verb
     if relative >= 1:
         in_hu = f" ({last * width:.0f} HU)" if width else ""
         yield (
-            f"Asked to paint hidden parts of an image, one grey value would do better: the mean error {verb} to "
+            f"Asked to paint hidden parts of an image, one grey value would do better: the mean error {verb} "
             f"{page.number(last)} of the intensity window{in_hu}, {relative:.0%} of what the best single grey of each "
             "crop would miss."
         )
@@ -103,7 +105,7 @@ def _what_fell(run: Run) -> Iterator[str]:
     if math.isfinite(relative):
         than = f"{1 - relative:.0%} less than one grey value would miss"
     yield (
-        f"Asked to paint hidden parts of an image, its mean error {verb} from {page.number(first)} to "
+        f"Asked to paint hidden parts of an image, its mean error {verb.split()[0]} from {page.number(first)} to "
         f"{page.number(last)} of the intensity window{in_hu}, {than}."
     )
 
@@ -162,11 +164,12 @@ def _features(run: Run) -> str:
     if not knn:
         return page.paragraph("This run had no nearest-neighbour test, so nothing is said here about its features.")
     result = knn.get("after") or knn["before"]
-    patients = f" of {result['patients']:,} patients" if "patients" in result else ""
+    patients = f" of {result['patients']:,} {whose_crops(run.about)}" if "patients" in result else ""
+    few = f" Of fewer than {FEW} patients they are rough." if result.get("patients", FEW) < FEW else ""
     intro = (
         f"{result['crops']:,} crops{patients} with known labels ({result['classes']} classes) go through the frozen "
         "encoder; each is then given the label of the crops of other patients whose features are most alike. No weight "
-        "is trained for this test. Whiskers are 95% intervals; chance is always naming the commonest class."
+        f"is trained for this test. Whiskers are 95% intervals over patients.{few} Chance is always naming the commonest class."
     )
     rows = [
         (f"{label}{when} training", test[when]["accuracy"], test[when]["low"], test[when]["high"])
@@ -174,6 +177,9 @@ def _features(run: Run) -> str:
         for when in ("before", "after")
         if when in test
     ]
+    if "knn_raw" in run.about:
+        raw = run.about["knn_raw"]
+        rows.append(("raw voxels, no network", raw["accuracy"], raw["low"], raw["high"]))
     svg = knn_chart(rows, _chance(result), "Nearest-neighbour accuracy with intervals")
     chart = page.chart(svg, "Nearest-neighbour accuracy", "share of crops given their right label")
     only = "" if len(knn) == 2 else page.paragraph(f"Only the test {next(iter(knn))} training was made.", "quiet")

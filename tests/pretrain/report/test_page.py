@@ -241,3 +241,12 @@ def test_settings_as_text(value: Any, text: str) -> None:
 
 def test_numbers_have_three_digits() -> None:
     assert [number(x) for x in (0.07651, 9.0109, 12345.6)] == ["0.0765", "9.01", "12,346"]
+
+
+@pytest.mark.parametrize("whose", ["patients", "synthetic patients"])
+def test_synthetic_patients_are_called_so(make_run: MakeRun, report: Report, whose: str) -> None:
+    """Crops of phantoms judge pretraining on real CT, too, and are no patients that it never saw."""
+    found = {"accuracy": 0.5, "low": 0.4, "high": 0.6, "crops": 22, "classes": 11, "patients": 2}
+    page = report(make_run(crops=0, knn={"after": found}, knn_of=whose))
+    assert f"22 crops of 2 {whose} with known labels" in page.text and f"on crops of {whose} that training" in page.text
+    assert "Of fewer than 30 patients they are rough" in page.text
