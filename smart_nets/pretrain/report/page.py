@@ -10,7 +10,7 @@ from typing import Any
 from smart_nets.pages import page
 from smart_nets.pages.curves import knn_chart
 from smart_nets.pages.record import record_of, record_tables
-from smart_nets.pages.words import FEW
+from smart_nets.pages.words import FEW, count
 from smart_nets.pretrain.report.again import pretrain_again
 from smart_nets.pretrain.report.health import health_section, verdict_of, whose_crops
 from smart_nets.pretrain.report.pictures import looks_section, seen_section
@@ -71,7 +71,7 @@ def _what_ran(run: Run) -> Iterator[str]:
     time = f"in {page.duration(about['seconds'])}" if "seconds" in about else "so far"
     place = f" on {about['hardware']}" if about.get("hardware") else ""
     made = "This run taught an encoder to read CT without any labels"
-    yield f"{made}: {scans}{source}, {_epochs(run)}{run.steps:,} steps {time}{place}."
+    yield f"{made}: {scans}{source}, {_epochs(run)}{count(run.steps, 'step')} {time}{place}."
     if data.get("rejected"):
         yield f"{data['rejected']:,} of {data['given']:,} given scans were turned away, each with its reason on record."
 
@@ -115,7 +115,8 @@ def _what_was_learned(run: Run) -> Iterator[str]:
     if not {"before", "after"} <= knn.keys():
         return
     before, after = knn["before"], knn["after"]
-    task = f"{after['crops']:,} labelled crops into {after['classes']} classes by their nearest neighbours{_by(run)}"
+    crops = f"{after['crops']:,} labelled crops of {whose_crops(run.about)}"
+    task = f"{crops} into {after['classes']} classes by their nearest neighbours{_by(run)}"
     right = f"{_with_interval(before)} before and {_with_interval(after)} after training"
     yield f"Asked to sort {task}, it was right in {right}; chance is {_chance(after):.0%}."
     if after["low"] <= _chance(after):
@@ -135,9 +136,9 @@ def _what_was_learned(run: Run) -> Iterator[str]:
 def _tiles(run: Run) -> Iterator[tuple[str, str, str, str]]:
     about = run.about
     if "seconds" in about:
-        yield "Training", page.duration(about["seconds"]), f"{_epochs(run)}{run.steps:,} steps", ""
+        yield "Training", page.duration(about["seconds"]), f"{_epochs(run)}{count(run.steps, 'step')}", ""
     else:
-        yield "Training", f"{run.steps:,} steps", "duration not recorded: the run may not have ended", ""
+        yield "Training", count(run.steps, "step"), "duration not recorded: the run may not have ended", ""
     if "amip" in run.series:
         first, last = run.series["amip"].ends()
         relative = _relative(run)
