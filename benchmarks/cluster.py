@@ -3,7 +3,7 @@
 What a cluster costs beside the work itself shows on tiny scans; real ones take a hundred times as long each. The workers have
 imported what they need before the clock starts.
 
-python benchmarks/cluster.py [--scans 20000] [--workers 2] [--output benchmarks/results/cluster.json]
+python benchmarks/cluster.py [--scans 20000] [--prepared 4000] [--workers 2] [--output benchmarks/results/cluster.json]
     prints the result and writes it
 """
 
@@ -53,9 +53,9 @@ def timed(scans: Path, output: Path, **how: Any) -> tuple[float, list[bytes]]:
     return time.perf_counter() - clock, [(output / name).read_bytes() for name in (MANIFEST, REJECTED)]
 
 
-def prepared(manifest: Path, folder: Path, **how: Any) -> tuple[float, list[tuple[str, bytes]]]:
+def prepared(manifest: Path, folder: Path, most: int, **how: Any) -> tuple[float, list[tuple[str, bytes]]]:
     """Seconds, and the entries of the cache."""
-    items, cache = datalist(manifest), VolumeCache(folder)
+    items, cache = datalist(manifest)[:most], VolumeCache(folder)
     clock = time.perf_counter()
     fill_cache(cache, items, **how)
     seconds = time.perf_counter() - clock
@@ -74,6 +74,7 @@ def compared(alone: tuple[float, Any], spread: tuple[float, Any]) -> dict[str, A
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scans", type=int, default=20_000)
+    parser.add_argument("--prepared", type=int, default=4000, help="of the scans, those that the cache is filled with")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--output", type=Path, default=RESULTS)
     args = parser.parse_args()
@@ -81,17 +82,18 @@ def main() -> None:
         work = Path(name)
         scans, few = make_scans(work / "scans", args.scans, 0), make_scans(work / "few", WARM * args.workers, 1)
         alone = timed(scans, work / "alone", workers=1)
-        cache = prepared(work / "alone" / MANIFEST, work / "cache", workers=1)
+        cache = prepared(work / "alone" / MANIFEST, work / "cache", args.prepared, workers=1)
         local: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
         with LocalCluster(n_workers=args.workers, threads_per_worker=1, **local) as cluster:
             where = {"scheduler": cluster.scheduler_address}
             timed(few, work / "warm", **where)
             spread = timed(scans, work / "spread", **where)
-            prepared(work / "warm" / MANIFEST, work / "warm_cache", **where)
-            spread_cache = prepared(work / "alone" / MANIFEST, work / "spread_cache", **where)
+            prepared(work / "warm" / MANIFEST, work / "warm_cache", WARM, **where)
+            spread_cache = prepared(work / "alone" / MANIFEST, work / "spread_cache", args.prepared, **where)
     record = {
         "command": shlex.join(["python", "benchmarks/cluster.py", *sys.argv[1:]]), "date": date.today().isoformat(),
-        "hardware": hardware(), "distributed": version("distributed"), "scans": args.scans, "workers": args.workers,
+        "hardware": hardware(), "distributed": version("distributed"),
+        "scans": args.scans, "prepared": args.prepared, "workers": args.workers,
         "check_data": compared(alone, spread), "cache": compared(cache, spread_cache),
     }  # fmt: skip
     print(json.dumps(record, indent=2))

@@ -7,9 +7,9 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -155,16 +155,24 @@ def _entries(path: Path, key: str) -> Iterator[tuple[Any, Callable[[], str]]]:
         raise InputError("has no datalist", where=path, expected=expected, found=found, remedy=remedy)
     if not entries:
         raise InputError("lists no scans", where=path, expected="at least one", found="0", remedy="add scans")
-    position = 0
-    for number, entry in enumerate(entries, start=1):
+    lines = cache(partial(_lines, text, entries))
+    for number, entry in enumerate(entries):
+        yield entry, partial(_place, path, number, lines)
+
+
+def _lines(text: str, entries: Sequence[Any]) -> list[int]:
+    """The line of each entry; looked for only when one is told, and then once for all."""
+    found, line, position, escaped = [], 1, 0, "\\u" in text
+    for entry in entries:
         image = entry.get("image") if isinstance(entry, dict) else entry
-        written = json.dumps(image, ensure_ascii="\\u" in text)
-        position = max(text.find(written, position), position)
-        yield entry, partial(_place, path, number, text, position)
+        at = text.find(json.dumps(image, ensure_ascii=escaped), position)
+        line, position = line + text.count("\n", position, max(at, position)), max(at, position)
+        found.append(line)
+    return found
 
 
-def _place(path: Path, number: int, text: str, position: int) -> str:
-    return f"{path}, entry {number} (line {text.count(chr(10), 0, position) + 1})"
+def _place(path: Path, number: int, lines: Callable[[], list[int]]) -> str:
+    return f"{path}, entry {number + 1} (line {lines()[number]})"
 
 
 def _from_entry(path: Path, entry: Any, place: Callable[[], str]) -> Candidate:
