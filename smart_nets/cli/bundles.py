@@ -10,6 +10,7 @@ from pathlib import Path
 from smart_nets.bundle_keys import keys_of
 from smart_nets.errors import ConfigError
 from smart_nets.files import bundles_folder
+from smart_nets.settings import one_of
 
 Words = Sequence[str]
 RUNNABLE, DEFAULTS = ("train", "evaluate", "inference"), {"zeroshot": "inference", "cluster": "evaluate"}
@@ -79,15 +80,20 @@ BUNDLES = {
 }  # fmt: skip
 
 
-def settings(task: str) -> str:
+def settings(task: str, config: str = "") -> str:
     """List what may be set of a task, with its default and meaning: smart-nets settings pretrain.
 
     Args:
         task: pretrain, classify, segment, zeroshot or cluster; or the name of its bundle.
+        config: train, evaluate or inference; by default what the task runs if nothing is said.
     """
     bundle = _bundle(task)
     short = next(name for name, one in BUNDLES.items() if one == bundle)
-    return keys_of(bundles_folder() / bundle, DEFAULTS.get(short, "train"))
+    folder = bundles_folder() / bundle
+    there = [name for name in RUNNABLE if (folder / "configs" / f"{name}.json").is_file()]
+    config = config or DEFAULTS.get(short, "train")
+    one_of("--config", config, there)
+    return keys_of(folder, config)
 
 
 def run_bundle(task: str, configs: Sequence[str], told: Words) -> None:

@@ -217,6 +217,9 @@ def test_settings_are_listed_with_default_and_meaning():
     assert "--overlap" in text and "preset tiny: " in text
     assert settings("smart_pretrain") == settings("pretrain") and "--dataset_dir" in settings("pretrain")
     assert "inference.json" in settings("zeroshot") and "--random_encoders" not in settings("zeroshot")
+    assert "--random_encoders" in settings("zeroshot", "evaluate")
+    with pytest.raises(ConfigError, match=r"--config: .*expected evaluate or inference, found train"):
+        settings("zeroshot", "train")
 
 
 def test_a_file_of_ones_own_comes_before_the_bundles(tmp_path, monkeypatch):
