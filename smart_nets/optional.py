@@ -46,11 +46,15 @@ def absent(what: str, *modules: str, later: str = "") -> bool:
     return bool(missing)
 
 
-def bar(items: Iterable[T], what: str) -> Iterable[T]:
-    """The items, with a progress bar where there is a terminal to show it and tqdm to draw it; else a line in the log."""
+def bar(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """The items, with a progress bar where there is a terminal to show it and tqdm to draw it; else a line in the log.
+
+    Args:
+        total: how many there are, where `items` does not tell.
+    """
     if not sys.stderr.isatty() or absent("progress bars", "tqdm"):
-        return _told(items, what)
-    shown: Iterable[T] = needed("tqdm", "progress bars").tqdm(items, desc=what, leave=False)
+        return _told(items, what if total is None else f"{what}, {total:,}")
+    shown: Iterable[T] = needed("tqdm", "progress bars").tqdm(items, desc=what, leave=False, total=total)
     return shown
 
 

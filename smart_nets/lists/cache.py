@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 from typing_extensions import Unpack
 
 from smart_nets.errors import ConfigError, InputError, SmartError
@@ -20,6 +19,7 @@ from smart_nets.files import UNWRITTEN
 from smart_nets.lists.engines.dask_cluster import on_dask
 from smart_nets.lists.engines.processes import in_processes
 from smart_nets.lists.store import CachedScan, EntryStore
+from smart_nets.optional import bar
 from smart_nets.scans.dicom.series import Spacing
 from smart_nets.scans.grid import network_grid
 from smart_nets.scans.read import ReadOptions, Tilt, read_options, read_volume
@@ -139,7 +139,7 @@ def fill_cache(
     seen = [cache.folder.resolve(), *(Path(item["image"]) for item in items[:1])]
     found = on_dask(scheduler, task, items, seen) if scheduler else in_processes(task, items, workers)
     counts, refused = Counter[str](), dict[int, str]()
-    for position, (counted, fault) in tqdm(found, total=len(items), unit="scan", desc="preparing", disable=None):
+    for position, (counted, fault) in bar(found, "preparing scans", len(items)):
         counts.update(counted)
         refused.update({position: fault} if fault else {})
     return counts, [refused[position] for position in sorted(refused)]

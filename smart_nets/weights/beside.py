@@ -34,13 +34,21 @@ def outside_card(card: Mapping[str, Any], spacing: Sequence[float], hu_window: S
         ("voxels", "mm", card["spacing"], spacing),
         ("the window", "HU", card["hu_window"], hu_window),
     ):
-        if [float(one) for one in own] != [float(one) for one in used]:
+        if (numbers := _numbers(used)) is not None and _numbers(own) != numbers:
             told.append(
                 f"The encoder was trained with {what} of {_sides(own)} {unit} and is used with {_sides(used)} {unit}."
             )
     for one in told:
         logger.warning("%s", one)
     return told
+
+
+def _numbers(values: Any) -> list[float] | None:
+    """None of what is no list of numbers: whoever uses it refuses it by name."""
+    try:
+        return [float(one) for one in values]
+    except (TypeError, ValueError):
+        return None
 
 
 def _sides(values: Sequence[float]) -> str:
