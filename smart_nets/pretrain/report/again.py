@@ -25,9 +25,4 @@ def pretrain_again(about: Mapping[str, Any]) -> str:
     if settings.get("pretrained"):
         options["pretrained"] = f"/path/to/{settings['pretrained']}"
     options |= {name: value for name, value in settings.items() if value is not None and name not in options}
-    return " \\\n  ".join([COMMAND, *(f"--{name} {shlex.quote(_typed(value))}" for name, value in options.items())])
-
-
-def _typed(value: Any) -> str:
-    """A setting as a person would type it: 0.3, where a sum of schedules gave 0.30000000000000004."""
-    return f"{value:.12g}" if isinstance(value, float) and len(str(value)) > 14 else str(value)
+    return " \\\n  ".join([COMMAND, *(f"--{name} {shlex.quote(str(value))}" for name, value in options.items())])
