@@ -36,7 +36,7 @@ def outside_card(card: Mapping[str, Any], spacing: Sequence[float], hu_window: S
     ):
         if (numbers := _numbers(used)) is not None and _numbers(own) != numbers:
             told.append(
-                f"The encoder was trained with {what} of {_sides(own)} {unit} and is used with {_sides(used)} {unit}."
+                f"The encoder was trained with {what} of {_sides(own)} {unit} and is used with {_sides(numbers)} {unit}."
             )
     for one in told:
         logger.warning("%s", one)

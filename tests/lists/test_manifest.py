@@ -180,3 +180,11 @@ def test_all_real_files_are_sorted_into_ct_and_label_maps(real_ct: Path, caplog)
     tumours = ["STS_008", "STS_019", "STS_025", "STS_042"]
     chests = ["4dlung113", "c3n00247", "lungfcp01", "pyrad_lung1"]
     assert sorted(names) == sorted([*tumours, *chests, "ct_cropped", "example_ct", "example_ct_dicom"])
+
+
+def test_the_lines_of_entries_are_looked_for_only_when_one_is_told(tmp_path, monkeypatch, save, hu, affine):
+    """Looked for at each entry, a manifest of 20,000 scans took minutes to read."""
+    scan = save(hu, affine)
+    (tmp_path / "list.json").write_text(json.dumps({"training": [{"image": str(scan)}]}))
+    monkeypatch.setattr("smart_nets.lists.find._lines", lambda text, entries: pytest.fail("looked for"))
+    assert len(datalist(tmp_path / "list.json")) == 1

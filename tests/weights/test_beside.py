@@ -26,3 +26,8 @@ def test_a_fold_and_a_seed_are_no_difference():
     assert settings_beside({"a": {"folds": 3}, "b": {"folds": 4}}) == ["folds: 3 in “a”, 4 in “b”"]
     assert settings_beside({"a": {"folds": 3}, "b": {}}) == []  # an evaluation does not tell how it was trained
     assert settings_beside({}) == []
+
+
+@pytest.mark.parametrize("spacing", [3, None, "fine", "123", [2, 2], [[2], [2], [2]], [None] * 3])
+def test_what_is_no_spacing_is_left_to_whoever_refuses_it(spacing):
+    assert all("is used with" in line for line in outside_card(CARD, spacing, CARD["hu_window"]))
