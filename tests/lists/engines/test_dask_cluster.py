@@ -100,6 +100,7 @@ def test_a_killed_worker_loses_nothing(scans, alone, tmp_path):
         thread.start()
         check_data(scans, tmp_path, scheduler=own.scheduler_address)
         thread.join(10)
+        own.wait_for_workers(2, timeout=30)  # a nanny that is closed while it starts its worker fails
     assert killed_at and killed_at[0] < SCANS
     assert written(tmp_path) == alone
 
@@ -109,6 +110,7 @@ def test_what_kills_every_worker_is_told(tmp_path):
         own.scheduler.allowed_failures = 1
         with pytest.raises(InputError, match=r"batch from 0: a batch of scans has killed every worker.*goes on"):
             list(on_dask(own.scheduler_address, os._exit, [0, 0], [tmp_path]))
+        own.wait_for_workers(1, timeout=30)  # a nanny that is closed while it starts its worker fails
 
 
 def test_a_scheduler_that_goes_away_is_told(tmp_path):
