@@ -1,10 +1,10 @@
-"""Checking and preparing many tiny scans on a dask cluster of two local workers, beside one process: seconds, same bytes.
+"""Checking and preparing many small scans on a dask cluster of two local workers, beside one process: seconds, same bytes.
 
-What a cluster costs beside the work itself shows on tiny scans; real ones take a hundred times as long each. The workers have
-imported what they need before the clock starts.
+Scans of 6 voxels a side show what a cluster costs beside the work itself, those of 32 what it brings; real ones take a
+hundred times as long each. The workers have imported what they need before the clock starts.
 
-python benchmarks/cluster.py [--scans 20000] [--prepared 4000] [--workers 2] [--output benchmarks/results/cluster.json]
-    prints the result and writes it
+python benchmarks/cluster.py [--scans 20000] [--sides 6 32] [--prepared 4000] [--workers 2] [--output FILE]
+    prints the result and writes it to benchmarks/results/cluster.json
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from smart_nets.lists.manifest import datalist
 from smart_nets.training.run_record import hardware
 
 RESULTS = Path(__file__).parent / "results" / "cluster.json"
-SIDE, WARM = 6, 8  # voxels of a tiny scan; scans that warm a cluster up
+WARM = 8  # scans that warm a cluster up
 
 
-def make_scans(folder: Path, count: int, seed: int) -> Path:
-    """Voxels of 6^3, each scan its own, so that none is a copy; every 20th is empty."""
+def make_scans(folder: Path, count: int, side: int, seed: int) -> Path:
+    """Voxels of side^3, each scan its own, so that none is a copy; every 20th is empty."""
     folder.mkdir()
     rng = np.random.default_rng(seed)
     for number in range(count):
         path = folder / f"{number:06d}.nii.gz"
-        voxels = rng.integers(-1000, 500, (SIDE,) * 3).astype(np.int16)
+        voxels = rng.integers(-1000, 500, (side,) * 3).astype(np.int16)
         nib.save(nib.Nifti1Image(voxels, np.diag([2, 2, 2, 1.0])), path)
         if number % 20 == 19:
             path.write_bytes(b"")
@@ -71,16 +71,12 @@ def compared(alone: tuple[float, Any], spread: tuple[float, Any]) -> dict[str, A
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--scans", type=int, default=20_000)
-    parser.add_argument("--prepared", type=int, default=4000, help="of the scans, those that the cache is filled with")
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    args = parser.parse_args()
+def measured(args: argparse.Namespace, side: int) -> dict[str, Any]:
+    """One process and the cluster on scans of one size."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        scans, few = make_scans(work / "scans", args.scans, 0), make_scans(work / "few", WARM * args.workers, 1)
+        scans = make_scans(work / "scans", args.scans, side, 0)
+        few = make_scans(work / "few", WARM * args.workers, side, 1)
         alone = timed(scans, work / "alone", workers=1)
         cache = prepared(work / "alone" / MANIFEST, work / "cache", args.prepared, workers=1)
         local: dict[str, Any] = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
@@ -90,11 +86,22 @@ def main() -> None:
             spread = timed(scans, work / "spread", **where)
             prepared(work / "warm" / MANIFEST, work / "warm_cache", WARM, **where)
             spread_cache = prepared(work / "alone" / MANIFEST, work / "spread_cache", args.prepared, **where)
+    return {"side": side, "check_data": compared(alone, spread), "cache": compared(cache, spread_cache)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scans", type=int, default=20_000)
+    parser.add_argument("--sides", type=int, nargs="+", default=[6, 32], help="voxels of a scan along each axis")
+    parser.add_argument("--prepared", type=int, default=4000, help="of the scans, those that the cache is filled with")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    args = parser.parse_args()
     record = {
         "command": shlex.join(["python", "benchmarks/cluster.py", *sys.argv[1:]]), "date": date.today().isoformat(),
         "hardware": hardware(), "distributed": version("distributed"),
         "scans": args.scans, "prepared": args.prepared, "workers": args.workers,
-        "check_data": compared(alone, spread), "cache": compared(cache, spread_cache),
+        "sizes": [measured(args, side) for side in args.sides],
     }  # fmt: skip
     print(json.dumps(record, indent=2))
     args.output.write_text(json.dumps(record, indent=2) + "\n")

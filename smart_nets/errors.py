@@ -124,13 +124,15 @@ def show_one_sentence() -> None:
     """Print our own errors as one sentence at the end of a program, instead of a stack of library frames.
 
     MONAI wraps what a config's component raises in two layers of its own; a user would have to search for the
-    cause. Other exceptions keep their full traceback. Exit code stays 1.
+    cause. Ctrl-C is told in one line as well. Other exceptions keep their full traceback. Exit codes stay as they are.
     """
     previous = sys.excepthook
 
     def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         ours = cause(error) or small_memory(error) or lost_worker(error) or lost_rank(error)
-        if ours is None:
+        if issubclass(kind, KeyboardInterrupt):
+            print(f"Interrupted{f': {error}' if str(error) else ''}.", file=sys.stderr)
+        elif ours is None:
             previous(kind, error, trace)
         else:
             print(f"{type(ours).__name__}: {ours}", file=sys.stderr)

@@ -115,6 +115,8 @@ def run_bundle(task: str, configs: Sequence[str], told: Words) -> None:
         if any(word.partition("=")[0] == "--bundle_root" for word in told)
         else ["--bundle_root", str(Path.cwd() / bundle)]
     )
+    # ten seconds in which nobody says anything else
+    print(f"{bundle}: loading libraries ...", file=sys.stderr, flush=True)
     sys.argv = ["monai.bundle", "run", "--config_file", str(files), *root, *told]
     runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)
 

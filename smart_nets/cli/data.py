@@ -6,6 +6,8 @@ import json
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +78,8 @@ def check_data(
         min_depth=min_depth, tilt=tilt, crop=crop, spacing=spacing, slice_spacing=slice_spacing, hu_offset=hu_offset
     )
     how: dict[str, Any] = {"workers": workers, "strict": strict, "scheduler": scheduler}
-    checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, **how)
+    with _goes_on():
+        checked = check(data, output_dir, rules, salt=salt, patient_pattern=patient_pattern, **how)
     _tell(checked)
     if report:
         print(f"report:   {write_data_report(checked.manifest)}")
@@ -111,7 +114,8 @@ def prepare(
         raise ConfigError(what, where="--for", expected="tiny, small, base, or weights with their card", remedy=remedy)
     steps = purpose(for_)[1] if spacing is None else [float(spacing)] * 3
     cache = VolumeCache(Path(cache_dir).expanduser().resolve() / VOLUMES, steps)
-    counts, refused = fill_cache(cache, datalist(data), workers, scheduler)
+    with _goes_on():
+        counts, refused = fill_cache(cache, datalist(data), workers, scheduler)
     told = ", ".join(f"{counts[name]:,} {word}" for name, word in WORDS.items())
     print(f"{sum(counts[name] for name in WORDS):,} scans at {' x '.join(f'{step:g}' for step in steps)} mm: {told}")
     for name in ("damaged", "stale"):
@@ -125,6 +129,15 @@ def prepare(
     preset = f"--preset {for_}" if for_ and spacing is None and not Path(for_).is_file() else f"--spacing '{steps}'"
     print(f"now: smart-nets pretrain --dataset_dir {shlex.quote(data)} --cache_dir {shlex.quote(cache_dir)} {preset}")
     sys.exit(SOME_REFUSED if refused else ALL_USED)
+
+
+@contextmanager
+def _goes_on() -> Iterator[None]:
+    """Whoever stops a long run is told what becomes of it."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("finished scans are kept, the same command goes on") from stop
 
 
 def _tell(checked: Checked) -> None:

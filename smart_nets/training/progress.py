@@ -116,14 +116,15 @@ class Progress:
         return self.scans / max(1e-9, time.perf_counter() - self.epoch_clock)
 
 
-NOISE = ("Engine run resuming from", "Current run is terminating due to", "Engine run is terminating due to")
+NOISE = ("Engine run resuming from", "Current run is terminating", "Engine run is terminating", "Epoch[")
 
 
 def _tells(record: logging.LogRecord) -> bool:
     """Whether a line of ignite's says what nobody else does.
 
     It says of every run of MONAI's that it resumes, from iteration 0 as a rule; `TrainingState` tells when it does. It
-    repeats every error, with the addresses of objects, before the sentence that ends the program.
+    repeats every error, with the addresses of objects, before the sentence that ends the program. The end of an epoch is
+    told by `Progress`, or seen on its bar.
     """
     return not record.getMessage().startswith(NOISE)
 

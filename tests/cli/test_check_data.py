@@ -1,7 +1,10 @@
 """The verb check-data, as a user types it."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -41,6 +44,28 @@ def test_an_error_is_one_sentence(tmp_path: Path):
     assert done.stderr.strip() == (
         f"InputError: {tmp_path}/none: does not exist; check the path and that the disk is mounted."
     )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_ctrl_c_is_one_line_and_the_same_command_goes_on(tmp_path: Path, workers: str):
+    scans, out = 800, tmp_path / "out"
+    save(tmp_path / "in/a.nii.gz")
+    for number in range(scans - 1):
+        os.link(tmp_path / "in/a.nii.gz", tmp_path / f"in/{number}.nii.gz")
+    words = [str(tmp_path / "in"), "--output_dir", str(out), "--workers", workers]
+    command = [sys.executable, "-m", "smart_nets", "check-data", *words]
+    child = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not (out / "checked.jsonl").exists() or (out / "checked.jsonl").read_bytes().count(b"\n") < 20:
+        assert child.poll() is None
+        time.sleep(0.002)
+    os.killpg(child.pid, signal.SIGINT)  # as a terminal does: to all processes of the command
+    (_, told) = child.communicate(timeout=20)
+    assert child.returncode == -signal.SIGINT
+    assert told.splitlines()[-1] == "Interrupted: finished scans are kept, the same command goes on."
+    assert "Traceback" not in told and not (out / "manifest.json").exists()
+    assert 20 <= (out / "checked.jsonl").read_bytes().count(b"\n") < scans
+    done = run(*words)
+    assert done.returncode == 0 and f"{scans} scans: 1 used" in done.stdout.replace(",", ""), done.stdout
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ def test_one_line_per_epoch_with_means(caplog: pytest.LogCaptureFixture) -> None
     assert re.fullmatch(r"epoch 1/2  loss 0\.75  amip 0\.1  [\d.]+ scans/s  remaining \d:\d\d:\d\d", shown[0])
     assert re.fullmatch(r"epoch 2/2  loss 0\.2917  amip 0\.1  [\d.]+ scans/s  remaining 0:00:00", shown[1])
     assert len(shown) == 2
+    assert not [record for record in caplog.records if record.message.startswith("Epoch[")], "ignite told it once more"
 
 
 def test_rate_and_remaining_time(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -37,9 +38,12 @@ def in_processes(task: Callable[[T], R], items: Sequence[T], workers: int | None
         return
     # forked workers share the imported libraries; a spawned one would import a gigabyte again
     context = multiprocessing.get_context("fork" if "fork" in multiprocessing.get_all_start_methods() else None)
+    # Ctrl-C ends the workers at once, and without a word: what they were at is done again
+    pool = ProcessPoolExecutor(workers, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL))
     try:
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            yield from enumerate(pool.map(task, items, chunksize=scans_at_once(len(items), workers)))
+        yield from enumerate(pool.map(task, items, chunksize=scans_at_once(len(items), workers)))
     except BrokenProcessPool as error:
         remedy = "most likely for want of memory: start again with fewer workers; finished scans are kept"
         raise InputError("a process was killed", where=f"{workers} workers", remedy=remedy) from error
+    finally:
+        pool.shutdown(cancel_futures=True)

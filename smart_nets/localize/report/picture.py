@@ -134,7 +134,7 @@ def _grid(wide: bool, count: int, across: dict[str, float], down: dict[str, floa
         widths, heights = [max(across.values())] * count, [down[plane] for plane in PLANES]
     inches = WIDTH / max(across.values())
     figure = black_figure(sum(widths) * inches, sum(heights) * inches + 0.9)
-    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.01, hspace=0.01)  # type: ignore[union-attr, call-arg]
+    figure.get_layout_engine().set(w_pad=0.01, h_pad=0.05, wspace=0.01, hspace=0.01)  # type: ignore[union-attr, call-arg]
     axes = figure.subplots(len(heights), len(widths), squeeze=False, width_ratios=widths, height_ratios=heights)
     return figure, axes
 
