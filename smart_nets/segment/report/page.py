@@ -83,7 +83,8 @@ def _summary(run: SegmentRun) -> str:
         f"{count(metrics['cases'], 'case')} of {count(metrics['patients'], 'patient')} {unseen}"
         f"{f', {who}' if who else ''}: mean Dice (95% interval) {mean.text()}."
     )
-    notes = [*run.notes, *map(str, run.about.get("outside_card") or []), *place_notes(metrics)]
+    warned = [str(one) for key in ("hidden_edges", "outside_card") for one in run.about.get(key) or []]
+    notes = [*run.notes, *warned, *place_notes(metrics)]
     for name in run.names:
         told = metrics["classes"][name]
         if told["without"]:

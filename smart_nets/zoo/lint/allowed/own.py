@@ -58,6 +58,7 @@ FREE = {
     "scans.window": "check_window",
     "segment.balance": "label_weights",
     "segment.budget": "segment_epochs",
+    "segment.cases.edges": "hidden_edges",
     "segment.cases.names": "card_values channels label_values may_flip",
     "segment.cases.patches": "LoadCased",
     "segment.facts": "case_facts cases_told source_told",

@@ -1,0 +1,73 @@
+"""How much of what people outlined a window hides: edges with black on both sides, or white on both."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_nets.segment.cases.volumes import CaseVolumes
+
+logger = logging.getLogger(__name__)
+MOST = 24  # cases that are looked at
+TOLD = 0.25  # share of an edge that may be hidden without a word
+LEFT = 0.02  # share that the proposed window still hides, at each of its ends
+STEP = 50  # HU, to which its ends are rounded
+
+
+def hidden_edges(volumes: CaseVolumes, items: Sequence[Mapping[str, Any]], window: Sequence[float]) -> list[str]:
+    """A sentence for the log and the report for each name whose edge can hardly be seen in a window.
+
+    An edge lies between two voxels that touch, one inside and one outside. It is hidden where the window makes both black, or
+    both white: there a network can only guess, whatever its weights. Looks at some of the cases, spread over all of them.
+
+    Args:
+        items: cases with their outlines, as for `volumes`.
+        window: the HU that become 0 and 1.
+    """
+    told = []
+    for name, (dim, bright) in _edges(volumes, items).items():
+        dark, white = bright <= window[0], dim >= window[1]
+        if not bright.size or (share := float((dark | white).mean())) <= TOLD:
+            continue
+        colour = "black" if dark.sum() >= white.sum() else "white"
+        low = min(window[0], STEP * math.ceil(np.quantile(bright, LEFT) / STEP - 1))
+        high = max(window[1], STEP * math.floor(np.quantile(dim, 1 - LEFT) / STEP + 1))
+        told.append(
+            f"The window of {window[0]:g} to {window[1]:g} HU hides {share:.0%} of the edge of {name}: there both sides are "
+            f"{colour}, and the network can only guess. --hu_window [{low:g},{high:g}] shows it."
+        )
+    for one in told:
+        logger.warning("%s", one)
+    return told
+
+
+def _edges(
+    volumes: CaseVolumes, items: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[NDArray[np.int16], NDArray[np.int16]]]:
+    """Of each name the HU of all pairs of voxels across its edge: the dimmer of the two, and the brighter."""
+    found: dict[str, list[tuple[NDArray[np.int16], NDArray[np.int16]]]] = {name: [] for name in volumes.values}
+    for item in items[:: max(1, math.ceil(len(items) / MOST))]:
+        case = volumes.get(item)
+        for image, target in zip(_pairs(case.image), _pairs(case.target), strict=True):
+            across = target[0] != target[1]
+            sides, drawn = [one[across] for one in image], [one[across] for one in target]
+            for at, name in enumerate(volumes.values, start=1):
+                own = (drawn[0] == at) | (drawn[1] == at)
+                found[name].append((np.minimum(*sides)[own], np.maximum(*sides)[own]))
+    none = [np.zeros(0, np.int16)]
+    return {
+        name: (np.concatenate([*(one for one, _ in pairs), *none]), np.concatenate([*(one for _, one in pairs), *none]))
+        for name, pairs in found.items()
+    }
+
+
+def _pairs(array: NDArray[Any]) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Along each axis (X, Y, Z) all voxels but the last, and the neighbour of each."""
+    for axis in range(3):
+        moved = np.moveaxis(array, axis, 0)
+        yield moved[:-1], moved[1:]
