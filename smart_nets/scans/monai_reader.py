@@ -6,6 +6,8 @@ over the scan it came from.
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,16 @@ class LoadScand(LoadImaged):
     """
 
     def __init__(self, keys: str | Sequence[str]) -> None:
-        super().__init__(keys, ensure_channel_first=True, image_only=True)
+        # MONAI makes its own readers as well, one of which tells twice that it cannot decode on a GPU; none of them is used
+        plugin = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
+        level = plugin.level
+        plugin.setLevel(logging.ERROR)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+                super().__init__(keys, ensure_channel_first=True, image_only=True)
+        finally:
+            plugin.setLevel(level)
 
     def __call__(self, data: Any, reader: ImageReader | None = None) -> Any:
         return super().__call__(data, reader or ScanReader(**read_options(data)))

@@ -116,7 +116,23 @@ class Progress:
         return self.scans / max(1e-9, time.perf_counter() - self.epoch_clock)
 
 
-NOISE = ("Engine run resuming from", "Current run is terminating", "Engine run is terminating", "Epoch[")
+class Measures:
+    """Tells in one line what an evaluation measured; MONAI's `StatsHandler` and ignite tell it three times."""
+
+    def attach(self, engine: Engine) -> None:
+        engine.logger.addFilter(_tells)
+        engine.logger.addFilter(_is_no_end)
+        engine.add_event_handler(Events.COMPLETED, self._tell)
+
+    def _tell(self, engine: Engine) -> None:
+        found = {name: value for name, value in engine.state.metrics.items() if isinstance(value, float)}
+        if found and rank() == 0:
+            logger.info("held-out cases: %s", "  ".join(f"{name} {value:.4g}" for name, value in found.items()))
+
+
+NOISE = (
+    "Engine run resuming from", "Current run is terminating", "Engine run is terminating", "Epoch[", "Got new best metric"
+)  # fmt: skip
 
 
 def _tells(record: logging.LogRecord) -> bool:
@@ -127,6 +143,10 @@ def _tells(record: logging.LogRecord) -> bool:
     told by `Progress`, or seen on its bar.
     """
     return not record.getMessage().startswith(NOISE)
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("Engine run finished")
 
 
 def batch_size(batch: Any) -> int:

@@ -42,6 +42,10 @@ TRAINING = {
         "spacing": "[10,10,10]",
     },
 }  # fmt: skip
+NOISE = re.compile(  # what libraries say that tells a user nothing: another time format, addresses, what is told already
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}|0x[0-9a-f]{8,}|resuming from iteration|Complete\. Time taken|nvimage|nvimgcodec",
+    re.MULTILINE | re.IGNORECASE,
+)
 CENTRE = "[-56.4,-86.3,-116.0]"  # of a lesion; there is none at this place
 SHORT = {
     **{(bundle, "train"): options for bundle, options in TRAINING.items()},
@@ -65,7 +69,7 @@ def name_of(command: Command) -> str:
 
 
 @pytest.mark.parametrize("command", RUN, ids=name_of)
-def test_a_command_runs(command, desk, server, type_in, tmp_path):
+def test_a_command_runs(command, desk, server, type_in, tmp_path, capfd):
     folder = desk / command.bundle
     if command.words[0] == "openssl":  # not where the key is that the archives are signed with
         shutil.copy(desk / "private.pem", tmp_path)
@@ -78,6 +82,7 @@ def test_a_command_runs(command, desk, server, type_in, tmp_path):
     words += added(words, [SHORT.get((bundle, kind), {}), *further], desk)
     begun = time.time()
     type_in(words, folder)
+    assert not NOISE.findall("".join(capfd.readouterr()))
     for place in places_told(words, folder, desk / "bundles" / bundle if "run" in words else None):
         found = [path.stat().st_mtime for path in [place, *place.rglob("*")]]
         assert max(found) >= begun - 1, f"nothing new in {place}"

@@ -18,7 +18,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.pretrain.health.watch import Watch
 from smart_nets.training.logs import JsonLines, TensorBoard
-from smart_nets.training.progress import Progress, batch_size
+from smart_nets.training.progress import Measures, Progress, batch_size
 
 Step = Callable[[Engine, Any], dict[str, Any]]
 
@@ -53,6 +53,15 @@ def test_one_line_per_epoch_with_means(caplog: pytest.LogCaptureFixture) -> None
     assert re.fullmatch(r"epoch 2/2  loss 0\.2917  amip 0\.1  [\d.]+ scans/s  remaining 0:00:00", shown[1])
     assert len(shown) == 2
     assert not [record for record in caplog.records if record.message.startswith("Epoch[")], "ignite told it once more"
+
+
+def test_an_evaluation_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    engine = trainer()
+    engine.add_event_handler(Events.COMPLETED, lambda: engine.state.metrics.update(mean_dice=0.21991, each=[0.2]))
+    Measures().attach(engine)
+    engine.run(batches(2), max_epochs=1)
+    assert caplog.messages[1:] == ["held-out cases: mean_dice 0.2199"]  # ignite says first that it starts
 
 
 def test_rate_and_remaining_time(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

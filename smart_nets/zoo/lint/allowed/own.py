@@ -73,7 +73,7 @@ FREE = {
     "training.distributed": "check_alone main_first own_device start stop",
     "training.optimisation": "parameter_groups",
     "training.presets": "choose_preset",
-    "training.progress": "Progress",
+    "training.progress": "Measures Progress",
     "training.seeds": "SeededDataset SeededSampler SeededSteps",
     "training.signals": "deaf_worker",
     "training.weights_saver": "encoder_of",
