@@ -121,6 +121,9 @@ def check_output(folder: str | Path) -> None:
     Raises:
         InputError: a file lies where the folder or one above it should be, or there is no permission to write.
     """
+    if not str(folder).strip():
+        what, remedy = "folder to write to has no name", 'give one; "." is where you stand'
+        raise InputError(what, where="output", expected="a folder", found="an empty text", remedy=remedy)
     path = Path(folder).expanduser().absolute()
     try:
         nearest = next(place for place in (path, *path.parents) if place.exists())

@@ -52,6 +52,14 @@ BELOW_1 = Rule("is no share", "a number in [0, 1)", lambda value: _number(value)
 UP_TO_1 = Rule("is no share", "above 0, up to 1", lambda value: _number(value) and 0 < value <= 1)
 
 
+RESUME = ("auto", True, False, "changed", "never")
+
+
+def as_told(resume: Any) -> Any:
+    """The words true and false of a command line as what they mean: MONAI hands them over as texts."""
+    return {"true": True, "false": False}.get(str(resume).lower(), resume)
+
+
 def _lengths(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 3 and all(map(ABOVE_0.good, value))
 
@@ -60,9 +68,9 @@ NAME = Rule("is no name", "a text", lambda value: isinstance(value, str) and boo
 
 RULES = {
     # how many: where they are used
-    **dict.fromkeys(("folds", "fold", "phantoms", "max_epochs", "val_interval"), WHOLE),
+    **dict.fromkeys(("folds", "fold", "phantoms", "val_interval"), WHOLE),
     **dict.fromkeys(("margin", "num_workers"), FROM_0),
-    **dict.fromkeys(("batch_size", "places", "steps_per_epoch"), FROM_1),
+    **dict.fromkeys(("batch_size", "places", "steps_per_epoch", "max_epochs"), FROM_1),
     **dict.fromkeys(("seed", "subset_seed"), SEED),
     **dict.fromkeys(("learning_rate", "head_learning_rate", "decoder_learning_rate"), ABOVE_0),
     **dict.fromkeys(("weight_decay", "clip_gradient"), NOT_BELOW_0),
@@ -73,7 +81,11 @@ RULES = {
     **dict.fromkeys(("train_fraction", "foreground"), UP_TO_1),
     **dict.fromkeys(("overlap", "val_overlap"), BELOW_1),
     "spacing": Rule("is no voxel size", "three lengths in mm, such as [2, 2, 2]", _lengths),
-    "hu_window": Rule("is no window", "[low, high] in HU", lambda value: _pair(value, _number)),
+    "hu_window": Rule(
+        "is no window", "[low, high] in HU, low below high", lambda value: _pair(value, _number) and value[0] < value[1]
+    ),
+    "resume": Rule("is not known", "auto, true, false, changed or never", lambda value: as_told(value) in RESUME),
+    "other_labels": Rule("is not known", "refuse or background", lambda value: value in ("refuse", "background")),
     "classes": Rule("are no names", 'different texts, such as ["benign", "malignant"]', _names),
     "name": NAME,
     "label_weights": Rule("cannot be", "balanced or none", lambda value: value in (None, "none", "balanced")),

@@ -16,6 +16,12 @@ def test_folders_to_come_pass(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_unset_variable_of_a_shell_is_no_folder(name):
+    with pytest.raises(InputError, match=r"folder to write to has no name .*empty text"):
+        check_output(name)
+
+
 @pytest.mark.parametrize("inside", ["", "run", "run/eval"])
 def test_a_file_in_the_way(tmp_path, inside):
     (tmp_path / "file").write_text("x")

@@ -7,7 +7,7 @@ from pathlib import Path
 from smart_nets.classify.compare import compare
 from smart_nets.classify.report.compare_page import write_compare_report
 from smart_nets.errors import ConfigError
-from smart_nets.files import check_output, write_json
+from smart_nets.files import check_exists, check_output, write_json
 from smart_nets.pages.measures import measure_of
 from smart_nets.segment.compare import compare_segmentations, is_segmentation
 from smart_nets.segment.report.compare_page import write_segment_comparison
@@ -26,6 +26,7 @@ def compare_runs(*runs: str, output_dir: str) -> None:
     outlined = [is_segmentation(folder) for folder in folders]
     if any(outlined) and not all(outlined):
         first = folders[outlined.index(False)]
+        check_exists(Path(first))
         remedy = "compare runs of one kind"
         raise ConfigError("is no run of segmentation, as others are", where=first, remedy=remedy)
     if any(outlined):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from smart_nets.errors import ConfigError
-from smart_nets.files import bundles_folder
+from smart_nets.files import bundles_folder, check_output
 from smart_nets.lists.cache import VolumeCache, fill_cache
 from smart_nets.lists.check import ALL_USED, LEFT_OUT, SOME_REFUSED, Checked
 from smart_nets.lists.check import check_data as check
@@ -27,6 +27,7 @@ from smart_nets.weights.io import read_card
 
 MOST_SHOWN = 8  # reasons in the terminal
 WORDS = {"built": "prepared", "reused": "there already", "refused": "refused"}
+WEIGHTS = (".pt", ".pth", ".safetensors")
 VOLUMES = "volumes"  # where smart_pretrain looks below its cache_dir
 
 
@@ -112,10 +113,11 @@ def prepare(
     if not for_ and spacing is None:
         what, remedy = "is not told", "give the --preset of pretraining, or --spacing"
         raise ConfigError(what, where="--for", expected="tiny, small, base, or weights with their card", remedy=remedy)
+    check_output(cache_dir)
     steps = purpose(for_)[1] if spacing is None else [float(spacing)] * 3
     cache = VolumeCache(Path(cache_dir).expanduser().resolve() / VOLUMES, steps)
     with _goes_on():
-        counts, refused = fill_cache(cache, datalist(data), workers, scheduler)
+        counts, refused = fill_cache(cache, datalist(data, keep_broken=True), workers, scheduler)
     told = ", ".join(f"{counts[name]:,} {word}" for name, word in WORDS.items())
     print(f"{sum(counts[name] for name in WORDS):,} scans at {' x '.join(f'{step:g}' for step in steps)} mm: {told}")
     for name in ("damaged", "stale"):
@@ -172,6 +174,8 @@ def purpose(name: str) -> tuple[int, list[float]]:
     told: dict[str, Any] = {}
     if name and Path(name).is_file():
         told = read_card(name, ("crop_size", "spacing"))
+    elif Path(name).suffix in WEIGHTS:
+        raise ConfigError("does not exist", where=f"--for {name}", remedy="give a preset, or the path of weights")
     elif name:
         file = bundles_folder() / "smart_pretrain" / "configs" / "train.json"
         presets = json.loads(file.read_text(encoding="utf-8"))["presets"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import unicodedata
@@ -22,6 +23,7 @@ from smart_nets.lists.pseudonym import pseudonym
 from smart_nets.scans.dicom.folder import DicomSeries, is_dicom, list_series
 from smart_nets.scans.read import FILES
 
+logger = logging.getLogger(__name__)
 RESULT = "result of an earlier run"
 NO_IMAGE = (".json", ".csv", ".txt", ".md", ".xml", ".html", ".png", ".jpg", ".zip")
 
@@ -64,6 +66,9 @@ def find(
     counts = Counter[str]() if others is None else others, Counter[str]() if ignored is None else ignored
     walked = only_companions(_walk(source.resolve(), *counts))
     found = [_pseudonymous(candidate, salt, pattern, source.resolve()) for candidate in walked]
+    if patient_pattern and not any(pattern.search(str(one.path.relative_to(source.resolve()))) for one in walked):
+        logger.warning("patient_pattern %r finds nothing in %d paths, such as %s: no patient is known by it",
+                       patient_pattern, len(walked), walked[0].path.name if walked else "none")  # fmt: skip
     if not found:
         expected, remedy = f"{', '.join(FILES)} or DICOM files", "give the folder above your scans"
         raise InputError("holds no scans", where=source, expected=expected, found="none", remedy=remedy)

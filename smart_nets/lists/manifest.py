@@ -21,12 +21,17 @@ from smart_nets.scans.volume import sides_mm
 
 log = logging.getLogger(__name__)
 MOST_SHOWN = 5  # reasons told in a warning; `check_data` writes all of them
+NO_CT = (OTHER, MAP) = "modality is not CT", "label map, not HU"  # what lies beside scans and was never meant to be one
 SMALL = 1_000_000  # bytes that are read faster than they are reasoned about
 LABEL_RATIO = 0.05  # label maps shrink below a twentieth of their size; a CT's noise does not
 
 
 def datalist(
-    source: str | Path | None, key: str = "training", patient_pattern: str = "", tag: str | None = None
+    source: str | Path | None,
+    key: str = "training",
+    patient_pattern: str = "",
+    tag: str | None = None,
+    keep_broken: bool = False,
 ) -> list[dict[str, Any]]:
     """Items {"image": absolute path, "patient_id": ...} (and "series" for DICOM) of a data source, with the sides of the scan
     along R, A and S in mm ("scan_mm") where headers tell them.
@@ -41,6 +46,8 @@ def datalist(
         key: the list to take from a JSON file.
         patient_pattern: regular expression that finds the patient in a path, for files that do not tell it.
         tag: only entries of a JSON file with this "tag", such as "lung".
+        keep_broken: of a folder, files that should be scans and cannot be read stay in the list, for those who read every
+            scan and count what they had to leave out.
 
     Raises:
         InputError: the source does not exist, is empty, holds nothing usable, nothing has the tag, or an entry of the
@@ -54,6 +61,8 @@ def datalist(
     candidates = [one for one in find(path, key, patient_pattern=patient_pattern) if not one.companion]
     candidates = candidates if tag is None else tagged(candidates, tag, path)
     examined = [_examined(candidate) for candidate in candidates]
+    if keep_broken and not path.is_file():
+        examined = [(fault if fault is None or fault.what in NO_CT else None, sides) for fault, sides in examined]
     refused = [fault for fault, _ in examined if fault is not None]
     if refused and path.is_file():
         raise refused[0]
@@ -132,7 +141,7 @@ def _examined(candidate: Candidate) -> tuple[SmartError | None, list[float] | No
     path = candidate.path
     if candidate.fault is not None or path.is_dir():
         other = candidate.modality not in ("", "CT")
-        fault = InputError("modality is not CT", where=candidate.name, expected="CT", found=candidate.modality)
+        fault = InputError(OTHER, where=candidate.name, expected="CT", found=candidate.modality)
         sides = None if candidate.sides_mm is None else [round(side, 1) for side in candidate.sides_mm]
         return candidate.fault or (fault if other else None), sides
     try:
@@ -144,8 +153,7 @@ def _examined(candidate: Candidate) -> tuple[SmartError | None, list[float] | No
         return error, None
     if volume.array.dtype.kind in "iuf" and is_label_map(volume.array):
         found, remedy = f"{len(np.unique(volume.array))} whole numbers", "give the CT"
-        what, expected = "label map, not HU", "air near -1000"
-        return InputError(what, where=path, expected=expected, found=found, remedy=remedy), None
+        return InputError(MAP, where=path, expected="air near -1000", found=found, remedy=remedy), None
     return None, _rounded(volume.affine, volume.array.shape)
 
 

@@ -48,9 +48,10 @@ def k_folds(items: Items, k: int, seed: int = 0, label: str | None = None) -> li
     """
     patients = [patient for stratum in patient_strata(items, label, seed) for patient in stratum]
     if not 2 <= k <= len(patients):
-        raise ConfigError(
-            "cannot make that many folds", where="k", expected=f"2 to {len(patients)} (patients)", found=k
-        )
+        most = f"2 to {len(patients)}, as many as there are patients" if len(patients) > 1 else "2 patients or more"
+        found = k if len(patients) > 1 else f"{len(patients)} patients"
+        remedy = "give another number with --folds" if len(patients) > 1 else "give more patients"
+        raise ConfigError("cannot make that many folds", where="folds", expected=most, found=found, remedy=remedy)
     fold_of = {patient: position % k for position, patient in enumerate(patients)}  # dealt like cards, class by class
     folds = []
     for fold in range(k):

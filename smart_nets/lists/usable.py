@@ -24,7 +24,7 @@ class UsableScans(IterableDataset[Any]):
         transform: reads and prepares one.
 
     Raises:
-        SmartError: while iterating, where there is only one scan or none can be used.
+        SmartError: while iterating, where none can be used.
     """
 
     def __init__(self, data: Sequence[Mapping[str, Any]], transform: Callable[[Any], Any]) -> None:
@@ -39,9 +39,12 @@ class UsableScans(IterableDataset[Any]):
                 prepared = self.transform(dict(item))
             except Exception as error:
                 fault = cause(error)  # MONAI wraps what a transform raises
-                if fault is None or (worker is None and refused + 1 == len(share)):
+                if fault is None or (worker is None and len(share) == 1):
                     raise
                 refused += 1
+                if worker is None and refused == len(share):
+                    what, remedy = f"none of {refused} scans can be used", "see the log for each one's reason"
+                    raise InputError(what, found=fault, remedy=remedy) from error
                 logger.warning("left out: %s: %s", type(fault).__name__, fault)
             else:
                 yield prepared

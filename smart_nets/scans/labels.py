@@ -35,6 +35,9 @@ def read_labels(path: str | Path, scan: Volume, values: Sequence[int] | None = N
         expected, found = (f"{volume.array.shape}, {volume.told}" for volume in (scan, labels))
         what, remedy = "label lies on another grid than its scan", "resample the label to its scan"
         raise GeometryError(what, where=path, expected=expected, found=found, remedy=remedy)
+    if labels.array.dtype.kind == "f" and not np.isfinite(labels.array).all():
+        what, remedy = "label map holds voxels that are no numbers", "write 0 where nothing is outlined"
+        raise InputError(what, where=path, expected="whole numbers", found="NaN or infinite", remedy=remedy)
     if (labels.array != np.rint(labels.array)).any():
         raise InputError("label map holds fractions", where=path, expected="whole numbers", remedy="threshold it first")
     if labels.array.min() < 0:

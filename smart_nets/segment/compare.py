@@ -57,22 +57,22 @@ def compare_segmentations(folders: Sequence[str | Path]) -> dict[str, Any]:
         "place": `place_means` of the first model's runs, where these have it}.
 
     Raises:
-        ConfigError: no runs, one occurs twice, or two did not see the same cases with the same names.
+        ConfigError: no runs, a fold of a model occurs twice, or two did not see the same cases with the same names.
     """
     if not folders:
         raise ConfigError("there are no runs to compare", where="runs", expected="run folders")
     groups: dict[str, list[SegmentedRun]] = {}
     for run in map(read_segmented, folders):
         groups.setdefault(run.name, []).append(run)
-    joined = {name: _joined(runs) for name, runs in groups.items()}
+    joined = {name: _joined(name, runs) for name, runs in groups.items()}
     names = _names(joined)
     for name, rows in joined.items():
         if _keys(rows) != _keys(next(iter(joined.values()))):
             first = next(iter(joined))
             what, remedy = f"was not judged on the cases of “{first}”", "train both on the same folds of the same data"
-            raise ConfigError(
-                what, where=name, expected=f"{len(_keys(joined[first]))} rows", found=len(_keys(rows)), remedy=remedy
-            )
+            expected = f"{len(_keys(joined[first]))} rows of cases.csv, of the same patients, folds and names"
+            found = f"{len(_keys(rows))}, of which {len(_keys(rows) & _keys(joined[first]))} are the same"
+            raise ConfigError(what, where=name, expected=expected, found=found, remedy=remedy)
     models = {name: means_of_cases(*_numbered(rows, names)) for name, rows in joined.items()}
     differences = [
         one for a, b in itertools.combinations(joined, 2) for one in _differences(a, joined[a], b, joined[b], names)
@@ -97,12 +97,26 @@ def _inside(folder: str | Path) -> Path:
     return given / "eval" if (given / "eval").is_dir() else given
 
 
-def _joined(runs: Sequence[SegmentedRun]) -> list[Row]:
+def _joined(name: str, runs: Sequence[SegmentedRun]) -> list[Row]:
+    """The rows of all folds of a model. ConfigError: a fold is there twice, or folds outline other things."""
+    owner: dict[int, SegmentedRun] = {}
+    first, remedy = runs[0], "give each run once, and each model its own --name"
+    for run in runs:
+        for fold in sorted({int(row["fold"]) for row in run.rows}):
+            if (other := owner.setdefault(fold, run)) is not run:
+                what, expected = f"gives fold {fold} of “{name}” a second time", "each fold of a model once"
+                raise ConfigError(what, where=run.folder, expected=expected, found=other.folder, remedy=remedy)
+        if {row["class"] for row in run.rows} != {row["class"] for row in first.rows}:
+            what, expected = f"outlines other things than another fold of “{name}”", _classes(first)
+            raise ConfigError(what, where=run.folder, expected=expected, found=_classes(run), remedy=remedy)
     rows = [row for run in runs for row in run.rows]
     if len(_keys(rows)) < len(rows):
-        remedy = "give each run once, and each model its own --name"
         raise ConfigError("holds a case twice", where=runs[-1].folder, expected="each case in one fold", remedy=remedy)
     return rows
+
+
+def _classes(run: SegmentedRun) -> str:
+    return ", ".join(dict.fromkeys(row["class"] for row in run.rows))
 
 
 def _keys(rows: Sequence[Row]) -> set[tuple[str, int, int, str]]:

@@ -20,7 +20,7 @@ from torch import nn
 
 from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.files import whole
-from smart_nets.settings import FROM_0, FROM_1, NOT_BELOW_0, one_of
+from smart_nets.settings import FROM_0, FROM_1, NOT_BELOW_0, RESUME, as_told, one_of
 from smart_nets.training.distributed import of_first_rank
 from smart_nets.training.run_folder import RunFolder
 from smart_nets.training.signals import StopSignals
@@ -29,7 +29,6 @@ from smart_nets.weights.io import check_numbers, read_tensors
 logger = logging.getLogger(__name__)
 STATE = ("network", "optimizer", "iteration", "epoch_length", "finished", "settings")
 SHARE = 0.01  # of the time of a run that its states may take
-RESUME = ("auto", True, False, "changed", "never")
 Resume = Literal["auto", "changed", "never"] | bool
 ANEW = "start anew in another output_dir, or here with --resume false"
 
@@ -185,11 +184,6 @@ class TrainingState:
         except Exception as error:  # torch tells of each kind of misfit in another way
             found = (str(error).splitlines() or [""])[0][:200]
             raise CheckpointError("does not fit this training", where=self.path, found=found, remedy=ANEW) from error
-
-
-def as_told(resume: Any) -> Any:
-    """The words true and false of a command line as what they mean: MONAI hands them over as texts."""
-    return {"true": True, "false": False}.get(str(resume).lower(), resume)
 
 
 def previous_of(path: Path) -> Path:

@@ -66,7 +66,7 @@ def refused(train, output: Path, **options) -> str:
         ({"train_fraction": 25}, "fraction: is no share (expected above 0, up to 1, found 25)"),
         ({"train_fraction": 0.1}, "take a larger fraction"),
         ({"autocast": "fp16"}, "autocast: is not known (expected bf16 or off, found fp16)"),
-        ({"max_epochs": 0}, "total_epochs: cannot be (expected a number from 1"),
+        ({"max_epochs": 0}, "max_epochs: is no count (expected a whole number from 1"),
         ({"pretrained": "/no/such/model.pt"}, "/no/such/model.pt: there are no weights here"),
         ({"dataset_dir": "/no/such/folder"}, "/no/such/folder: is no source of lesions"),
         ({"dataset_dir": None, "phantom_task": "cancer"}, "task: is not known (expected malignancy or response"),

@@ -9,6 +9,7 @@ import nibabel as nib
 import pytest
 from monai.bundle import ConfigParser
 
+from smart_nets.cli.data import prepare
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists import store
 from smart_nets.lists.cache import VolumeCache, fill_cache
@@ -105,18 +106,20 @@ def test_settings_that_make_no_sense(scans, tmp_path, how, says):
         fill_cache(VolumeCache(tmp_path / "cache"), datalist(scans), **how)
 
 
+def test_a_cache_of_no_name_is_refused(scans):
+    with pytest.raises(InputError, match="folder to write to has no name"):
+        prepare(str(scans), "", "tiny")
+
+
 def test_pretraining_finds_what_the_verb_has_prepared(scans, tmp_path):
     (scans / "broken.nii.gz").write_bytes(b"")
     flags = ["--cache_dir", str(tmp_path / "cache"), "--for", "tiny", "--workers", "1"]
     done = subprocess.run(
         [sys.executable, "-m", "smart_nets", "prepare", str(scans), *flags], cwd=ROOT, capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stderr
-    assert (
-        "1 of 4 left out" in done.stderr
-        and "3 scans at 4 x 4 x 4 mm: 3 prepared, 0 there already, 0 refused" in done.stdout
-    )
-    assert done.stdout.strip().endswith("--preset tiny")
+    assert done.returncode == 3, done.stderr
+    assert "4 scans at 4 x 4 x 4 mm: 3 prepared, 0 there already, 1 refused" in done.stdout
+    assert "broken.nii.gz: " in done.stdout and done.stdout.strip().endswith("--preset tiny")
     parser = ConfigParser()
     parser.read_config(ROOT / "bundles/smart_pretrain/configs/train.json")
     parser.update({"cache_dir": str(tmp_path / "cache"), "preset": "tiny"})
@@ -130,6 +133,7 @@ def test_pretraining_finds_what_the_verb_has_prepared(scans, tmp_path):
     ("flags", "says"),
     [
         (["--for", "huge"], "--for: is not known"),
+        (["--for", "nowhere/model.pt"], "--for nowhere/model.pt: does not exist"),
         ([], "--for: is not told"),
         (["--spacing", "-1"], "spacing must be three lengths in mm"),
         (["--spacing", "nan"], "spacing must be three lengths in mm"),

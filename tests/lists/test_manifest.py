@@ -34,6 +34,17 @@ def test_a_folder_is_searched_and_what_is_no_ct_left_out(tree, caplog):
     assert len({item["patient_id"] for item in items}) == 3
 
 
+def test_what_should_be_a_scan_and_cannot_be_read_may_stay_to_be_counted(tree):
+    names = sorted(Path(item["image"]).name for item in datalist(tree, keep_broken=True))
+    assert names == ["p1", "scan.nii", "scan.nii.gz", "text.nii.gz"], "masks are no scans, whoever reads them"
+
+
+def test_a_pattern_that_finds_no_patient_is_told(save, hu, affine, tmp_path, caplog):
+    save(hu, affine, "a.nii")
+    datalist(tmp_path, patient_pattern="LIDC-[0-9]+")
+    assert "patient_pattern 'LIDC-[0-9]+' finds nothing in 1 paths, such as a.nii" in caplog.text
+
+
 def test_patient_ids_are_pseudonyms(tree):
     text = json.dumps(datalist(tree))
     assert "PHANTOM^" not in text and '"patient_id": "p1"' not in text

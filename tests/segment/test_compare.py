@@ -14,11 +14,11 @@ BLANK = {"nsd": 0.5, "hd95": 3.0, "reference_ml": 10.0, "predicted_ml": 9.0, "le
          "small": 0, "small_found": 0}  # fmt: skip
 
 
-def write_run(folder: Path, name: str, dices: list[float], fold: int = 0, **settings) -> Path:
+def write_run(folder: Path, name: str, dices: list[float], fold: int = 0, outlined: str = "tumour", **settings) -> Path:
     inside = folder / "eval"
     inside.mkdir(parents=True)
     rows = [
-        {"case": n, "patient": f"p{n}", "fold": fold, "class": "tumour", "dice": d, "place_dice": 0.25, **BLANK}
+        {"case": n, "patient": f"p{n}", "fold": fold, "class": outlined, "dice": d, "place_dice": 0.25, **BLANK}
         for n, d in enumerate(dices)
     ]
     (inside / "cases.csv").write_text(table_of(rows))
@@ -72,7 +72,24 @@ def test_few_patients_prove_nothing(tmp_path):
 @pytest.mark.parametrize(
     ("second", "says", "error"),
     [
-        (lambda folder: folder / "a", "holds a case twice", ConfigError),
+        (lambda folder: folder / "a", "gives fold 0 of “a” a second time", ConfigError),
+        # other data, and the same name by default: what the two say of different patients must not be pooled
+        (
+            lambda folder: write_run(folder / "b", "a", [0.1, 0.2, 0.3]),
+            "gives fold 0 of “a” a second time",
+            ConfigError,
+        ),
+        (
+            lambda folder: write_run(folder / "b", "a", [0.1, 0.2], 1, "liver"),
+            "outlines other things than another fold of “a” "
+            r"\(expected tumour, found liver\)",
+            ConfigError,
+        ),
+        (
+            lambda folder: write_run(folder / "b", "b", [0.1, 0.2], 0, "liver"),
+            "expected 2 rows.*found 2, of which 0 are the same",
+            ConfigError,
+        ),
         (lambda folder: write_run(folder / "b", "b", [0.1, 0.2, 0.3]), "was not judged on the cases", ConfigError),
         (lambda folder: folder / "nowhere", "cannot be read", InputError),
     ],

@@ -113,7 +113,7 @@ def read_table(path: str | Path, needed: Sequence[str]) -> list[Row]:
         header, rows = header[1:], [(line, cells[1:]) for line, cells in rows]
     _check_header(header, needed, f"{where}, line {first}")
     if not rows:
-        raise InputError("lists no lesions", where=where, expected="at least one row", found="none", remedy="add rows")
+        raise InputError("lists nothing", where=where, expected="at least one row", found="none", remedy="add rows")
     columns = {name: [cells[index] for _, cells in rows] for index, name in enumerate(header)}
     numerals = Numerals(columns, delimiter)
     return [Row(where, line, dict(zip(header, cells, strict=True)), numerals) for line, cells in rows]

@@ -15,12 +15,14 @@ from smart_nets.segment.cases.volumes import CaseVolumes
 logger = logging.getLogger(__name__)
 MOST = 24  # cases that are looked at
 TOLD = 0.25  # share of an edge that may be hidden without a word
-LEFT = 0.02  # share that the proposed window still hides, at each of its ends
+LEFT = 0.02  # share that the proposed window may still hide, at each of its ends
 STEP = 50  # HU, to which its ends are rounded
+NAMED = 3  # names that are told one by one
+MINOR = 0.05  # of the black pairs that the white ones may be without a word, and the other way round
 
 
 def hidden_edges(volumes: CaseVolumes, items: Sequence[Mapping[str, Any]], window: Sequence[float]) -> list[str]:
-    """A sentence for the log and the report for each name whose edge can hardly be seen in a window.
+    """A sentence for the log and the report on what can hardly be seen in a window, with one that shows it; else none.
 
     An edge lies between two voxels that touch, one inside and one outside. It is hidden where the window makes both black, or
     both white: there a network can only guess, whatever its weights. Looks at some of the cases, spread over all of them.
@@ -29,21 +31,34 @@ def hidden_edges(volumes: CaseVolumes, items: Sequence[Mapping[str, Any]], windo
         items: cases with their outlines, as for `volumes`.
         window: the HU that become 0 and 1.
     """
-    told = []
+    low, high = float(window[0]), float(window[1])
+    dark = white = 0
+    shares, lows, highs = {}, [low], [high]
     for name, (dim, bright) in _edges(volumes, items).items():
-        dark, white = bright <= window[0], dim >= window[1]
-        if not bright.size or (share := float((dark | white).mean())) <= TOLD:
+        black, blank = bright <= low, dim >= high
+        if not bright.size or (share := float((black | blank).mean())) <= TOLD:
             continue
-        colour = "black" if dark.sum() >= white.sum() else "white"
-        low = min(window[0], STEP * math.ceil(np.quantile(bright, LEFT) / STEP - 1))
-        high = max(window[1], STEP * math.floor(np.quantile(dim, 1 - LEFT) / STEP + 1))
-        told.append(
-            f"The window of {window[0]:g} to {window[1]:g} HU hides {share:.0%} of the edge of {name}: there both sides are "
-            f"{colour}, and the network can only guess. --hu_window [{low:g},{high:g}] shows it."
-        )
-    for one in told:
-        logger.warning("%s", one)
-    return told
+        shares[name], dark, white = share, dark + int(black.sum()), white + int(blank.sum())
+        if black.any():  # below what is dimmer of a pair, as a rule, and below the brighter of almost all
+            lows.append(_below(min(np.median(dim[black]), np.quantile(bright, LEFT))))
+        if blank.any():
+            highs.append(-_below(-max(np.median(bright[blank]), np.quantile(dim, 1 - LEFT))))
+    if not shares:
+        return []
+    names = ", ".join(f"{share:.0%} of the edge of {name}" for name, share in [*shares.items()][:NAMED])
+    more = f" and much of {len(shares) - NAMED} others" if len(shares) > NAMED else ""
+    colour = " or ".join(["black"] * (dark > MINOR * white) + ["white"] * (white > MINOR * dark))
+    told = (
+        f"The window of {low:g} to {high:g} HU hides {names}{more}: there both sides are {colour}, and the network can only "
+        f"guess. --hu_window [{min(lows):g},{max(highs):g}] shows it."
+    )
+    logger.warning("%s", told)
+    return [told]
+
+
+def _below(value: float) -> float:
+    """The next multiple of `STEP` HU below a value."""
+    return float(STEP * (math.ceil(value / STEP) - 1))
 
 
 def _edges(

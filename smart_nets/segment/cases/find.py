@@ -13,7 +13,7 @@ from smart_nets.files import check_exists, existing
 from smart_nets.lists.find import find
 from smart_nets.lists.lidc.outlined import is_lidc, lidc_cases
 from smart_nets.lists.outlines.tumours import PATTERN, tumour_list
-from smart_nets.lists.tables.table import read_table
+from smart_nets.lists.tables.table import read_table, simplified
 from smart_nets.scans.mask_regions import is_structure
 from smart_nets.segment.cases.names import PLAN, TUMOUR, Values, read_json_object
 from smart_nets.segment.cases.nnunet import is_raw_folder, raw_cases
@@ -27,6 +27,7 @@ FORMS = (
     "a folder in nnU-Net's raw format, folders images and labels, scans with masks beside them (scan__tumour.nii.gz), DICOM "
     "with structure sets or SEG, LIDC-IDRI with its XML, a table (image, label, patient_id), or a JSON datalist"
 )
+PATIENTS = ("patientid", "patient", "patients", "subject", "subjectid", "pid")  # simplified names of one column
 TABLES = (".csv", ".tsv", ".txt")
 
 
@@ -98,11 +99,20 @@ def _of(path: Path, values: Values, pattern: str, readers: str) -> list[dict[str
 def _of_table(path: Path) -> list[dict[str, Any]]:
     """Cases of a table with the columns image and label, and optionally patient_id, series and split."""
     rows = read_table(path, ("image", "label"))
+    _check_columns(path, [*rows[0].cells])
     items = []
     for row in rows:
         item = {"image": row.file("image"), "label": row.file("label")}
         items.append(item | {name: row.cells[name] for name in ("patient_id", "series", "split") if row.has(name)})
     return items
+
+
+def _check_columns(path: Path, names: Sequence[str]) -> None:
+    """InputError of a column that tells the patient by another name: his scans would lie on both sides of a split."""
+    meant = [name for name in names if simplified(name) in PATIENTS]
+    if meant and "patient_id" not in names:
+        what, remedy = f"column {meant[0]} is not read", f"rename {meant[0]} if it tells the patient, else remove it"
+        raise InputError(what, where=path, expected="patient_id", found=", ".join(names)[:250], remedy=remedy)
 
 
 def _of_datalist(path: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from smart_nets.segment.cases.names import Values
 from smart_nets.settings import one_of
 from smart_nets.statistics.overlap import box_around, consensus
 
+LONGEST = 1 << 20  # numbers up to which a table is fast; files may hold any
 Others = Literal["refuse", "background"]
 
 
@@ -38,10 +39,7 @@ def read_target(item: Mapping[str, Any], scan: Volume, values: Values, others: O
         one_of("other_labels", others, get_args(Others))
         known = [value for some in values.values() for value in some]
         numbers = read_labels(item["label"], scan, known if others == "refuse" else None)
-        table = np.zeros(max(*known, int(numbers.max())) + 1, np.int16)
-        for channel, some in enumerate(values.values(), start=1):
-            table[some] = channel
-        return table[numbers]
+        return _channels(numbers, values)
     if "lidc" in item:
         return nodule_mask(dict(item), scan).astype(np.int16)
     target = np.zeros(scan.array.shape, np.int16)
@@ -50,6 +48,20 @@ def read_target(item: Mapping[str, Any], scan: Volume, values: Values, others: O
             readers = read_tumours({"readers": item["drawn"][name]}, scan)
             for masks in readers.values():
                 target[consensus(masks)] = channel
+    return target
+
+
+def _channels(numbers: NDArray[Any], values: Values) -> NDArray[np.int16]:
+    """The channel of each number, 0 where no name stands for it."""
+    highest = max(int(numbers.max()), *(max(some) for some in values.values()))
+    if highest < LONGEST:
+        table = np.zeros(highest + 1, np.int16)
+        for channel, some in enumerate(values.values(), start=1):
+            table[some] = channel
+        return table[numbers]
+    target = np.zeros(numbers.shape, np.int16)
+    for channel, some in enumerate(values.values(), start=1):
+        target[np.isin(numbers, some)] = channel
     return target
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
-from smart_nets.errors import ConfigError
+from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.files import check_output, whole, write_json
 from smart_nets.networks.encoder import Encoder
 from smart_nets.networks.segmenter import Segmenter
@@ -50,6 +50,7 @@ def convert_model(
     network = _network(model, card)
     size = [int(side) for side in card["crop_size"]]
     encoder = network.encoder if isinstance(network, Segmenter) else network
+    _check_crop(size, encoder, model)
     if target in ("safetensors", "huggingface"):
         told = _safe(encoder, _encoder_card(card), folder, size, target == "huggingface")
     else:
@@ -106,6 +107,15 @@ def import_model(
     }  # fmt: skip
     write_json(folder / "conversion.json", told)
     return told
+
+
+def _check_crop(size: Sequence[int], encoder: Encoder, model: str | Path) -> None:
+    """CheckpointError, before anything is written, of a card with a crop that its own network does not take."""
+    stride = int(getattr(encoder, "stride", 1))
+    if any(side < 1 or side % stride for side in size):
+        what, remedy = "card tells a crop that the network does not take", "correct crop_size in the card beside it"
+        expected = f"sides that {stride} divides"
+        raise CheckpointError(what, where=model, expected=expected, found=" x ".join(map(str, size)), remedy=remedy)
 
 
 def _network(model: str | Path, card: Mapping[str, Any]) -> Encoder | Segmenter:

@@ -85,7 +85,7 @@ def test_spreadsheets_dialects_read_the_same(table, text):
         ("patient_id,label\np1,1\n", "line 1: column image is missing"),
         ("patient_id,image,label,label\n", "line 1: column label occurs twice"),
         ("patient_id,image,label,x\np1,a b.nii,1,2\n", "needs the columns x, y and z"),
-        ("patient_id,image,label\n", "lists no lesions"),
+        ("patient_id,image,label\n", "lists nothing"),
         ("patient_id,image,label\n\np1,a b.nii\n", "line 3: row has another number of cells"),
         ("patient_id,image,label\n,a b.nii,1\n", "line 2, column patient_id: cell is empty"),
         ("patient_id,image,label\np1,none.nii,1\n", "line 2, column image: file does not exist .*none.nii"),

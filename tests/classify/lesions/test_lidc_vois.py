@@ -55,7 +55,7 @@ def test_items(folder):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([HEADER], "lists no lesions"),
+        ([HEADER], "lists nothing"),
         ([HEADER.replace("diameter_mm", "size"), *ROWS], "line 1: column diameter_mm is missing"),
         ([HEADER, ROWS[0].replace("Malign,1", "Malign,2")], "line 2, column Diagnosis_value: no such class .*0 to 1"),
         ([HEADER, ROWS[0].replace("Malign,1", "Malign,")], "line 2, column Diagnosis_value: cell is empty"),

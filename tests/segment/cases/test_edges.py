@@ -30,13 +30,13 @@ def case(save, tmp_path):
 def test_half_of_an_edge_is_black_on_both_sides(case, caplog):
     volumes, items = case(outside=-900, inside=100, other=-300, layers=2)
     (told,) = hidden_edges(volumes, items, WINDOW)
-    # hidden: one side along x, 16 faces, and 2 of 4 layers of the four others, 32: 48 of 96; -300 HU must lie above the window
+    # hidden: one side along x, 16 faces, and 2 of 4 layers of the four others, 32: 48 of 96; what is dim there has -900 HU
     assert told == (
         "The window of -175 to 250 HU hides 50% of the edge of nodule: there both sides are black, and the network can only "
-        "guess. --hu_window [-350,250] shows it."
+        "guess. --hu_window [-950,250] shows it."
     )
     assert caplog.messages == [told]
-    assert hidden_edges(volumes, items, (-350, 250)) == [], "what is proposed shows it"
+    assert hidden_edges(volumes, items, (-950, 250)) == [], "what is proposed shows it"
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,24 @@ def test_half_of_an_edge_is_black_on_both_sides(case, caplog):
         (-900, 40, 40, 0, ""),  # a tumour in lung: black against grey
         (40, 600, 600, 0, ""),  # bone: grey against white
         (-900, 40, -300, 1, "hides 33% of the edge"),  # 16 of one side and 4 of each of four others: 32 of 96
-        (400, 900, 900, 0, "hides 100% of the edge of nodule: there both sides are white.* --hu_window \\[-175,450\\]"),
+        (400, 900, 900, 0, "hides 100% of the edge of nodule: there both sides are white.* --hu_window \\[-175,950\\]"),
         (-900, 250, 250, 0, ""),  # the ends of the window themselves
-        (-900, -175, -175, 0, "hides 100%.*black.*--hu_window \\[-200,250\\]"),
+        (-900, -175, -175, 0, "hides 100%.*black.*--hu_window \\[-950,250\\]"),
     ],
 )
 def test_what_is_told(case, outside, inside, other, layers, sentence):
     volumes, items = case(outside, inside, other, layers)
     told = hidden_edges(volumes, items, WINDOW)
     assert len(told) == bool(sentence) and all(re.search(sentence, one) for one in told)
+
+
+def test_many_names_and_both_colours_are_one_sentence_with_one_window(monkeypatch):
+    black, white = (np.full(10, -900, np.int16), np.full(10, -300, np.int16)), (np.full(10, 400), np.full(10, 700))
+    found = {"rim": black, "clip": white, "a": black, "b": black, "c": black}
+    monkeypatch.setattr("smart_nets.segment.cases.edges._edges", lambda volumes, items: found)
+    (told,) = hidden_edges(None, [], WINDOW)
+    assert "hides 100% of the edge of rim, 100% of the edge of clip, 100% of the edge of a and much of 2 others" in told
+    assert "both sides are black or white" in told and told.endswith("--hu_window [-950,750] shows it.")
 
 
 def test_many_cases_are_looked_at_here_and_there(case, monkeypatch):

@@ -170,6 +170,8 @@ LISTED = {"labels": {"a": 1}, "training": [{"image": "x.nii.gz", "label": "y.nii
           "b.nii.gz": 1}, "set/cases.json", "scan is given twice"),
         ({"dataset.json": {"channel_names": 5, "labels": {"a": 1}}}, "set", "is no data set of CT"),
         ({"a.nii.gz": 0}, "set/a.nii.gz", "is no source of outlines"),
+        ({"cases.csv": "image,label,PatientID\na.nii.gz,b.nii.gz,7\n", "a.nii.gz": 0, "b.nii.gz": 1}, "set/cases.csv",
+         "column PatientID is not read .expected patient_id.*rename PatientID"),
         ({"a.nii.gz": 0}, "set", "no scan has a mask beside it"),
         ({}, "nowhere", "does not exist"),
     ],
@@ -177,7 +179,9 @@ LISTED = {"labels": {"a": 1}, "training": [{"image": "x.nii.gz", "label": "y.nii
 def test_sources_that_cannot_be(save, hu, affine, label, tmp_path, files, text, says):
     (tmp_path / "set").mkdir()
     for name, content in files.items():
-        if isinstance(content, dict):
+        if isinstance(content, str):
+            (tmp_path / "set" / name).write_text(content)
+        elif isinstance(content, dict):
             (tmp_path / "set" / name).write_text(json.dumps(content))
         else:
             save((hu, label)[content], affine, f"set/{name}" if name.endswith("gz") else f"set/{name}.nii.gz")

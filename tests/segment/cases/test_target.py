@@ -19,6 +19,14 @@ def test_values_become_channels(save, hu, affine):
     assert [int(target[x, 3, 3]) for x in (2, 3, 4, 5)] == [0, 1, 2, 2] and int((target > 0).sum()) == 3
 
 
+def test_numbers_may_be_as_large_as_files_hold(save, hu, affine):
+    drawn = np.zeros(hu.shape, np.int32)
+    drawn[3, 3, 3], drawn[4, 3, 3] = 2_000_000_000, 7
+    scan = read_volume(save(hu, affine)).to_ras()
+    target = read_target({"label": save(drawn, affine, "label.nii.gz")}, scan, {"a": [7], "b": [2_000_000_000, 10**12]})
+    assert [int(target[x, 3, 3]) for x in (2, 3, 4)] == [0, 2, 1] and int((target > 0).sum()) == 2
+
+
 @pytest.mark.parametrize(
     ("change", "says", "error"),
     [
@@ -26,6 +34,7 @@ def test_values_become_channels(save, hu, affine):
         (lambda drawn: drawn * 2, r"found \[2\]", InputError),  # two classes where one is known
         (lambda drawn: drawn[1:], "another grid than its scan", GeometryError),
         (lambda drawn: drawn * 0.5, "fractions", InputError),
+        (lambda drawn: np.where(drawn, drawn, np.nan), "no numbers", InputError),
     ],
 )
 def test_label_maps_that_do_not_belong_to_the_scan(save, hu, affine, change, says, error):

@@ -1,6 +1,7 @@
 """`smart-nets convert`, there and back, and files that it refuses."""
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -105,6 +106,16 @@ def test_directions_and_settings(options, error, says, model, tmp_path):
     with pytest.raises(error, match=says):
         convert(model, str(tmp_path / "out"), **options)
     assert not (tmp_path / "out" / "model.pt").exists()
+
+
+def test_a_card_whose_crop_does_not_fit_writes_nothing(model, tmp_path):
+    card = Path(model).with_suffix(".json")
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"crop_size": [33, 33, 33]}))
+    with pytest.raises(
+        CheckpointError, match=r"model.pt: card tells a crop .*sides that 32 divides, found 33 x 33 x 33"
+    ):
+        convert(model, str(tmp_path / "out"), to="safetensors")
+    assert not (tmp_path / "out").exists()
 
 
 def damaged(folder, name, content):
