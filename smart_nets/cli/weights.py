@@ -7,6 +7,7 @@ from typing import Any
 
 from smart_nets.cli.parse import listed
 from smart_nets.errors import ConfigError
+from smart_nets.settings import check_settings
 from smart_nets.weights.convert.run import convert_model, import_model
 
 
@@ -55,6 +56,7 @@ def convert(
             "spacing": _numbers("spacing", spacing, 3), "hu_window": _numbers("hu_window", hu_window, 2),
             "crop_size": [int(side) for side in _numbers("crop_size", crop_size, 3)],
         }  # fmt: skip
+        check_settings(card)
         source: Any = from_
         told = import_model(model, source, output_dir, card, names, listed(leave_out), prefix)
     _tell(told, output_dir)

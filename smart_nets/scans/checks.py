@@ -30,7 +30,7 @@ def check_shape(volume: Volume, which: int | None = None, min_depth: int = 2) ->
         array = array[..., which]
     if array.ndim == 4:
         expected, found = f"volume from 0 to {array.shape[3] - 1}", f"shape {array.shape}, volume {which}"
-        remedy = "give volume=k, or save that volume as a 3-D file"
+        remedy = 'save that volume as a 3-D file, or write "reading": {"volume": k} into its entry of a datalist'
         raise InputError("is 4-D: choose volume k", where=where, expected=expected, found=found, remedy=remedy)
     if array.ndim != 3:
         found, remedy = f"shape {array.shape}", "give the whole volume, not a slice"

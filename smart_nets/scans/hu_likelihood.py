@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 STEP = 10  # HU of a bin
-EDGES = np.arange(-1200, 3101, STEP)
+LOWEST, HIGHEST = -1200, 3100  # HU that the bins span
 # share, mean and sd in HU: air, lung, fat, soft tissue, what is denser (vessels with contrast, marrow)
 TISSUES = ((0.14, -1000, 35), (0.18, -850, 110), (0.15, -100, 45), (0.33, 45, 45), (0.08, 200, 150))
 ANYTHING = 0.12  # share of bone and all else, spread evenly
@@ -87,11 +87,12 @@ def _impossible(sample: np.ndarray, low: float, air: bool, extent: float) -> str
 
 def _fit(values: np.ndarray) -> float:
     """Mean log likelihood of values under the tissues, in nats a voxel."""
-    return float(_LOG[np.digitize(values, EDGES)].mean())
+    places = np.clip((values - np.float64(LOWEST)) / STEP + 1, 0, len(_LOG) - 1)  # 0 and the last: beyond the bins
+    return float(_LOG[places.astype(np.intp)].mean())
 
 
 def _log_density() -> np.ndarray:
-    middle = EDGES[:-1] + STEP / 2
+    middle = np.arange(LOWEST, HIGHEST, STEP) + STEP / 2
     bells = [
         share * bell / bell.sum()
         for share, mean, sd in TISSUES

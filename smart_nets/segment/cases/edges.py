@@ -39,9 +39,11 @@ def hidden_edges(volumes: CaseVolumes, items: Sequence[Mapping[str, Any]], windo
         if not bright.size or (share := float((black | blank).mean())) <= TOLD:
             continue
         shares[name], dark, white = share, dark + int(black.sum()), white + int(blank.sum())
-        if black.any():  # below what is dimmer of a pair, as a rule, and below the brighter of almost all
+        if (
+            black.sum() > MINOR * blank.sum()
+        ):  # below what is dimmer of a pair, as a rule, and below the brighter of almost all
             lows.append(_below(min(np.median(dim[black]), np.quantile(bright, LEFT))))
-        if blank.any():
+        if blank.sum() > MINOR * black.sum():
             highs.append(-_below(-max(np.median(bright[blank]), np.quantile(dim, 1 - LEFT))))
     if not shares:
         return []

@@ -99,7 +99,8 @@ def test_published_weights_below_state_dict(tmp_path):
         ({"from_": "smit", **HOW, "spacing": "2,2"}, ConfigError, "--spacing: cannot be"),
         ({"from_": "smit", **HOW, "hu_window": "low"}, ConfigError, "--hu_window: cannot be"),
         ({"from_": "smit", **HOW, "crop_size": "32.5"}, ConfigError, "--crop_size: cannot be"),
-        ({"from_": "smit", **HOW, "hu_window": "250,-175"}, CheckpointError, "low below high"),
+        ({"from_": "smit", **HOW, "hu_window": "250,-175"}, ConfigError, "hu_window: is no window .*low below high"),
+        ({"from_": "smit", **HOW, "spacing": "0"}, ConfigError, "spacing: is no voxel size"),
     ],
 )  # fmt: skip
 def test_directions_and_settings(options, error, says, model, tmp_path):
