@@ -1,44 +1,13 @@
-"""What training on a CPU owes to the settings of its process, and what a machine has: for `smart_nets doctor`."""
+"""What a machine has, and what of its settings makes training slow: for `smart_nets doctor`."""
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
 from importlib.metadata import version
 
 import torch
 
-# Of mallopt in malloc.h: the parameter, and its value. Blocks above 32 MB, the most that is possible, still go back.
-KEEP = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 64 * 2**20)}
-
-
-def keep_freed_memory() -> bool:
-    """Lets the GNU C library keep freed memory: else every step returns and gets anew gigabytes, page by page.
-
-    Only this process is concerned, and only what it would ask for again. Does nothing, and returns False, with another
-    C library, with another allocator preloaded, and where MALLOC_ variables or GLIBC_TUNABLES already say something.
-    """
-    if allocator() != "glibc" or chosen():
-        return False
-    library = ctypes.CDLL(None)
-    taken = [
-        library.mallopt(parameter, value) for parameter, value in KEEP.values()
-    ]  # every one, whatever the first says
-    return all(taken)
-
-
-def allocator() -> str:
-    """Who gives this process its memory: "glibc", the file that was preloaded instead, or "unknown"."""
-    preloaded = [path for path in os.environ.get("LD_PRELOAD", "").replace(":", " ").split() if "malloc" in path]
-    if preloaded:
-        return os.path.basename(preloaded[0])
-    return "glibc" if platform.libc_ver()[0] == "glibc" else "unknown"
-
-
-def chosen() -> bool:
-    """Whether the environment sets the GNU allocator already."""
-    return "GLIBC_TUNABLES" in os.environ or any(name.startswith("MALLOC_") for name in os.environ)
+from smart_nets.allocator import allocator, chosen
 
 
 def findings() -> list[tuple[str, str, str]]:

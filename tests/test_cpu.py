@@ -7,13 +7,14 @@ import sys
 import pytest
 import torch
 
-from smart_nets.cpu import allocator, findings, keep_freed_memory
+from smart_nets.allocator import allocator, keep_freed_memory
+from smart_nets.cpu import findings
 
 # Six blocks of 20 MB, filled and freed: what the process then holds more than before are those 120 MB, or little of them.
 # (Page faults would tell the same, but not where the kernel gives huge pages.)
 PROGRAM = """
 import sys, torch
-from smart_nets.cpu import keep_freed_memory
+from smart_nets.allocator import keep_freed_memory
 
 def held():
     with open("/proc/self/statm") as file:
@@ -47,6 +48,11 @@ def test_freed_memory_stays_with_the_process():
 )
 def test_own_settings_of_the_allocator_stay(setting):
     assert run("keep", **setting)[0] == "False"
+
+
+def test_what_dask_sets_for_its_workers_is_nobodys_own():
+    answer, kept = run("keep", MALLOC_TRIM_THRESHOLD_="65536")
+    assert answer == "True" and kept > 110
 
 
 def test_another_allocator_is_left_alone(monkeypatch):

@@ -23,6 +23,7 @@ FLOORS = (  # from the top; a room may import what lies below it, and itself
     ("files", "overrides", "bundle_keys"),
     ("config_run",),
     ("settings", "optional", "cpu"),
+    ("allocator",),
     ("errors",),
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from monai.engines import SupervisedTrainer
 from torch import Tensor
 
-from smart_nets.cpu import keep_freed_memory
+from smart_nets.allocator import keep_freed_memory
 from smart_nets.errors import TrainingHealthError
 from smart_nets.pretrain.co_distillation import CoDistillation
 from smart_nets.pretrain.schedules import Schedules

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import smart_nets
+from smart_nets.allocator import keep_freed_memory
 from smart_nets.errors import ConfigError, InputError
 from smart_nets.lists.engines.processes import scans_at_once
 from smart_nets.optional import needed
@@ -124,6 +125,7 @@ def _check_facts(worker: str, told: tuple[str, str], wanted: str) -> None:
 
 def _batch(task: Callable[[T], R], seen: Sequence[Path], version: str, items: Sequence[T]) -> list[R]:
     """On a worker, which may have come after the others were looked at."""
+    keep_freed_memory()  # dask has its workers give it back at once
     _check_facts("a worker that came later", _facts([*map(str, seen)]), version)
     return list(map(task, items))
 
