@@ -55,7 +55,10 @@ def refused(train, output: Path, **options) -> str:
         ({"crop_size": [40, 32, 32]}, "multiples of 32, such as 32 or 64, found 40 x 32 x 32"),
         ({"crop_size": 32}, "crop size: needs three sides (expected [32, 32, 32], found 32)"),
         ({"spacing": 2}, "spacing: is no voxel size"),
-        ({"hu_window": [400, -1000]}, "hu_window: is no window (expected [low, high] in HU, low below high, found [400, -1000])"),
+        (
+            {"hu_window": [400, -1000]},
+            "hu_window: is no window (expected [low, high] in HU, low below high, found [400, -1000])",
+        ),
         ({"classes": ["benign", "malignant", "unclear"]}, "labels: a class does not occur (expected all of 0 to 2"),
         ({"classes": ["malignant"]}, "classes: a classifier needs two classes or more"),
         ({"fold": 3, "folds": 3}, "fold: there is no such fold (expected 0 to 2, found 3)"),
