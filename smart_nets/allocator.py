@@ -8,10 +8,8 @@ import platform
 
 # Of mallopt in malloc.h: the parameter, and its value. Blocks above 32 MB, the most that is possible, still go back.
 KEEP = {"M_MMAP_THRESHOLD": (-3, 32 * 2**20), "M_TRIM_THRESHOLD": (-1, 2**31 - 1), "M_TOP_PAD": (-2, 64 * 2**20)}
-
-DASK = {
-    "MALLOC_TRIM_THRESHOLD_": "65536"
-}  # its default: blocks of 64 kB go back, and small scans take 3.5 times as long
+# What dask sets for its workers: whatever is free goes back at once, and a small scan takes 3.5 times as long to check.
+DASK = {"MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 def keep_freed_memory() -> bool:
@@ -23,9 +21,7 @@ def keep_freed_memory() -> bool:
     if allocator() != "glibc" or chosen():
         return False
     library = ctypes.CDLL(None)
-    taken = [
-        library.mallopt(parameter, value) for parameter, value in KEEP.values()
-    ]  # every one, whatever the first says
+    taken = [library.mallopt(parameter, value) for parameter, value in KEEP.values()]  # all, whatever the first says
     return all(taken)
 
 

@@ -114,11 +114,7 @@ def read_card(weights: str | Path, fields: Sequence[str] = ()) -> dict[str, Any]
         if "classes" in fields and "classes" not in card:
             what, remedy, where = "is no classifier", "give the weights of a trained classifier", f"{weights}, card"
         elif "labels" in fields and "labels" not in card:
-            what, remedy, where = (
-                "is no segmenter",
-                "give the weights of a network trained with smart_segment",
-                f"{weights}, card",
-            )
+            what, remedy, where = "is no segmenter", "give weights that smart_segment trained", f"{weights}, card"
         raise CheckpointError(what, where=where, expected=wanted, found=found, remedy=remedy)
     return card
 

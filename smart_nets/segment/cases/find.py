@@ -107,12 +107,12 @@ def _of_table(path: Path) -> list[dict[str, Any]]:
     return items
 
 
-def _check_columns(path: Path, names: Sequence[str]) -> None:
-    """InputError of a column that tells the patient by another name: his scans would lie on both sides of a split."""
+def _check_columns(where: object, names: Sequence[str]) -> None:
+    """InputError of a name that seems to mean the patient and is not read: scans of one would lie on both sides."""
     meant = [name for name in names if simplified(name) in PATIENTS]
     if meant and "patient_id" not in names:
-        what, remedy = f"column {meant[0]} is not read", f"rename {meant[0]} if it tells the patient, else remove it"
-        raise InputError(what, where=path, expected="patient_id", found=", ".join(names)[:250], remedy=remedy)
+        what, remedy = f"{meant[0]} is not read", f"rename {meant[0]} if it tells the patient, else remove it"
+        raise InputError(what, where=where, expected="patient_id", found=", ".join(names)[:250], remedy=remedy)
 
 
 def _of_datalist(path: Path) -> list[dict[str, Any]]:
@@ -128,6 +128,7 @@ def _entries(path: Path, key: str, more: Mapping[str, str]) -> list[dict[str, An
         if candidate.fault is not None:
             raise candidate.fault
         item, place = {**candidate.item(), **more}, f"{path}, {key}, entry {number}"
+        _check_columns(place, [*candidate.fields])
         if candidate.series is None and candidate.fields.get("patient_id") in (None, ""):
             del item["patient_id"]
         text = item.pop("label", None)

@@ -12,6 +12,7 @@ from torch import Tensor
 from smart_nets.errors import CheckpointError, ConfigError
 from smart_nets.files import check_output, whole, write_json
 from smart_nets.networks.encoder import Encoder
+from smart_nets.networks.inputs import check_size
 from smart_nets.networks.segmenter import Segmenter
 from smart_nets.settings import one_of
 from smart_nets.weights.build import COARSE, build_segmenter, load_encoder
@@ -111,11 +112,11 @@ def import_model(
 
 def _check_crop(size: Sequence[int], encoder: Encoder, model: str | Path) -> None:
     """CheckpointError, before anything is written, of a card with a crop that its own network does not take."""
-    stride = int(getattr(encoder, "stride", 1))
-    if any(side < 1 or side % stride for side in size):
+    try:
+        check_size(size, int(getattr(encoder, "stride", 1)))
+    except ConfigError as error:
         what, remedy = "card tells a crop that the network does not take", "correct crop_size in the card beside it"
-        expected = f"sides that {stride} divides"
-        raise CheckpointError(what, where=model, expected=expected, found=" x ".join(map(str, size)), remedy=remedy)
+        raise CheckpointError(what, where=model, expected=error.expected, found=error.found, remedy=remedy) from error
 
 
 def _network(model: str | Path, card: Mapping[str, Any]) -> Encoder | Segmenter:

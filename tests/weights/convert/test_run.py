@@ -113,7 +113,7 @@ def test_a_card_whose_crop_does_not_fit_writes_nothing(model, tmp_path):
     card = Path(model).with_suffix(".json")
     card.write_text(json.dumps(json.loads(card.read_text()) | {"crop_size": [33, 33, 33]}))
     with pytest.raises(
-        CheckpointError, match=r"model.pt: card tells a crop .*sides that 32 divides, found 33 x 33 x 33"
+        CheckpointError, match=r"model.pt: card tells a crop .*multiples of 32, such as 32 or 64, found 33 x 33 x 33"
     ):
         convert(model, str(tmp_path / "out"), to="safetensors")
     assert not (tmp_path / "out").exists()
